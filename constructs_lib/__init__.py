@@ -1,0 +1,1 @@
+"""A construct for each capability that the primer teaches. Each can be used alone in any stack."""

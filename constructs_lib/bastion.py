@@ -1,0 +1,130 @@
+"""Chapters 8, 10 and 11 of the primer: an instance that mounts a bucket and carries the AWS CLI."""
+
+from pathlib import Path
+from shlex import quote
+from textwrap import indent
+
+from aws_cdk import Aws, CfnTag, Tags
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
+
+BOOT = Path(__file__).parent / "boot"
+# Where each file of boot/ lands, and with which permissions.
+BOOT_FILES = {
+    "first-boot.sh": ("/usr/local/sbin/learning-stack-first-boot", "0755"),
+    "s3-mount-answers.sh": ("/usr/local/sbin/s3-mount-answers", "0755"),
+    "keep-s3-mounted.sh": ("/usr/local/sbin/keep-s3-mounted", "0755"),
+    "rc.local": ("/etc/rc.local", "0755"),
+    "rc-local.service": ("/etc/systemd/system/rc-local.service", "0644"),
+    "rc-local-network.conf": ("/etc/systemd/system/rc-local.service.d/network.conf", "0644"),
+    "aws-completion.sh": ("/etc/profile.d/aws-completion.sh", "0644"),
+    "awscli.asc": ("/usr/local/share/learning-stack/awscli.asc", "0644"),
+}
+ENVIRONMENT_FILE = "/etc/learning-stack.env"
+
+
+class Bastion(Construct):
+    """An Ubuntu instance with the bucket mounted and the AWS CLI (primer, chapters 8, 10 and 11).
+
+    Builds the instance in ``subnet``, its Elastic IP, and a key pair made by CloudFormation, whose private key AWS
+    keeps in SSM Parameter Store (``/ec2/keypair/KEY-ID``) and never anywhere else. The primer downloads it once, to be
+    lost or leaked.
+
+    The user data writes the files of ``constructs_lib/boot/`` and runs the first of them: s3fs from Ubuntu's packages
+    (``s3fs_install="apt"``) or, as in the primer, from source at a pinned commit (``"source"``); the bucket mounted
+    through the role at ``mount_point`` for ``uid`` and ``gid``; ``/etc/rc.local`` and ``rc-local.service`` to mount it
+    at every boot; the AWS CLI version 2 with completion. Changed user data replaces the instance.
+
+    Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
+
+    Source: https://github.com/s3fs-fuse/s3fs-fuse/wiki
+    """
+
+    S3FS_GIT = "https://github.com/s3fs-fuse/s3fs-fuse.git"
+    S3FS_TAG = "v1.96"
+    S3FS_COMMIT = "6235d0ba1b55cd0b0ad842b065f4c9cf8b75e069"
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        vpc: ec2.IVpc,
+        subnet: ec2.ISubnet,
+        security_group: ec2.ISecurityGroup,
+        instance_profile: iam.InstanceProfile,
+        role: iam.IRole,
+        bucket: s3.IBucket,
+        instance_type: str = "t3.micro",
+        volume_gib: int = 8,
+        release: str = "26.04",
+        ami_serial: str | None = None,
+        ami_id: str | None = None,
+        s3fs_install: str = "apt",
+        mount_point: str = "/mnt/s3",
+        uid: int = 1000,
+        gid: int = 1000,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.key_pair = ec2.KeyPair(self, "KeyPair", type=ec2.KeyPairType.ED25519)
+        self.instance_type = ec2.InstanceType(instance_type)
+        self.image = UbuntuImage(
+            release=release, architecture=self.instance_type.architecture, serial=ami_serial, ami_id=ami_id
+        )
+        self.user_data = render_user_data(
+            {
+                "BUCKET": bucket.bucket_name,
+                "ROLE": role.role_name,
+                "REGION": Aws.REGION,
+                "S3_URL": f"https://s3.{Aws.REGION}.{Aws.URL_SUFFIX}",
+                "MOUNT_POINT": mount_point,
+                "MOUNT_UID": str(uid),
+                "MOUNT_GID": str(gid),
+                "S3FS_INSTALL": s3fs_install,
+                "S3FS_GIT": self.S3FS_GIT,
+                "S3FS_TAG": self.S3FS_TAG,
+                "S3FS_COMMIT": self.S3FS_COMMIT,
+            }
+        )
+        self.instance = UbuntuInstance(
+            self,
+            "Instance",
+            vpc=vpc,
+            subnet=subnet,
+            security_group=security_group,
+            key_pair=self.key_pair,
+            image=self.image,
+            instance_type=self.instance_type,
+            name="learning-bastion",
+            volume_gib=volume_gib,
+            instance_profile=instance_profile,
+            user_data=self.user_data,
+        )
+        # What operators may start and stop is known by this tag.
+        Tags.of(self.instance).add("Role", "bastion")
+        self.instance.node.add_dependency(vpc.internet_connectivity_established)
+        self.elastic_ip = ec2.CfnEIP(
+            self,
+            "ElasticIp",
+            domain="vpc",
+            instance_id=self.instance.instance_id,
+            tags=[CfnTag(key="Name", value="learning-bastion")],
+        )
+
+
+def render_user_data(environment: dict[str, str]) -> str:
+    """Return the cloud-config that writes the environment file and the files of ``boot/`` and runs the first boot.
+
+    Only the environment file is rendered, each value quoted for the shell; the others land as they are.
+    """
+    variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
+    files = [(ENVIRONMENT_FILE, "0644", variables)]
+    files += [(path, mode, (BOOT / name).read_text()) for name, (path, mode) in BOOT_FILES.items()]
+    return (BOOT / "cloud-config.yaml").read_text() + "".join(
+        f'  - path: {path}\n    permissions: "{mode}"\n    content: |\n{indent(content, "      ")}'
+        for path, mode, content in files
+    )

@@ -1,0 +1,172 @@
+"""Chapter 12 of the primer: security groups, which remember a connection, and network ACLs, which do not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from aws_cdk import Tags
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from constructs_lib.acknowledge import acknowledge
+
+ANYWHERE = "0.0.0.0/0"
+SSH, HTTP, HTTPS, HTTP_ALT, MYSQL = 22, 80, 443, 8080, 3306
+# Linux, Windows, NAT gateways and load balancers together open connections from these ports, so replies go there.
+EPHEMERAL = (1024, 65535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AclRule:
+    """A numbered rule of a network ACL. The lowest number that matches decides; what matches none is denied."""
+
+    number: int
+    allow: bool
+    cidr: str
+    description: str
+    ports: tuple[int, int] | None = None
+    """First and last TCP port; None is all traffic."""
+
+
+class Firewall(Construct):
+    """Three security groups and two network ACLs (primer, chapter 12).
+
+    Security groups work on instances, only allow, and are stateful: the reply to an allowed connection is allowed.
+
+    - ``bastion``: 22 only from ``admin_cidr``; with no ``admin_cidr`` no inbound rule at all, as Session Manager needs
+      none (the primer's example opens 22 to everyone and warns of it);
+    - ``web``: 80 and 443 from anywhere, 8080 from ``office_cidr``;
+    - ``database``: 3306 only from members of ``web`` and ``bastion``, whatever their addresses; nothing outbound.
+
+    ``web`` and ``database`` are ready for instances of your own: nothing here is a member, so no port is open.
+
+    Network ACLs (``public_acl``, ``private_acl``) work on subnets, allow and deny in the order of their numbers, and
+    are stateless: replies come back to ephemeral ports (1024 to 65535), which must be allowed by rules of their own.
+    That range covers 3306 and 8080 too, hence the deny rules with lower numbers.
+
+    Limits: 60 rules a group and direction, 20 an ACL and direction (AWS's default quotas).
+
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        vpc: ec2.IVpc,
+        vpc_cidr: str,
+        public_subnets: Sequence[ec2.ISubnet],
+        private_subnets: Sequence[ec2.ISubnet],
+        office_cidr: str,
+        admin_cidr: str | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._vpc = vpc
+        self.bastion = self._group("Bastion", "The bastion: the one way in")
+        self.web = self._group("Web", "Web servers: HTTP and HTTPS for everyone, 8080 for the office")
+        self.database = self._group("Database", "MySQL servers: only for the web servers and the bastion")
+        anywhere, inside = ec2.Peer.any_ipv4(), ec2.Peer.ipv4(vpc_cidr)
+
+        if admin_cidr:
+            self.bastion.add_ingress_rule(ec2.Peer.ipv4(admin_cidr), ec2.Port.tcp(SSH), "SSH from the administrator")
+        self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTP), "HTTP to anywhere: Ubuntu's package mirrors")
+        self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS to anywhere: S3, other AWS APIs, downloads")
+        self.bastion.add_egress_rule(inside, ec2.Port.tcp(SSH), "SSH from the bastion to hosts of this VPC")
+        self.bastion.add_egress_rule(self.database, ec2.Port.tcp(MYSQL), "MySQL from the bastion to the databases")
+
+        self.web.add_ingress_rule(anywhere, ec2.Port.tcp(HTTP), "HTTP from anywhere: web pages are for everyone")
+        self.web.add_ingress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS from anywhere: web pages are for everyone")
+        self.web.add_ingress_rule(ec2.Peer.ipv4(office_cidr), ec2.Port.tcp(HTTP_ALT), "8080 from the office alone")
+        self.web.add_egress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS to anywhere: updates and APIs")
+        self.web.add_egress_rule(self.database, ec2.Port.tcp(MYSQL), "MySQL from the web servers to the databases")
+
+        self.database.add_ingress_rule(self.web, ec2.Port.tcp(MYSQL), "MySQL from the web servers")
+        self.database.add_ingress_rule(self.bastion, ec2.Port.tcp(MYSQL), "MySQL from the bastion")
+        acknowledge(
+            self.web, {"AwsSolutions-EC23": "A web server's 80 and 443 are for everyone: that is the lesson (chapter 12)."}
+        )
+
+        self.public_acl = self._acl(
+            "PublicAcl",
+            public_subnets,
+            inbound=[
+                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic between hosts of this VPC"),
+                *([_tcp(110, SSH, admin_cidr, "SSH from the administrator")] if admin_cidr else []),
+                _tcp(120, HTTP, ANYWHERE, "HTTP from anywhere"),
+                _tcp(130, HTTPS, ANYWHERE, "HTTPS from anywhere"),
+                _tcp(140, HTTP_ALT, office_cidr, "8080 from the office"),
+                _tcp(150, HTTP_ALT, ANYWHERE, "8080 from anyone else: denied before rule 200 allows it", allow=False),
+                _tcp(160, MYSQL, ANYWHERE, "MySQL from outside: denied before rule 200 allows it", allow=False),
+                _replies(200, ANYWHERE, "Replies to connections that this subnet opened (ephemeral ports)"),
+            ],
+            outbound=[
+                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic between hosts of this VPC"),
+                _tcp(120, HTTP, ANYWHERE, "HTTP to anywhere"),
+                _tcp(130, HTTPS, ANYWHERE, "HTTPS to anywhere"),
+                _tcp(160, MYSQL, ANYWHERE, "MySQL to the outside: denied before rule 200 allows it", allow=False),
+                _replies(200, ANYWHERE, "Replies to connections from outside (ephemeral ports)"),
+            ],
+        )
+        self.private_acl = self._acl(
+            "PrivateAcl",
+            private_subnets,
+            inbound=[
+                _tcp(100, SSH, vpc_cidr, "SSH from hosts of this VPC"),
+                _tcp(110, MYSQL, vpc_cidr, "MySQL from hosts of this VPC"),
+                _tcp(160, MYSQL, ANYWHERE, "MySQL from anyone else: denied before rule 200 allows it", allow=False),
+                _replies(200, ANYWHERE, "Replies that come back through NAT (ephemeral ports)"),
+            ],
+            outbound=[
+                _tcp(100, MYSQL, vpc_cidr, "MySQL to hosts of this VPC"),
+                _tcp(120, HTTP, ANYWHERE, "HTTP to anywhere, through NAT"),
+                _tcp(130, HTTPS, ANYWHERE, "HTTPS to anywhere, through NAT or the S3 endpoint"),
+                _replies(200, vpc_cidr, "Replies to hosts of this VPC (ephemeral ports)"),
+            ],
+        )
+
+    def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self,
+            construct_id,
+            vpc=self._vpc,
+            description=description,
+            allow_all_outbound=False,
+        )
+        Tags.of(group).add("Name", f"learning-{construct_id.lower()}")
+        return group
+
+    def _acl(
+        self,
+        construct_id: str,
+        subnets: Sequence[ec2.ISubnet],
+        *,
+        inbound: Sequence[AclRule],
+        outbound: Sequence[AclRule],
+    ) -> ec2.NetworkAcl:
+        acl = ec2.NetworkAcl(
+            self, construct_id, vpc=self._vpc, subnet_selection=ec2.SubnetSelection(subnets=list(subnets))
+        )
+        Tags.of(acl).add("Name", f"learning-{construct_id.removesuffix('Acl').lower()}")
+        for direction, rules in ((ec2.TrafficDirection.INGRESS, inbound), (ec2.TrafficDirection.EGRESS, outbound)):
+            for rule in rules:
+                entry = acl.add_entry(
+                    f"{'Inbound' if direction is ec2.TrafficDirection.INGRESS else 'Outbound'}{rule.number}",
+                    rule_number=rule.number,
+                    rule_action=ec2.Action.ALLOW if rule.allow else ec2.Action.DENY,
+                    direction=direction,
+                    cidr=ec2.AclCidr.ipv4(rule.cidr),
+                    traffic=ec2.AclTraffic.tcp_port_range(*rule.ports) if rule.ports else ec2.AclTraffic.all_traffic(),
+                )
+                # AWS has no description on an ACL's rule; the template's metadata does.
+                cast("ec2.CfnNetworkAclEntry", entry.node.default_child).add_metadata("Description", rule.description)
+        acknowledge(acl, {"AwsSolutions-VPC3": "The primer teaches network ACLs (chapter 12-4); here they add to groups."})
+        return acl
+
+
+def _tcp(number: int, port: int, cidr: str, description: str, *, allow: bool = True) -> AclRule:
+    return AclRule(number=number, allow=allow, ports=(port, port), cidr=cidr, description=description)
+
+
+def _replies(number: int, cidr: str, description: str) -> AclRule:
+    return AclRule(number=number, allow=True, ports=EPHEMERAL, cidr=cidr, description=description)

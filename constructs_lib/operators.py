@@ -1,0 +1,74 @@
+"""Chapter 4 of the primer: users in a group, a policy on the group, and MFA."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws, CfnOutput
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from constructs_lib.acknowledge import acknowledge
+
+PROJECT_TAG = ("Project", "LearningStack")
+BASTION_TAG = ("Role", "bastion")
+
+
+class Operators(Construct):
+    """A group that may view EC2, and start and stop the tagged bastion, and its users (primer, chapter 4).
+
+    - Viewing (``ec2:Describe*``) is for all resources: EC2 knows no narrower form of it.
+    - Starting and stopping is for instances tagged ``Project=LearningStack`` and ``Role=bastion`` only, and only for
+      a session that began with MFA. (The primer allows it on everything; its second policy names two instances.)
+    - Each user may change the password of, and set up an MFA device for, nobody but themselves.
+
+    Users get no access key and no password here: an administrator gives a first console password, and nobody works as
+    the root user.
+
+    Limits: user names are unique in the account.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, user_names: Sequence[str]) -> None:
+        super().__init__(scope, construct_id)
+        with_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+        on_the_bastion = {"StringEquals": {f"aws:ResourceTag/{key}": value for key, value in (PROJECT_TAG, BASTION_TAG)}}
+        own_user = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:user/${{aws:username}}"
+        own_mfa = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:mfa/${{aws:username}}"
+        self.policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            description="View EC2; start and stop the bastion with MFA; set up one's own MFA device",
+            statements=[
+                iam.PolicyStatement(sid="ViewEc2", actions=["ec2:Describe*"], resources=["*"]),
+                iam.PolicyStatement(
+                    sid="StartAndStopTheBastionWithMfa",
+                    actions=["ec2:StartInstances", "ec2:StopInstances"],
+                    resources=[f"arn:{Aws.PARTITION}:ec2:*:{Aws.ACCOUNT_ID}:instance/*"],
+                    conditions={**with_mfa, **on_the_bastion},
+                ),
+                iam.PolicyStatement(
+                    sid="SetUpOwnMfa",
+                    actions=[
+                        "iam:ChangePassword",
+                        "iam:CreateVirtualMFADevice",
+                        "iam:EnableMFADevice",
+                        "iam:GetUser",
+                        "iam:ListMFADevices",
+                        "iam:ResyncMFADevice",
+                    ],
+                    resources=[own_user, own_mfa],
+                ),
+            ],
+        )
+        acknowledge(
+            self.policy,
+            {
+                "AwsSolutions-IAM5[Action::ec2:Describe*]": "Viewing EC2 is what the primer's operators do (chapter 4-3).",
+                "AwsSolutions-IAM5[Resource::*]": "ec2:Describe* knows no narrower resource.",
+                "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*]": "Narrowed to "
+                "the bastion by its tags, in whatever region it is.",
+            },
+        )
+        self.group = iam.Group(self, "Group", managed_policies=[self.policy])
+        self.users = [iam.User(self, f"User-{name}", user_name=name, groups=[self.group]) for name in user_names]
+        CfnOutput(self, "GroupName", value=self.group.group_name, description="The group of the operators")

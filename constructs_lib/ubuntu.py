@@ -1,0 +1,115 @@
+"""Chapters 5 and 8 of the primer: Ubuntu instances, with the defaults that every instance should have."""
+
+import jsii
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from constructs_lib.acknowledge import acknowledge
+
+
+@jsii.implements(ec2.IMachineImage)
+class UbuntuImage:
+    """Ubuntu LTS as published by Canonical (primer, chapter 5-1: AMI).
+
+    By default the newest image of ``release`` for the instance type's processor: a later deploy then *replaces* the
+    instance when Canonical has published a new one. Pinned by ``serial`` (the date of a published image, such as
+    ``20260615``) or by ``ami_id`` (which belongs to one region).
+
+    Source: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
+    """
+
+    def __init__(
+        self,
+        *,
+        release: str,
+        architecture: ec2.InstanceArchitecture,
+        serial: str | None = None,
+        ami_id: str | None = None,
+    ) -> None:
+        cpu = "arm64" if architecture == ec2.InstanceArchitecture.ARM_64 else "amd64"
+        version = serial or "current"
+        self.parameter_name = (
+            f"/aws/service/canonical/ubuntu/server/{release}/stable/{version}/{cpu}/hvm/ebs-gp3/ami-id"
+        )
+        self._ami_id = ami_id
+
+    def get_image(self, scope: Construct) -> ec2.MachineImageConfig:
+        return ec2.MachineImageConfig(
+            image_id=self._ami_id
+            or ssm.StringParameter.value_for_typed_string_parameter_v2(
+                scope, self.parameter_name, ssm.ParameterValueType.AWS_EC2_IMAGE_ID
+            ),
+            os_type=ec2.OperatingSystemType.LINUX,
+            user_data=ec2.UserData.for_linux(),
+        )
+
+
+class UbuntuInstance(ec2.Instance):
+    """An Ubuntu instance with an encrypted gp3 root volume, the metadata service in version 2 only, and no public
+    address of its own (primer, chapters 5 and 8).
+
+    Burstable types run with standard credits: they slow down when credits are spent, where AWS's default for T3 and
+    T4g (unlimited) goes on and bills. ``user_data`` that changes replaces the instance: a running one would ignore it.
+
+    The metadata service answers only requests that carry a token (IMDSv2), and only on the instance itself (one hop);
+    the primer predates it.
+
+    Limits: ``volume_gib`` from 8 (Ubuntu's image) to 16384.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        vpc: ec2.IVpc,
+        subnet: ec2.ISubnet,
+        security_group: ec2.ISecurityGroup,
+        key_pair: ec2.IKeyPair,
+        image: UbuntuImage,
+        instance_type: ec2.InstanceType,
+        name: str,
+        volume_gib: int = 8,
+        instance_profile: iam.IInstanceProfile | None = None,
+        user_data: str | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            vpc=vpc,
+            vpc_subnets=ec2.SubnetSelection(subnets=[subnet]),
+            security_group=security_group,
+            key_pair=key_pair,
+            machine_image=image,  # type: ignore[arg-type]  # jsii interfaces are invisible to mypy
+            instance_type=instance_type,
+            instance_name=name,
+            instance_profile=instance_profile,
+            associate_public_ip_address=False,
+            credit_specification=ec2.CpuCredits.STANDARD if instance_type.is_burstable() else None,
+            http_tokens=ec2.HttpTokens.REQUIRED,
+            http_put_response_hop_limit=1,
+            propagate_tags_to_volume_on_creation=True,
+            block_devices=[
+                ec2.BlockDevice(
+                    device_name="/dev/sda1",
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        volume_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3
+                    ),
+                )
+            ],
+            user_data=ec2.UserData.custom(user_data) if user_data else None,
+            user_data_causes_replacement=bool(user_data),
+        )
+        acknowledge(
+            self,
+            {
+                "AwsSolutions-EC28": "Detailed monitoring costs money for each instance; a lesson does well with the "
+                "free five-minute metrics.",
+                "AwsSolutions-EC29": "`cdk destroy` must be able to take the instance away. Nothing is lost with it: "
+                "files live in the bucket.",
+            },
+        )

@@ -1,0 +1,1 @@
+"""The settings that a learner chooses, and the stacks that they turn into."""

@@ -1,0 +1,130 @@
+"""The stack that the primer describes."""
+
+from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
+from constructs import Construct
+
+from constructs_lib.access import Access
+from constructs_lib.bastion import Bastion
+from constructs_lib.firewall import Firewall
+from constructs_lib.network import Network
+from constructs_lib.private_host import PrivateHost
+from constructs_lib.storage import Storage
+from stacks.settings import Settings
+
+
+class LearningStack(Stack):
+    """Chapters 3 and 5 to 12 of the primer: network, firewall, bucket, role and bastion.
+
+    Deploys into any account and region with no ``cdk bootstrap``: the template has no assets, and the legacy
+    synthesizer names no roles of a bootstrap stack. The template must stay below 51,200 bytes for that.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            synthesizer=LegacyStackSynthesizer(),
+            description="The AWS primer for beginners: VPC, firewall, S3 bucket, role, and a bastion that mounts the bucket",
+        )
+        storage = Storage(self, "Storage", bucket_name=settings.bucket_name or None)
+        network = Network(
+            self,
+            "Network",
+            cidr=settings.vpc_cidr,
+            public_cidrs=settings.public_cidrs,
+            private_cidrs=settings.private_cidrs,
+            availability_zones=settings.availability_zones,
+            nat=settings.nat,
+            log_bucket=storage.log_bucket,
+        )
+        firewall = Firewall(
+            self,
+            "Firewall",
+            vpc=network.vpc,
+            vpc_cidr=settings.vpc_cidr,
+            public_subnets=network.public_subnets,
+            private_subnets=network.private_subnets,
+            admin_cidr=settings.admin_cidr or None,
+            office_cidr=settings.office_cidr,
+        )
+        access = Access(self, "Access", bucket=storage.bucket, role_name=settings.role_name)
+        bastion = Bastion(
+            self,
+            "Bastion",
+            vpc=network.vpc,
+            subnet=network.public_subnets[0],
+            security_group=firewall.bastion,
+            instance_profile=access.instance_profile,
+            role=access.role,
+            bucket=storage.bucket,
+            instance_type=settings.instance_type,
+            volume_gib=settings.volume_gib,
+            release=settings.ubuntu_release,
+            ami_serial=settings.ami_serial or None,
+            ami_id=settings.ami_id or None,
+            s3fs_install=settings.s3fs_install,
+            mount_point=settings.mount_point,
+            uid=settings.mount_uid,
+            gid=settings.mount_gid,
+        )
+        # From its first second the bastion reaches the bucket, before it has an Elastic IP.
+        bastion.instance.node.add_dependency(network.s3_endpoint)
+
+        address = bastion.elastic_ip.attr_public_ip
+        key_parameter = bastion.key_pair.private_key.parameter_name
+        self._output("InstanceId", bastion.instance.instance_id, "The bastion")
+        self._output("BastionAddress", address, "The bastion's Elastic IP")
+        self._output(
+            "SessionCommand",
+            f"aws ssm start-session --target {bastion.instance.instance_id}",
+            "A shell on the bastion through Session Manager: no key, no open port",
+        )
+        self._output(
+            "KeyCommand",
+            f"(umask 077 && aws ssm get-parameter --name {key_parameter} --with-decryption --query Parameter.Value "
+            "--output text > learning-stack.pem)",
+            "Fetches the private key for SSH from Parameter Store",
+        )
+        self._output(
+            "SshCommand",
+            f"ssh -i learning-stack.pem ubuntu@{address}"
+            if settings.admin_cidr
+            else "closed; open it to your own address with: cdk deploy LearningStack -c admin_cidr=YOUR.IP.ADD.RESS/32",
+            "A shell on the bastion through SSH",
+        )
+        self._output("BucketName", storage.bucket.bucket_name, "The bucket that the bastion mounts")
+        self._output("MountPoint", settings.mount_point, "Where the bastion mounts it")
+        self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
+        self._output(
+            "RemoveBucketsCommand",
+            f"""python -c "import boto3
+for name in ('{storage.bucket.bucket_name}', '{storage.log_bucket.bucket_name}'):
+    bucket = boto3.resource('s3').Bucket(name); bucket.object_versions.delete(); bucket.delete()\"""",
+            "Both buckets stay after a destroy. This deletes them, WITH ALL FILES",
+        )
+        self._output("VpcId", network.vpc.vpc_id, "The VPC")
+        for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
+            self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets), f"{name} subnets")
+        for name, group in (("Web", firewall.web), ("Database", firewall.database)):
+            self._output(f"{name}GroupId", group.security_group_id, f"Security group for {name.lower()} servers")
+
+        if settings.private_host:
+            host = PrivateHost(
+                self,
+                "PrivateHost",
+                vpc=network.vpc,
+                subnet=network.private_subnets[0],
+                bastion_group=firewall.bastion,
+                key_pair=bastion.key_pair,
+                image=bastion.image,
+                instance_type=bastion.instance_type,
+            )
+            self._output("PrivateHostId", host.instance.instance_id, "The private host")
+            self._output(
+                "PrivateHostCommand",
+                f"ssh -i learning-stack.pem ubuntu@{host.instance.instance_private_ip}",
+                "A shell on the private host, from a shell on the bastion that has the key",
+            )
+
+    def _output(self, name: str, value: str, description: str) -> None:
+        CfnOutput(self, name, value=value, description=description)

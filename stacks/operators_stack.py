@@ -1,0 +1,20 @@
+"""Chapter 4 of the primer: people, their group, and what it may do."""
+
+from aws_cdk import LegacyStackSynthesizer, Stack
+from constructs import Construct
+
+from constructs_lib.operators import Operators
+from stacks.settings import Settings
+
+
+class OperatorsStack(Stack):
+    """Users who may view EC2, and start and stop the bastion (primer, chapter 4). Deployed only when asked for."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            synthesizer=LegacyStackSynthesizer(),
+            description="The AWS primer for beginners: a group of users who may start and stop the bastion",
+        )
+        Operators(self, "Operators", user_names=settings.operators)

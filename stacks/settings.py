@@ -1,0 +1,305 @@
+"""What a learner can choose, and every rule about it. The only code that reads CDK context."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from itertools import combinations
+from typing import Any, Self, get_type_hints
+
+NAT_CHOICES = ("per-az", "single", "regional", "none")
+UBUNTU_CHOICES = ("26.04", "24.04")
+S3FS_CHOICES = ("apt", "source")
+WIDEST_PREFIX = 16
+SYSTEM_FOLDERS = "bin boot dev etc lib lib64 proc root run sbin sys tmp usr var".split()
+# Plain context keys that belong to the CDK itself; its other keys contain a colon or a slash.
+CDK_KEYS = ("acknowledged-issue-numbers", "cli-telemetry")
+
+
+class SettingsError(Exception):
+    """Wrong settings: one line for each, in the order of the settings."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+def _setting(default: Any, meaning: str, example: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "example": example})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of LearningStack and OperatorsStack, as context keys: in cdk.json, or ``-c key=value``.
+
+    On the command line a list is written with commas. Empty text or an empty list means: not set.
+    """
+
+    vpc_cidr: str = _setting("10.0.0.0/16", "address range of the VPC, from /16 to /28", "10.0.0.0/16")
+    public_cidrs: tuple[str, ...] = _setting(
+        ("10.0.1.0/24", "10.0.3.0/24"), "the public subnets of zone 1 and zone 2", "10.0.1.0/24,10.0.3.0/24"
+    )
+    private_cidrs: tuple[str, ...] = _setting(
+        ("10.0.2.0/24", "10.0.4.0/24"), "the private subnets of zone 1 and zone 2", "10.0.2.0/24,10.0.4.0/24"
+    )
+    availability_zones: tuple[str, ...] = _setting(
+        (), "two zones by name; not set: the region's first two", "ap-northeast-1a,ap-northeast-1c"
+    )
+    nat: str = _setting("per-az", f"how private subnets reach the internet: {', '.join(NAT_CHOICES)}", "single")
+    admin_cidr: str = _setting("", "who may connect to port 22; not set: nobody (Session Manager needs no port)", "203.0.113.7/32")
+    office_cidr: str = _setting("50.100.200.0/24", "who may connect to port 8080 of web servers", "50.100.200.0/24")
+    bucket_name: str = _setting("", "name of the bucket; not set: CloudFormation makes one", "my-learning-bucket-2026")
+    role_name: str = _setting("access-s3-role", "name of the instance's role", "access-s3-role")
+    ubuntu_release: str = _setting("26.04", f"Ubuntu LTS of the instances: {', '.join(UBUNTU_CHOICES)}", "26.04")
+    ami_serial: str = _setting("", "pin Ubuntu to the image of this date; not set: the newest", "20260615")
+    ami_id: str = _setting("", "pin the image to this one of your region", "ami-0123456789abcdef0")
+    instance_type: str = _setting("t3.micro", "EC2 instance type of the instances, x86 or arm64", "t4g.micro")
+    volume_gib: int = _setting(8, "size of the root volume in GiB, from 8 to 16384", "16")
+    s3fs_install: str = _setting("apt", "s3fs from Ubuntu's packages (apt) or built as the primer does (source)", "apt")
+    mount_point: str = _setting("/mnt/s3", "where the bastion mounts the bucket", "/mnt/s3")
+    mount_uid: int = _setting(1000, "who owns the mounted files (1000 is `ubuntu`), from 0 to 65533", "1000")
+    mount_gid: int = _setting(1000, "group of the mounted files, from 0 to 65533", "1000")
+    private_host: bool = _setting(False, "an instance in private subnet 1, reachable only from the bastion", "true")
+    operators: tuple[str, ...] = _setting((), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob")
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> Self:
+        """Read and check all settings together.
+
+        Raises SettingsError with one line for each mistake.
+        """
+        names = [setting.name for setting in fields(cls)]
+        mistakes = [
+            _mistake(key, "is not a setting", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
+            for key in context
+            if key not in names and key not in CDK_KEYS and not re.search("[:/]", key)
+        ]
+        values: dict[str, Any] = {}
+        types = get_type_hints(cls)
+        for setting in fields(cls):
+            given = context.get(setting.name, setting.default)
+            try:
+                values[setting.name] = _READERS[types[setting.name]](given)
+            except ValueError as error:
+                mistakes.append(_mistake(setting.name, f"{_shown(given)} {error}", _example(setting.name)))
+                values[setting.name] = setting.default
+        settings = cls(**values)
+        unread = {mistake.split(":")[0] for mistake in mistakes}
+        mistakes += [line for line in settings.mistakes() if line.split(":")[0] not in unread]
+        if mistakes:
+            raise SettingsError(mistakes)
+        return settings
+
+    def mistakes(self) -> list[str]:
+        """Return one line for each value that breaks a rule."""
+        found: list[str] = []
+        for name, rule in _RULES.items():
+            value = getattr(self, name)
+            for item in value if isinstance(value, tuple) else (value,):
+                try:
+                    rule(item)
+                except ValueError as error:
+                    found.append(_mistake(name, f"{_shown(item)} {error}", _example(name)))
+        broken = {line.split(":")[0] for line in found}
+        for names, problem in self._mistakes_between():
+            if broken.isdisjoint(names):
+                found.append(_mistake(names[0], problem, _example(names[0])))
+        return found
+
+    def _mistakes_between(self) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Yield the settings concerned and the problem, for rules about more than one value."""
+        cidrs = ("public_cidrs", "private_cidrs")
+        for name in cidrs:
+            if len(getattr(self, name)) != 2:
+                yield (name,), f"{_shown(','.join(getattr(self, name)))} must be two ranges, one for each zone"
+        try:
+            vpc = ipaddress.IPv4Network(self.vpc_cidr)
+            subnets = [(name, cidr, ipaddress.IPv4Network(cidr)) for name in cidrs for cidr in getattr(self, name)]
+        except ValueError:
+            return  # said already, by the rule of the setting itself
+        for name, cidr, subnet in subnets:
+            if not subnet.subnet_of(vpc):
+                yield (name, "vpc_cidr"), f"'{cidr}' is not inside vpc_cidr {vpc}"
+        for (_, first, one), (name, second, other) in combinations(subnets, 2):
+            if one.overlaps(other):
+                yield (name, *cidrs), f"'{second}' overlaps with '{first}'"
+        zones = self.availability_zones
+        if zones and len(set(zones)) != 2:
+            yield ("availability_zones",), f"{_shown(','.join(zones))} must be two different zones"
+        elif len({zone[:-1] for zone in zones}) > 1:
+            yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
+        if self.ami_id and self.ami_serial:
+            yield ("ami_id", "ami_serial"), "and ami_serial both pin the image; set one of them"
+        if len({name.lower() for name in self.operators}) != len(self.operators):
+            yield ("operators",), f"'{','.join(self.operators)}' names somebody twice (IAM ignores upper and lower case)"
+
+
+# --- reading: from what JSON or `-c` gives to the type of the setting
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise ValueError("must be text, in quotes")  # noqa: TRY004  # one kind of error for all bad input
+    return given.strip()
+
+
+def _whole_number(given: object) -> int:
+    if isinstance(given, bool) or not re.fullmatch(r"-?[0-9]{1,9}", str(given).strip()):
+        raise ValueError("must be a whole number")
+    return int(str(given))
+
+
+def _yes_or_no(given: object) -> bool:
+    if str(given).strip().lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return str(given).strip().lower() == "true"
+
+
+def _list_of_text(given: object) -> tuple[str, ...]:
+    items = given.split(",") if isinstance(given, str) and given.strip() else given or ()
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ValueError("must be a list of text, or text with commas")
+    return tuple(item.strip() for item in items)
+
+
+_READERS: dict[Any, Callable[[object], Any]] = {
+    str: _text,
+    int: _whole_number,
+    bool: _yes_or_no,
+    tuple[str, ...]: _list_of_text,
+}
+
+
+# --- rules: each raises ValueError with what is allowed
+
+
+def _cidr(text: str, *, widest: int = WIDEST_PREFIX, narrowest: int = 32) -> None:
+    try:
+        network = ipaddress.IPv4Network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not an IPv4 address range") from None
+    if "/" not in text:
+        raise ValueError(f"has no prefix length: write {text}/32 for one address")
+    if str(network) != text:
+        raise ValueError(f"must be written as {network}")
+    if not widest <= network.prefixlen <= narrowest:
+        raise ValueError(f"must be from /{widest} to /{narrowest}")
+
+
+def _vpc_cidr(text: str) -> None:
+    _cidr(text, narrowest=28)
+
+
+def _who(text: str) -> None:
+    """Accept a range of addresses that is not half the internet."""
+    _cidr(text)
+
+
+def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if text:
+            rule(text)
+
+    return check
+
+
+def _matches(pattern: str, allowed: str) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {allowed}")
+
+    return check
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
+    def check(text: str) -> None:
+        if text not in choices:
+            hint = _did_you_mean(text, choices)
+            raise ValueError(f"must be one of {', '.join(choices)}" + (f" ({hint})" if hint else ""))
+
+    return check
+
+
+def _between(lowest: int, highest: int) -> Callable[[int], None]:
+    def check(number: int) -> None:
+        if not lowest <= number <= highest:
+            raise ValueError(f"must be from {lowest} to {highest}")
+
+    return check
+
+
+def _ubuntu_release(text: str) -> None:
+    if re.fullmatch(r"(1\d|2[0-3])\.(04|10)", text):
+        raise ValueError(f"is too old: its s3fs cannot use IMDSv2. Allowed: {', '.join(UBUNTU_CHOICES)}")
+    _one_of(UBUNTU_CHOICES)(text)
+
+
+def _bucket_name(text: str) -> None:
+    """Apply S3's rules, but for dots: TLS to BUCKET.s3.amazonaws.com does not work with a dot in the name.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    """
+    _matches(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and hyphens")(text)
+    for affix in ("xn--", "sthree-", "amzn-s3-demo-"):
+        if text.startswith(affix):
+            raise ValueError(f"begins with {affix}, which AWS reserves")
+    for affix in ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", "-an"):
+        if text.endswith(affix):
+            raise ValueError(f"ends with {affix}, which AWS reserves")
+
+
+def _mount_point(text: str) -> None:
+    _matches(r"(/[A-Za-z0-9_][A-Za-z0-9._-]{0,63}){1,8}", "an absolute path of plain letters, digits, . _ and -")(text)
+    if text.split("/")[1] in SYSTEM_FOLDERS or text in ("/home", "/home/ubuntu", "/mnt", "/opt", "/srv", "/media"):
+        raise ValueError("would hide a folder that the system needs; choose one of your own below /mnt")
+
+
+_RULES: dict[str, Callable[[Any], None]] = {
+    "vpc_cidr": _vpc_cidr,
+    "public_cidrs": _vpc_cidr,
+    "private_cidrs": _vpc_cidr,
+    "availability_zones": _matches(r"[a-z]{2}(-[a-z]+)+-[1-9][a-z]", "the name of a zone"),
+    "nat": _one_of(NAT_CHOICES),
+    "admin_cidr": _optional(_who),
+    "office_cidr": _who,
+    "bucket_name": _optional(_bucket_name),
+    # IAM also takes , and = in a name; in s3fs's mount options they would end it.
+    "role_name": _matches(r"[A-Za-z0-9_.@+-]{1,64}", "1 to 64 letters, digits and _ . @ + -"),
+    "ubuntu_release": _ubuntu_release,
+    "ami_serial": _optional(_matches(r"20[0-9]{6}(\.[0-9]{1,2})?", "the date of an image, YYYYMMDD")),
+    "ami_id": _optional(_matches(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "ami- and 8 or 17 hexadecimal digits")),
+    "instance_type": _matches(
+        r"[a-z]{1,3}[0-9]{1,2}[a-z0-9-]{0,8}\.(nano|micro|small|medium|large|([0-9]{1,3})?xlarge|metal(-[0-9]{1,3}xl)?)",
+        "a family and a size",
+    ),
+    "volume_gib": _between(8, 16384),
+    "s3fs_install": _one_of(S3FS_CHOICES),
+    "mount_point": _mount_point,
+    "mount_uid": _between(0, 65533),
+    "mount_gid": _between(0, 65533),
+    "operators": _matches(r"[A-Za-z0-9_.@+=-]{1,64}", "1 to 64 letters, digits and _ . @ + = -"),
+}
+
+
+# --- words
+
+
+def _mistake(name: str, problem: str, advice: str) -> str:
+    return f"{_shown(name)[1:-1]}: {problem}. {advice.removesuffix('?')}{'?' if advice.endswith('?') else '.'}"
+
+
+def _example(name: str) -> str:
+    example = next(setting.metadata["example"] for setting in fields(Settings) if setting.name == name)
+    return f"Example: -c {name}={example}"
+
+
+def _shown(given: object) -> str:
+    """Return what was given as one short line."""
+    text = repr(given)
+    return text if len(text) <= 60 else f"{text[:50]}...{text[-1]}"
+
+
+def _did_you_mean(word: str, words: Iterable[str]) -> str:
+    close = get_close_matches(word.lower(), list(words), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
