@@ -106,7 +106,7 @@ class Bastion(Construct):
         )
         # What operators may start and stop is known by this tag.
         Tags.of(self.instance).add("Role", "bastion")
-        self.instance.node.add_dependency(vpc.internet_connectivity_established)
+        self.instance.node.add_dependency(subnet.internet_connectivity_established)
         self.elastic_ip = ec2.CfnEIP(
             self,
             "ElasticIp",

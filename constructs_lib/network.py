@@ -70,7 +70,9 @@ class Network(Construct):
         if nat == "regional":
             # AWS refuses a public NAT gateway in a VPC without an attached internet gateway; the CDK waits for the
             # gateway, but not for its attachment.
-            self.vpc.node.find_child("RegionalNatGateway").node.add_dependency(self.vpc.internet_connectivity_established)
+            self.vpc.node.find_child("RegionalNatGateway").node.add_dependency(
+                self.public_subnets[0].internet_connectivity_established
+            )
 
         self.s3_endpoint = self.vpc.add_gateway_endpoint("S3Endpoint", service=ec2.GatewayVpcEndpointAwsService.S3)
         self.flow_log = self.vpc.add_flow_log(
