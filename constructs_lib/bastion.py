@@ -36,7 +36,7 @@ class Bastion(Construct):
 
     The user data writes the files of ``constructs_lib/boot/`` and runs the first of them: s3fs from Ubuntu's packages
     (``s3fs_install="apt"``) or, as in the primer, from source at a pinned commit (``"source"``); the bucket mounted
-    through the role at ``mount_point`` for ``uid`` and ``gid``; ``/etc/rc.local`` and ``rc-local.service`` to mount it
+    through the role ``role_name``, which ``instance_profile`` carries, at ``mount_point`` for ``uid`` and ``gid``; ``/etc/rc.local`` and ``rc-local.service`` to mount it
     at every boot; the AWS CLI version 2 with completion. Changed user data replaces the instance.
 
     Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
@@ -56,8 +56,8 @@ class Bastion(Construct):
         vpc: ec2.IVpc,
         subnet: ec2.ISubnet,
         security_group: ec2.ISecurityGroup,
-        instance_profile: iam.InstanceProfile,
-        role: iam.IRole,
+        instance_profile: iam.IInstanceProfile,
+        role_name: str,
         bucket: s3.IBucket,
         instance_type: str = "t3.micro",
         volume_gib: int = 8,
@@ -78,7 +78,7 @@ class Bastion(Construct):
         self.user_data = render_user_data(
             {
                 "BUCKET": bucket.bucket_name,
-                "ROLE": role.role_name,
+                "ROLE": role_name,
                 "REGION": Aws.REGION,
                 "S3_URL": f"https://s3.{Aws.REGION}.{Aws.URL_SUFFIX}",
                 "MOUNT_POINT": mount_point,

@@ -55,7 +55,7 @@ class LearningStack(Stack):
             subnet=network.public_subnets[0],
             security_group=firewall.bastion,
             instance_profile=access.instance_profile,
-            role=access.role,
+            role_name=settings.role_name,
             bucket=storage.bucket,
             instance_type=settings.instance_type,
             volume_gib=settings.volume_gib,
