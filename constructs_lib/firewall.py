@@ -84,7 +84,7 @@ class Firewall(Construct):
         self.database.add_ingress_rule(self.web, ec2.Port.tcp(MYSQL), "MySQL from the web servers")
         self.database.add_ingress_rule(self.bastion, ec2.Port.tcp(MYSQL), "MySQL from the bastion")
         acknowledge(
-            self.web, {"AwsSolutions-EC23": "A web server's 80 and 443 are for everyone: that is the lesson (chapter 12)."}
+            self.web, {"AwsSolutions-EC23": "A web server's 80 and 443 are for everyone: the lesson of chapter 12."}
         )
 
         self.public_acl = self._acl(
@@ -160,7 +160,9 @@ class Firewall(Construct):
                 )
                 # AWS has no description on an ACL's rule; the template's metadata does.
                 cast("ec2.CfnNetworkAclEntry", entry.node.default_child).add_metadata("Description", rule.description)
-        acknowledge(acl, {"AwsSolutions-VPC3": "The primer teaches network ACLs (chapter 12-4); here they add to groups."})
+        acknowledge(
+            acl, {"AwsSolutions-VPC3": "The primer teaches network ACLs (chapter 12-4); here they add to groups."}
+        )
         return acl
 
 

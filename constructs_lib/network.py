@@ -46,7 +46,7 @@ class Network(Construct):
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
-            ip_addresses=_FixedAddresses(cidr, {"Public": public_cidrs, "Private": private_cidrs}),
+            ip_addresses=_FixedAddresses(cidr, {"Public": public_cidrs, "Private": private_cidrs}),  # type: ignore[arg-type]  # jsii hands over the struct itself
             availability_zones=list(availability_zones) or None,
             max_azs=None if availability_zones else 2,
             # The CDK's way to close the default security group is a Lambda asset, which would need `cdk bootstrap`.
@@ -81,7 +81,9 @@ class Network(Construct):
         for kind, subnets in (("public", self.public_subnets), ("private", self.private_subnets)):
             for number, subnet in enumerate(subnets, start=1):
                 Tags.of(subnet).add("Name", f"learning-{kind}-{number}")
-        Tags.of(self.vpc).add("Name", "learning-vpc", exclude_resource_types=["AWS::EC2::Subnet", "AWS::EC2::RouteTable"])
+        Tags.of(self.vpc).add(
+            "Name", "learning-vpc", exclude_resource_types=["AWS::EC2::Subnet", "AWS::EC2::RouteTable"]
+        )
 
 
 @jsii.implements(ec2.IIpAddresses)

@@ -31,7 +31,8 @@ class Operators(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, user_names: Sequence[str]) -> None:
         super().__init__(scope, construct_id)
         with_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
-        on_the_bastion = {"StringEquals": {f"aws:ResourceTag/{key}": value for key, value in (PROJECT_TAG, BASTION_TAG)}}
+        tags = {f"aws:ResourceTag/{key}": value for key, value in (PROJECT_TAG, BASTION_TAG)}
+        on_the_bastion = {"StringEquals": tags}
         own_user = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:user/${{aws:username}}"
         own_mfa = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:mfa/${{aws:username}}"
         self.policy = iam.ManagedPolicy(
@@ -63,7 +64,7 @@ class Operators(Construct):
         acknowledge(
             self.policy,
             {
-                "AwsSolutions-IAM5[Action::ec2:Describe*]": "Viewing EC2 is what the primer's operators do (chapter 4-3).",
+                "AwsSolutions-IAM5[Action::ec2:Describe*]": "Viewing all of EC2 is what operators do (chapter 4-3).",
                 "AwsSolutions-IAM5[Resource::*]": "ec2:Describe* knows no narrower resource.",
                 "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*]": "Narrowed to "
                 "the bastion by its tags, in whatever region it is.",

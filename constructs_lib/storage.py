@@ -1,5 +1,7 @@
 """Chapters 7 and 9 of the primer: a bucket, and cold data that moves to Glacier."""
 
+from typing import Any
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -62,7 +64,7 @@ class Storage(Construct):
             ],
         )
 
-    def _bucket(self, construct_id: str, **properties: object) -> s3.Bucket:
+    def _bucket(self, construct_id: str, **properties: Any) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             construct_id,

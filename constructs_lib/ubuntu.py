@@ -47,8 +47,9 @@ class UbuntuImage:
 
 
 class UbuntuInstance(ec2.Instance):
-    """An Ubuntu instance with an encrypted gp3 root volume, the metadata service in version 2 only, and no public
-    address of its own (primer, chapters 5 and 8).
+    """An Ubuntu instance with the defaults that every instance should have (primer, chapters 5 and 8).
+
+    An encrypted gp3 root volume, the metadata service in version 2 only, and no public address of its own.
 
     Burstable types run with standard credits: they slow down when credits are spent, where AWS's default for T3 and
     T4g (unlimited) goes on and bills. ``user_data`` that changes replaces the instance: a running one would ignore it.
@@ -84,7 +85,7 @@ class UbuntuInstance(ec2.Instance):
             vpc_subnets=ec2.SubnetSelection(subnets=[subnet]),
             security_group=security_group,
             key_pair=key_pair,
-            machine_image=image,  # type: ignore[arg-type]  # jsii interfaces are invisible to mypy
+            machine_image=image,
             instance_type=instance_type,
             instance_name=name,
             instance_profile=instance_profile,

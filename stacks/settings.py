@@ -12,7 +12,22 @@ NAT_CHOICES = ("per-az", "single", "regional", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
 S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16
-SYSTEM_FOLDERS = "bin boot dev etc lib lib64 proc root run sbin sys tmp usr var".split()
+SYSTEM_FOLDERS = [
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "lib",
+    "lib64",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "sys",
+    "tmp",
+    "usr",
+    "var",
+]
 # Plain context keys that belong to the CDK itself; its other keys contain a colon or a slash.
 CDK_KEYS = ("acknowledged-issue-numbers", "cli-telemetry")
 
@@ -47,7 +62,9 @@ class Settings:
         (), "two zones by name; not set: the region's first two", "ap-northeast-1a,ap-northeast-1c"
     )
     nat: str = _setting("per-az", f"how private subnets reach the internet: {', '.join(NAT_CHOICES)}", "single")
-    admin_cidr: str = _setting("", "who may connect to port 22; not set: nobody (Session Manager needs no port)", "203.0.113.7/32")
+    admin_cidr: str = _setting(
+        "", "who may connect to port 22; not set: nobody (Session Manager needs no port)", "203.0.113.7/32"
+    )
     office_cidr: str = _setting("50.100.200.0/24", "who may connect to port 8080 of web servers", "50.100.200.0/24")
     bucket_name: str = _setting("", "name of the bucket; not set: CloudFormation makes one", "my-learning-bucket-2026")
     role_name: str = _setting("access-s3-role", "name of the instance's role", "access-s3-role")
@@ -60,8 +77,12 @@ class Settings:
     mount_point: str = _setting("/mnt/s3", "where the bastion mounts the bucket", "/mnt/s3")
     mount_uid: int = _setting(1000, "who owns the mounted files (1000 is `ubuntu`), from 0 to 65533", "1000")
     mount_gid: int = _setting(1000, "group of the mounted files, from 0 to 65533", "1000")
-    private_host: bool = _setting(False, "an instance in private subnet 1, reachable only from the bastion", "true")
-    operators: tuple[str, ...] = _setting((), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob")
+    private_host: bool = _setting(
+        default=False, meaning="an instance in private subnet 1, reachable only from the bastion", example="true"
+    )
+    operators: tuple[str, ...] = _setting(
+        (), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob"
+    )
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:
@@ -109,6 +130,21 @@ class Settings:
 
     def _mistakes_between(self) -> Iterable[tuple[tuple[str, ...], str]]:
         """Yield the settings concerned and the problem, for rules about more than one value."""
+        yield from self._mistakes_between_cidrs()
+        zones = self.availability_zones
+        if zones and len(set(zones)) != 2:
+            yield ("availability_zones",), f"{_shown(','.join(zones))} must be two different zones"
+        elif len({zone[:-1] for zone in zones}) > 1:
+            yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
+        if self.ami_id and self.ami_serial:
+            yield ("ami_id", "ami_serial"), "and ami_serial both pin the image; set one of them"
+        if len({name.lower() for name in self.operators}) != len(self.operators):
+            yield (
+                ("operators",),
+                f"'{','.join(self.operators)}' names somebody twice (IAM ignores upper and lower case)",
+            )
+
+    def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
         cidrs = ("public_cidrs", "private_cidrs")
         for name in cidrs:
             if len(getattr(self, name)) != 2:
@@ -124,15 +160,6 @@ class Settings:
         for (_, first, one), (name, second, other) in combinations(subnets, 2):
             if one.overlaps(other):
                 yield (name, *cidrs), f"'{second}' overlaps with '{first}'"
-        zones = self.availability_zones
-        if zones and len(set(zones)) != 2:
-            yield ("availability_zones",), f"{_shown(','.join(zones))} must be two different zones"
-        elif len({zone[:-1] for zone in zones}) > 1:
-            yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
-        if self.ami_id and self.ami_serial:
-            yield ("ami_id", "ami_serial"), "and ami_serial both pin the image; set one of them"
-        if len({name.lower() for name in self.operators}) != len(self.operators):
-            yield ("operators",), f"'{','.join(self.operators)}' names somebody twice (IAM ignores upper and lower case)"
 
 
 # --- reading: from what JSON or `-c` gives to the type of the setting
