@@ -35,9 +35,10 @@ class Bastion(Construct):
     lost or leaked.
 
     The user data writes the files of ``constructs_lib/boot/`` and runs the first of them: s3fs from Ubuntu's packages
-    (``s3fs_install="apt"``) or, as in the primer, from source at a pinned commit (``"source"``); the bucket mounted
-    through the role ``role_name``, which ``instance_profile`` carries, at ``mount_point`` for ``uid`` and ``gid``; ``/etc/rc.local`` and ``rc-local.service`` to mount it
-    at every boot; the AWS CLI version 2 with completion. Changed user data replaces the instance.
+    (``s3fs_install="apt"``) or, as in the primer, from source at a pinned commit (``"source"``); the bucket mounted at
+    ``mount_point`` for ``uid`` and ``gid``, through the role ``role_name`` that ``instance_profile`` carries;
+    ``/etc/rc.local`` and ``rc-local.service`` to mount it at every boot; the AWS CLI version 2 with completion. Changed
+    user data replaces the instance.
 
     Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
 

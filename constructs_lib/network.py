@@ -81,9 +81,7 @@ class Network(Construct):
         for kind, subnets in (("public", self.public_subnets), ("private", self.private_subnets)):
             for number, subnet in enumerate(subnets, start=1):
                 Tags.of(subnet).add("Name", f"learning-{kind}-{number}")
-        Tags.of(self.vpc).add(
-            "Name", "learning-vpc", exclude_resource_types=["AWS::EC2::Subnet", "AWS::EC2::RouteTable"]
-        )
+        Tags.of(self.vpc).add("Name", "learning-vpc")
 
 
 @jsii.implements(ec2.IIpAddresses)

@@ -24,7 +24,7 @@ class LearningStack(Stack):
             scope,
             construct_id,
             synthesizer=LegacyStackSynthesizer(),
-            description="The AWS primer for beginners: network, firewall, bucket, role, and a bastion that mounts the bucket",
+            description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
         )
         storage = Storage(self, "Storage", bucket_name=settings.bucket_name or None)
         network = Network(

@@ -12,22 +12,7 @@ NAT_CHOICES = ("per-az", "single", "regional", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
 S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16
-SYSTEM_FOLDERS = [
-    "bin",
-    "boot",
-    "dev",
-    "etc",
-    "lib",
-    "lib64",
-    "proc",
-    "root",
-    "run",
-    "sbin",
-    "sys",
-    "tmp",
-    "usr",
-    "var",
-]
+SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin sys tmp usr var".split())  # noqa: SIM905
 # Plain context keys that belong to the CDK itself; its other keys contain a colon or a slash.
 CDK_KEYS = ("acknowledged-issue-numbers", "cli-telemetry")
 
@@ -141,7 +126,7 @@ class Settings:
         if len({name.lower() for name in self.operators}) != len(self.operators):
             yield (
                 ("operators",),
-                f"'{','.join(self.operators)}' names somebody twice (IAM ignores upper and lower case)",
+                f"'{','.join(self.operators)}' names somebody twice (IAM ignores case)",
             )
 
     def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
