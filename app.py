@@ -1,9 +1,13 @@
 """LearningStack: settings in, CloudFormation templates out."""
 
+import json
+import os
 import sys
+from pathlib import Path
 
 import aws_cdk as cdk
 
+from lab.idle_cost import idle_cost_line
 from stacks.learning_stack import LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings, SettingsError
@@ -14,6 +18,10 @@ try:
 except SettingsError as error:
     sys.exit(str(error))
 cdk.Tags.of(app).add("Project", "LearningStack")
-LearningStack(app, "LearningStack", settings=settings)
+learning = LearningStack(app, "LearningStack", settings=settings)
 OperatorsStack(app, "OperatorsStack", settings=settings)
-app.synth()
+assembly = app.synth()
+
+# The most common surprise about stacks like this one is a bill for idle NAT gateways.
+template = json.loads(Path(assembly.directory, learning.template_file).read_text())
+print(idle_cost_line(template, os.environ.get("CDK_DEFAULT_REGION", "us-east-1")), file=sys.stderr)

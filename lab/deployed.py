@@ -1,0 +1,148 @@
+"""A stack as it is in AWS: its template, its resources and the clients to look at them with."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from lab.problem import ProblemError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+
+CONFIG = Config(
+    connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"}
+)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the stack: what the template says of it, and the id that AWS gave it."""
+
+    logical_id: str
+    id: str
+    type: str
+    properties: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The Name tag."""
+        return next((tag["Value"] for tag in self.properties.get("Tags", []) if tag["Key"] == "Name"), "")
+
+
+class Deployed:
+    """A deployed stack, in whatever AWS the environment points at.
+
+    Raises ProblemError when there is no such stack, or no way to look.
+    """
+
+    def __init__(self, stack_name: str) -> None:
+        self.stack_name = stack_name
+        session = boto3.Session()
+        if not session.region_name:
+            raise ProblemError("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
+        self.region = session.region_name
+        self.cloudformation: CloudFormationClient = session.client("cloudformation", config=CONFIG)
+        self.ec2: EC2Client = session.client("ec2", config=CONFIG)
+        self.iam: IAMClient = session.client("iam", config=CONFIG)
+        self.s3: S3Client = session.client("s3", config=CONFIG)
+        self.ssm: SSMClient = session.client("ssm", config=CONFIG)
+        try:
+            self.description = self.cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            raise ProblemError(
+                f"There is no stack {stack_name} in {self.region} ({self.endpoint}). "
+                f"Deploy it first: make local, or cdk deploy {stack_name}"
+            ) from None
+
+    @property
+    def endpoint(self) -> str:
+        return self.cloudformation.meta.endpoint_url
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        return {output["OutputKey"]: output["OutputValue"] for output in self.description.get("Outputs", [])}
+
+    @cached_property
+    def template(self) -> dict[str, Any]:
+        body: Any = self.cloudformation.get_template(StackName=self.stack_name)["TemplateBody"]
+        return dict(json.loads(body) if isinstance(body, str) else body)
+
+    @cached_property
+    def resources(self) -> list[Resource]:
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
+        return [
+            Resource(
+                summary["LogicalResourceId"],
+                summary.get("PhysicalResourceId", ""),
+                summary["ResourceType"],
+                self.template["Resources"][summary["LogicalResourceId"]].get("Properties", {}),
+            )
+            for page in pages
+            for summary in page["StackResourceSummaries"]
+            if summary["LogicalResourceId"] in self.template["Resources"]
+        ]
+
+    def all(self, resource_type: str) -> list[Resource]:
+        """Return the resources of one type, such as ``AWS::EC2::Subnet``, in the order of their Name tags."""
+        return sorted((r for r in self.resources if r.type == resource_type), key=lambda resource: resource.name)
+
+    def one(self, resource_type: str, name: str = "") -> Resource:
+        """Return the one resource of a type, and of a Name tag where one is given."""
+        found = [resource for resource in self.all(resource_type) if name in ("", resource.name)]
+        if len(found) != 1:
+            raise ProblemError(f"{self.stack_name} has {len(found)} resources {resource_type} {name}, not one")
+        return found[0]
+
+    def named(self, reference: Any) -> str:
+        """Return the Name tag, or the logical id, of what a template's Ref or Fn::GetAtt points at."""
+        logical_id = reference.get("Ref") or reference["Fn::GetAtt"][0]
+        resource = next(resource for resource in self.resources if resource.logical_id == logical_id)
+        return resource.name or logical_id
+
+    def name_of(self, physical_id: str | None) -> str:
+        """Return the Name tag of what AWS calls ``physical_id``, or the id itself when it is not of this stack."""
+        resource = next((resource for resource in self.resources if resource.id == physical_id), None)
+        return resource.name or resource.logical_id if resource else physical_id or "nothing"
+
+
+WHAT_TO_DO = {
+    "ExpiredToken": "Your AWS credentials have expired: sign in again",
+    "ExpiredTokenException": "Your AWS credentials have expired: sign in again",
+    "RequestExpired": "Your AWS credentials have expired: sign in again",
+    "AuthFailure": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
+    "InvalidClientTokenId": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
+    "UnrecognizedClientException": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
+}
+
+
+def explain(error: BotoCoreError | ClientError) -> str:
+    """Return one line for an error of AWS, with what to do about the usual ones."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code", "")
+        if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
+            return f"You are not allowed to do this: {text}"
+        return WHAT_TO_DO.get(code, text)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+        return f"{text.rstrip('.')}: sign in with aws login or aws configure; for the local AWS: source .local-aws/env"
+    if isinstance(error, HTTPClientError):
+        return f"{text} Is the local AWS running (make local), or the region wrong?"
+    return text
