@@ -1,5 +1,6 @@
 """Chapters 8, 10 and 11 of the primer: an instance that mounts a bucket and carries the AWS CLI."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from textwrap import indent
@@ -13,18 +14,23 @@ from constructs import Construct
 from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
 
 BOOT = Path(__file__).parent / "boot"
-# Where each file of boot/ lands, and with which permissions.
+SBIN, LIB = "/usr/local/sbin", "/usr/local/lib/learning-stack"
+# Where the files of boot/ land. What lands in sbin, and rc.local, can be run.
 BOOT_FILES = {
-    "first-boot.sh": ("/usr/local/sbin/learning-stack-first-boot", "0755"),
-    "s3-mount-answers.sh": ("/usr/local/sbin/s3-mount-answers", "0755"),
-    "keep-s3-mounted.sh": ("/usr/local/sbin/keep-s3-mounted", "0755"),
-    "rc.local": ("/etc/rc.local", "0755"),
-    "rc-local.service": ("/etc/systemd/system/rc-local.service", "0644"),
-    "rc-local-network.conf": ("/etc/systemd/system/rc-local.service.d/network.conf", "0644"),
-    "aws-completion.sh": ("/etc/profile.d/aws-completion.sh", "0644"),
-    "awscli.asc": ("/usr/local/share/learning-stack/awscli.asc", "0644"),
+    "first-boot.sh": f"{SBIN}/learning-stack-first-boot",
+    "s3-mount-answers.sh": f"{SBIN}/s3-mount-answers",
+    "keep-s3-mounted.sh": f"{SBIN}/keep-s3-mounted",
+    "rc.local": "/etc/rc.local",
+    "rc-local.service": "/etc/systemd/system/rc-local.service",
+    "rc-local-network.conf": "/etc/systemd/system/rc-local.service.d/network.conf",
+    "aws-completion.sh": "/etc/profile.d/aws-completion.sh",
 }
-ENVIRONMENT_FILE = "/etc/learning-stack.env"
+S3FS_FROM_SOURCE = {"s3fs-from-source.sh": f"{LIB}/s3fs-from-source.sh"}
+AWSCLI_FROM_AWS = {
+    "awscli-from-aws.sh": f"{LIB}/awscli-from-aws.sh",
+    "awscli.asc": f"{LIB}/awscli.asc",
+}
+RELEASES_WITHOUT_AWSCLI = ("24.04",)
 
 
 class Bastion(Construct):
@@ -76,21 +82,22 @@ class Bastion(Construct):
         self.image = UbuntuImage(
             release=release, architecture=self.instance_type.architecture, serial=ami_serial, ami_id=ami_id
         )
-        self.user_data = render_user_data(
-            {
-                "BUCKET": bucket.bucket_name,
-                "ROLE": role_name,
-                "REGION": Aws.REGION,
-                "S3_URL": f"https://s3.{Aws.REGION}.{Aws.URL_SUFFIX}",
-                "MOUNT_POINT": mount_point,
-                "MOUNT_UID": str(uid),
-                "MOUNT_GID": str(gid),
-                "S3FS_INSTALL": s3fs_install,
-                "S3FS_GIT": self.S3FS_GIT,
-                "S3FS_TAG": self.S3FS_TAG,
-                "S3FS_COMMIT": self.S3FS_COMMIT,
-            }
-        )
+        environment = {
+            "BUCKET": bucket.bucket_name,
+            "ROLE": role_name,
+            "REGION": Aws.REGION,
+            "S3_URL": f"https://s3.{Aws.REGION}.{Aws.URL_SUFFIX}",
+            "MOUNT_POINT": mount_point,
+            "MOUNT_UID": str(uid),
+            "MOUNT_GID": str(gid),
+        }
+        files = dict(BOOT_FILES)
+        if s3fs_install == "source":
+            environment |= {"S3FS_GIT": self.S3FS_GIT, "S3FS_TAG": self.S3FS_TAG, "S3FS_COMMIT": self.S3FS_COMMIT}
+            files |= S3FS_FROM_SOURCE
+        if release in RELEASES_WITHOUT_AWSCLI:
+            files |= AWSCLI_FROM_AWS
+        self.user_data = render_user_data(environment, files)
         self.instance = UbuntuInstance(
             self,
             "Instance",
@@ -117,15 +124,19 @@ class Bastion(Construct):
         )
 
 
-def render_user_data(environment: dict[str, str]) -> str:
-    """Return the cloud-config that writes the environment file and the files of ``boot/`` and runs the first boot.
+def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:
+    """Return the cloud-config that writes the environment file and ``files`` of ``boot/``, and runs the first boot.
 
     Only the environment file is rendered, each value quoted for the shell; the others land as they are.
     """
     variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
-    files = [(ENVIRONMENT_FILE, "0644", variables)]
-    files += [(path, mode, (BOOT / name).read_text()) for name, (path, mode) in BOOT_FILES.items()]
-    return (BOOT / "cloud-config.yaml").read_text() + "".join(
-        f'  - path: {path}\n    permissions: "{mode}"\n    content: |\n{indent(content, "      ")}'
-        for path, mode, content in files
-    )
+    entries = [_write_file("/etc/learning-stack.env", variables)]
+    entries += [_write_file(path, (BOOT / name).read_text()) for name, path in files.items()]
+    return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
+
+
+def _write_file(path: str, content: str) -> str:
+    executable = path.startswith(f"{SBIN}/") or path == "/etc/rc.local"
+    # Indented as little as YAML allows: each space counts in the template, for each line.
+    permissions = "  permissions: '0755'\n" if executable else ""
+    return f"- path: {path}\n{permissions}  content: |\n{indent(content, '   ')}"

@@ -82,6 +82,8 @@ class Network(Construct):
             for number, subnet in enumerate(subnets, start=1):
                 Tags.of(subnet).add("Name", f"learning-{kind}-{number}")
         Tags.of(self.vpc).add("Name", "learning-vpc")
+        for tag in ("aws-cdk:subnet-name", "aws-cdk:subnet-type"):
+            Tags.of(self.vpc).remove(tag)  # they serve look-ups by other CDK apps; in a lesson they only puzzle
 
 
 @jsii.implements(ec2.IIpAddresses)

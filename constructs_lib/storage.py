@@ -72,7 +72,6 @@ class Storage(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            minimum_tls_version=1.2,
             removal_policy=RemovalPolicy.RETAIN,
             **properties,
         )

@@ -1,7 +1,6 @@
 """The learner's command line: ``python -m lab``."""
 
 import json
-import os
 from contextlib import suppress
 from typing import Annotated
 
@@ -28,7 +27,10 @@ Try next:
 """
 
 app = typer.Typer(
-    help="LearningStack's lab: a local AWS, and proof of what was deployed.", no_args_is_help=True, add_completion=False
+    help="LearningStack's lab: a local AWS, and proof of what was deployed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
@@ -57,7 +59,7 @@ def up(
     """
     was_running = local.running()
     server = was_running or local.start()
-    os.environ.update(local.environment(server))
+    local.point_at(server)
     console.print(f"Local AWS at {server.endpoint}: no account, no cost.")
     try:
         cdk.deploy(STACK, settings=context or (), console=console)
@@ -99,7 +101,7 @@ def status() -> None:
     if not server:
         console.print("The local AWS is not running. Start it with: make local")
         return
-    os.environ.update(local.environment(server))
+    local.point_at(server)
     console.print(f"Local AWS at {server.endpoint} (process {server.pid})")
     for name in (STACK, OPERATORS):
         try:

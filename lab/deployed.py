@@ -1,11 +1,11 @@
 """A stack as it is in AWS: its template, its resources and the clients to look at them with."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import yaml
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -83,7 +83,7 @@ class Deployed:
     @cached_property
     def template(self) -> dict[str, Any]:
         body: Any = self.cloudformation.get_template(StackName=self.stack_name)["TemplateBody"]
-        return dict(json.loads(body) if isinstance(body, str) else body)
+        return dict(yaml.safe_load(body) if isinstance(body, str) else body)  # the CDK CLI sends YAML
 
     @cached_property
     def resources(self) -> list[Resource]:

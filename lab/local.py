@@ -18,6 +18,8 @@ from lab.problem import ProblemError
 HOME = Path(".local-aws")
 START_SECONDS = 30
 STOP_SECONDS = 15
+# What would lead back to a real account.
+HIDDEN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ def start() -> Server:
     with (HOME / "server.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-m", "lab.emulator", "--port", str(port), "--state", str(HOME / "state")],
-            env=os.environ | environment(Server(port, 0)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -62,6 +63,7 @@ def start() -> Server:
     (HOME / "server.json").write_text(json.dumps({"port": server.port, "pid": server.pid}))
     (HOME / "env").write_text(
         "# source this file to point a shell at the local AWS\n"
+        f"unset {' '.join(HIDDEN)}\n"
         + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment(server).items())
     )
     deadline = time.monotonic() + START_SECONDS
@@ -96,14 +98,19 @@ def forget() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 
 
+def point_at(server: Server) -> None:
+    """Point this process and what it starts at the local AWS."""
+    for name in HIDDEN:
+        os.environ.pop(name, None)
+    os.environ.update(environment(server))
+
+
 def environment(server: Server) -> dict[str, str]:
     """Return the environment variables that point the CDK CLI, the AWS CLI and boto3 at the local AWS."""
     return {
         "AWS_ENDPOINT_URL": server.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_SESSION_TOKEN": "",
-        "AWS_PROFILE": "",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
