@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us, and we end the CLI with all that it started
         ) as process,
     ):
         task = progress.add_task("cdk synth", total=None)
@@ -56,7 +58,7 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
                     done, total, status, kind = event.groups()
                     progress.update(task, completed=int(done), total=int(total), description=f"{status} {kind}")
         except BaseException:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             raise
     if process.returncode:
         raise ProblemError(_what_failed("".join(printed)))

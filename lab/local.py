@@ -21,6 +21,9 @@ STOP_SECONDS = 15
 # What would lead back to a real account.
 HIDDEN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
+# The servers that this process started, by process id.
+_started: dict[int, subprocess.Popen[bytes]] = {}
+
 
 @dataclass(frozen=True)
 class Server:
@@ -59,6 +62,7 @@ def start() -> Server:
             stderr=log,
             start_new_session=True,  # Ctrl-C in the terminal is for the command, which stops the server itself
         )
+    _started[process.pid] = process
     server = Server(port, process.pid)
     (HOME / "server.json").write_text(json.dumps({"port": server.port, "pid": server.pid}))
     (HOME / "env").write_text(
@@ -139,11 +143,8 @@ def _free_port() -> int:
 
 
 def _alive(pid: int) -> bool:
-    try:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return False
-    except ChildProcessError:
-        pass  # started by an earlier command
+    if pid in _started:
+        return _started[pid].poll() is None
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

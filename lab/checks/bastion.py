@@ -158,7 +158,7 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
         + [variable(name, literal) for name in ("MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]
         + [f"writes {path}" for path in paths],
         [variable(name, text) for name in ("BUCKET", "ROLE", "MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]
-        + [f"writes {path}" for path in paths if f"  - path: {path}\n" in text],
+        + [f"writes {path}" for path in paths if f"- path: {path}\n" in text],
     )
 
 

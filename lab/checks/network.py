@@ -198,7 +198,7 @@ def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
 
 
 @check(
-    "3",
+    "3-4",
     "All traffic of the VPC is logged to the log bucket",
     "VPC のすべての通信はログ用バケットに記録される",
     "aws ec2 describe-flow-logs --filter Name=resource-id,Values={VpcId}",

@@ -1,0 +1,194 @@
+"""`lab local`, as a person uses it: the real CDK CLI deploys, updates and destroys on a real server."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+NOISE = re.compile("warn|deprecat|notice|npm|jsii|traceback|error|telemetry|✗", re.IGNORECASE)
+
+
+class Project:
+    """A copy of the project, so that nobody's own local AWS is touched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("app.py", "cdk.json", "stacks", "constructs_lib", "lab"):
+            copy: Any = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, folder / name)
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home")}
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *command: str, status: int = 0) -> str:
+        with self.start(*command) as process:
+            printed, _ = process.communicate(timeout=300)
+        assert process.returncode == status, printed
+        return printed
+
+    def lab(self, *words: str, status: int = 0) -> str:
+        return self.run(sys.executable, "-m", "lab", *words, status=status)
+
+    def in_shell(self, command: str, status: int = 0) -> str:
+        """Run a command in a shell that is pointed at the local AWS, as the README says."""
+        return self.run("bash", "-c", f"source .local-aws/env && {command}", status=status)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=f"http://127.0.0.1:{self.server()['port']}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106
+        )
+
+    def server(self) -> dict[str, int]:
+        return dict(json.loads((self.folder / ".local-aws" / "server.json").read_text()))
+
+    def events(self) -> int:
+        return len(self.client("cloudformation").describe_stack_events(StackName="LearningStack")["StackEvents"])
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Deploy once; the tests below go on from there, in their order."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.first_output = project.lab("local", "up")  # type: ignore[attr-defined]
+    yield project
+    project.lab("local", "down", "--clean")
+    assert not (project.folder / ".local-aws").exists()
+
+
+def test_up_deploys_and_proves_every_claim_without_noise(project: Project) -> None:
+    printed: str = project.first_output  # type: ignore[attr-defined]
+    assert re.search(r"^(\d+) of \1 claims hold\.$", printed, re.MULTILINE)
+    assert not NOISE.search(printed), printed
+
+
+def test_up_again_changes_nothing(project: Project) -> None:
+    before = project.events()
+    project.lab("local", "up")
+    assert project.events() == before
+
+
+def test_what_was_deployed_survives_a_restart_on_the_same_address(project: Project) -> None:
+    before = project.server()
+    assert project.lab("local", "down") == "The local AWS is stopped.\n"
+    assert project.lab("local", "status") == "The local AWS is not running. Start it with: make local\n"
+    events_after_restart = project.lab("local", "up")
+    assert not NOISE.search(events_after_restart)
+    assert project.server()["port"] == before["port"]
+    assert project.server()["pid"] != before["pid"]
+    assert "LearningStack: CREATE_COMPLETE" in project.lab("local", "status")  # nothing had to be deployed again
+
+
+def test_a_server_that_is_killed_loses_nothing(project: Project) -> None:
+    os.kill(project.server()["pid"], signal.SIGKILL)
+    project.lab("local", "up")
+    assert "LearningStack: CREATE_COMPLETE" in project.lab("local", "status")
+
+
+def test_changed_settings_update_the_stack(project: Project) -> None:
+    printed = project.lab("local", "up", "-c", "nat=single", "-c", "admin_cidr=203.0.113.7/32")
+    assert re.search(r"^(\d+) of \1 claims hold\.$", printed, re.MULTILINE)
+    assert len(project.client("ec2").describe_nat_gateways(Filters=[{"Name": "state", "Values": ["available"]}])) == 2  # noqa: PLR2004
+    assert "LearningStack: UPDATE_COMPLETE" in project.lab("local", "status")
+
+
+def test_operators_are_a_stack_of_their_own(project: Project) -> None:
+    before = project.events()
+    project.in_shell("cdk deploy OperatorsStack -c operators=alice,bob --require-approval never")
+    assert project.events() == before
+    verdicts = json.loads(project.in_shell("python -m lab verify --json"))
+    assert all(verdict["holds"] for verdict in verdicts)
+    assert any(verdict["chapter"].startswith("4") for verdict in verdicts)
+
+
+def test_verify_says_what_was_expected_and_found_and_fails(project: Project) -> None:
+    bucket = project.lab("local", "status") and project.client("cloudformation").describe_stacks(
+        StackName="LearningStack"
+    )["Stacks"][0]["Outputs"]
+    name = next(output["OutputValue"] for output in bucket if output["OutputKey"] == "BucketName")
+    s3 = project.client("s3")
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
+    printed = project.in_shell("python -m lab verify", status=1)
+    assert "expected: Enabled" in printed
+    assert "found: Suspended" in printed
+    assert "1 do not." in printed or "1 does not." in printed
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def test_wrong_settings_are_told_in_one_line_and_stop_nothing(project: Project) -> None:
+    printed = project.lab("local", "up", "-c", "nat=two", status=1)
+    assert "nat: 'two' must be one of per-az, single, regional, none" in printed
+    assert "Traceback" not in printed
+    assert "UPDATE_COMPLETE" in project.lab("local", "status")
+
+
+def test_destroy_keeps_the_buckets_and_their_files_until_they_are_removed(project: Project) -> None:
+    stack = project.client("cloudformation").describe_stacks(StackName="LearningStack")["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    s3 = project.client("s3")
+    s3.put_object(Bucket=outputs["BucketName"], Key="diary.txt", Body=b"today")
+    s3.delete_object(Bucket=outputs["BucketName"], Key="diary.txt")
+    s3.put_object(Bucket=outputs["BucketName"], Key="letter.txt", Body=b"dear reader")
+
+    project.in_shell("cdk destroy LearningStack OperatorsStack --force")
+
+    ec2 = project.client("ec2")
+    assert not [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["CidrBlock"] == "10.0.0.0/16"]
+    assert not ec2.describe_addresses()["Addresses"]
+    assert not project.client("iam").list_users()["Users"]
+    assert s3.get_object(Bucket=outputs["BucketName"], Key="letter.txt")["Body"].read() == b"dear reader"
+    assert "There is no stack LearningStack" in project.in_shell("python -m lab verify", status=1)
+
+    project.in_shell(outputs["RemoveBucketsCommand"])
+    assert not s3.list_buckets()["Buckets"]
+
+
+def test_interrupting_leaves_nothing_running(project: Project) -> None:
+    """Press Ctrl-C while the CDK CLI runs: the terminal sends SIGINT to the whole group of processes."""
+    project.lab("local", "down", "--clean")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab", "local", "up"],
+        cwd=project.folder,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (project.folder / "cdk.out").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in printed
+    assert "The local AWS is not running" in project.lab("local", "status")
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(project.folder) not in listing

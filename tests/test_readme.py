@@ -1,0 +1,50 @@
+"""What the READMEs say of settings and prices is what the code says."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.idle_cost import idle_cost_line
+from stacks.settings import NAT_CHOICES, Settings
+
+ROOT = Path(__file__).parent.parent
+READMES = [ROOT / "README.md", ROOT / "README.ja.md"]
+
+
+def setting_row(setting: Any) -> tuple[str, str]:
+    """Return the beginning of a setting's row, which is the same in all languages, and its meaning in English."""
+    default = setting.default
+    if isinstance(default, bool):
+        shown = str(default).lower()
+    else:
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    return (
+        f"| `{setting.name}` | {f'`{shown}`' if shown else ''} | ",
+        f"{setting.metadata['meaning']} | `{setting.metadata['example']}` |",
+    )
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
+def test_every_setting_stands_in_the_readmes(setting: Any) -> None:
+    start, end = setting_row(setting)
+    assert start + end in READMES[0].read_text()
+    assert start in READMES[1].read_text()
+    assert f"| `{setting.metadata['example']}` |" in READMES[1].read_text()
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.name))
+@pytest.mark.parametrize("nat", NAT_CHOICES)
+def test_the_costs_in_the_readmes_are_those_of_the_templates(
+    nat: str, readme: Path, template: Callable[..., dict[str, Any]]
+) -> None:
+    costs = []
+    for region in ("us-east-1", "ap-northeast-1"):
+        amount = re.search(r"about (\d+) USD a month", idle_cost_line(template(nat=nat), region))
+        assert amount
+        costs.append(amount[1])
+    row = next(line for line in readme.read_text().splitlines() if line.startswith(f"| `{nat}`"))
+    assert [cell.strip() for cell in row.split("|")[2:4]] == costs
