@@ -97,8 +97,9 @@ class LearningStack(Stack):
         self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
         self._output(
             "RemoveBucketsCommand",
-            'python -c "import boto3; [(bucket.object_versions.delete(), bucket.delete()) for bucket in '
-            f"map(boto3.resource('s3').Bucket, ['{storage.bucket.bucket_name}', '{storage.log_bucket.bucket_name}'])]\"",
+            'python -c "import boto3; [(each.object_versions.delete(), each.delete()) for each in '
+            "map(boto3.resource('s3').Bucket, "
+            f"['{storage.bucket.bucket_name}', '{storage.log_bucket.bucket_name}'])]\"",
             "Both buckets stay after a destroy. This deletes them, WITH ALL FILES",
         )
         self._output("VpcId", network.vpc.vpc_id, "The VPC")
