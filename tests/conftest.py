@@ -1,0 +1,75 @@
+"""Stacks and templates for the tests: made in this process, each one once, with no credentials and no network."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from stacks.learning_stack import LearningStack
+from stacks.operators_stack import OperatorsStack
+from stacks.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+# With its feature flags: they change templates.
+CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_account() -> Iterator[None]:
+    """Hide the credentials and the configuration of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, "/dev/null")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def new_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
+    """Give a function that makes an app as app.py does, but without the CDK's own slow validation of templates."""
+
+    def make() -> cdk.App:
+        folder = tmp_path_factory.mktemp("cdk.out")
+        app = cdk.App(context=CONTEXT, outdir=str(folder), builtin_cloud_formation_validation=False)
+        cdk.Tags.of(app).add("Project", "LearningStack")
+        return app
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def plain_stack(new_app: Callable[[], cdk.App]) -> Callable[[], cdk.Stack]:
+    """Give a function that makes somebody else's stack: each construct of ours must work in it alone."""
+    return lambda: cdk.Stack(new_app(), "SomebodyElses")
+
+
+@pytest.fixture(scope="session")
+def assembly(new_app: Callable[[], cdk.App]) -> Callable[..., Path]:
+    """Give a function from settings to the folder with both templates, as app.py makes it."""
+
+    @cache
+    def synthesise(settings: Settings) -> Path:
+        assert settings.mistakes() == []
+        app = new_app()
+        LearningStack(app, "LearningStack", settings=settings)
+        OperatorsStack(app, "OperatorsStack", settings=settings)
+        return Path(app.synth().directory)
+
+    return lambda **settings: synthesise(Settings(**settings))
+
+
+@pytest.fixture(scope="session")
+def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
+    """Give a function from settings to a template."""
+
+    def read(stack: str = "LearningStack", **settings: object) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((assembly(**settings) / f"{stack}.template.json").read_text())
+        return content
+
+    return read

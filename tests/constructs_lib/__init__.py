@@ -1,0 +1,1 @@
+"""Each construct used alone, in a stack that is not ours."""

@@ -1,0 +1,362 @@
+"""Bastion, chapters 8, 10 and 11 of the primer: the instance, and the files that it boots with."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+import yaml
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Template
+
+from constructs_lib.bastion import BOOT, Bastion, render_user_data
+from tests.constructs_lib.reading import in_words, properties, reference, tag
+
+USER_DATA_LIMIT = 16_384
+AWS_CLI_KEY = "FB5DB77FD5C118B80511ADA8A6310ACC4672475C"
+SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
+
+# Where the files of boot/ land, and with which permissions.
+ENVIRONMENT_FILE = "/etc/learning-stack.env"
+LIB = "/usr/local/lib/learning-stack"
+ALWAYS = {
+    "/usr/local/sbin/learning-stack-first-boot": ("first-boot.sh", "0755"),
+    "/usr/local/sbin/s3-mount-answers": ("s3-mount-answers.sh", "0755"),
+    "/usr/local/sbin/keep-s3-mounted": ("keep-s3-mounted.sh", "0755"),
+    "/etc/rc.local": ("rc.local", "0755"),
+    "/etc/systemd/system/rc-local.service": ("rc-local.service", "0644"),
+    "/etc/systemd/system/rc-local.service.d/network.conf": ("rc-local-network.conf", "0644"),
+    "/etc/profile.d/aws-completion.sh": ("aws-completion.sh", "0644"),
+}
+FROM_SOURCE = {f"{LIB}/s3fs-from-source.sh": ("s3fs-from-source.sh", "0644")}
+FROM_AWS = {
+    f"{LIB}/awscli-from-aws.sh": ("awscli-from-aws.sh", "0644"),
+    f"{LIB}/awscli.asc": ("awscli.asc", "0644"),
+}
+EACH_VARIANT = pytest.mark.parametrize(
+    ("release", "s3fs_install", "expected"),
+    [
+        ("26.04", "apt", ALWAYS),
+        ("26.04", "source", ALWAYS | FROM_SOURCE),
+        ("24.04", "apt", ALWAYS | FROM_AWS),  # 24.04 has no package of the AWS CLI
+        ("24.04", "source", ALWAYS | FROM_SOURCE | FROM_AWS),
+    ],
+    ids=["26.04 apt", "26.04 source", "24.04 apt", "24.04 source"],
+)
+
+
+@pytest.fixture(scope="module")
+def bastion(plain_stack: Callable[[], cdk.Stack]) -> Callable[..., Template]:
+    def make(**settings: Any) -> Template:
+        stack = plain_stack()
+        vpc = ec2.Vpc(stack, "Vpc", nat_gateways=0, restrict_default_security_group=False)
+        role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+        settings = {"role_name": "access-s3-role"} | settings
+        Bastion(
+            stack,
+            "Bastion",
+            vpc=vpc,
+            subnet=vpc.public_subnets[0],
+            security_group=ec2.SecurityGroup(stack, "Group", vpc=vpc),
+            instance_profile=iam.InstanceProfile(stack, "Profile", role=role),
+            bucket=s3.Bucket(stack, "Bucket"),
+            **settings,
+        )
+        return Template.from_stack(stack)
+
+    memory = cache(lambda items: make(**dict(items)))
+    return lambda **settings: memory(tuple(settings.items()))
+
+
+def instance(template: Template) -> dict[str, Any]:
+    (found,) = properties(template, "AWS::EC2::Instance").values()
+    return found
+
+
+def instance_id(template: Template) -> str:
+    (found,) = properties(template, "AWS::EC2::Instance")
+    return found
+
+
+def user_data(template: Template, bucket: str = "my-bucket", region: str = "ap-northeast-1") -> str:
+    """Return the user data as the instance gets it."""
+    (bucket_id,) = properties(template, "AWS::S3::Bucket")
+    names = {bucket_id: bucket, "AWS::Region": region, "AWS::URLSuffix": "amazonaws.com"}
+    return in_words(instance(template)["UserData"]["Fn::Base64"], names)
+
+
+def written_files(text: str) -> dict[str, dict[str, str]]:
+    return {file["path"]: file for file in yaml.safe_load(text)["write_files"]}
+
+
+def sourced(environment_file: str, folder: Path, names: list[str]) -> dict[str, str]:
+    """Return what a real shell has in these variables after it has read the file."""
+    (folder / "learning-stack.env").write_text(environment_file)
+    script = ". ./learning-stack.env\n" + "".join(f"printf '%s\\0' \"${name}\"\n" for name in names)
+    result = subprocess.run(
+        ["/bin/sh", "-eu", "-c", script], cwd=folder, env={}, capture_output=True, text=True, check=True
+    )
+    assert result.stderr == ""
+    return dict(zip(names, result.stdout.split("\0"), strict=False))
+
+
+# --- the instance
+
+
+def test_only_imdsv2_and_only_on_the_instance_itself(bastion: Callable[..., Template]) -> None:
+    assert instance(bastion())["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+@pytest.mark.parametrize("size", [8, 100])
+def test_the_root_volume_is_encrypted_gp3_of_the_size_asked_for(bastion: Callable[..., Template], size: int) -> None:
+    assert instance(bastion(volume_gib=size))["BlockDeviceMappings"] == [
+        {"DeviceName": "/dev/sda1", "Ebs": {"Encrypted": True, "VolumeSize": size, "VolumeType": "gp3"}}
+    ]
+
+
+def test_it_stands_in_its_subnet_with_no_public_address_but_the_elastic_ip(bastion: Callable[..., Template]) -> None:
+    template = bastion()
+    (group_id,) = properties(template, "AWS::EC2::SecurityGroup")
+    public = [
+        name
+        for name, subnet in properties(template, "AWS::EC2::Subnet").items()
+        if tag(subnet, "aws-cdk:subnet-type") == "Public"
+    ]
+    (interface,) = instance(template)["NetworkInterfaces"]
+    assert interface["AssociatePublicIpAddress"] is False
+    assert interface["SubnetId"] == {"Ref": public[0]}
+    assert interface["GroupSet"] == [{"Fn::GetAtt": [group_id, "GroupId"]}]
+    (address,) = properties(template, "AWS::EC2::EIP").values()
+    assert address["InstanceId"] == {"Ref": instance_id(template)}
+    assert address["Domain"] == "vpc"
+    assert tag(address, "Name") == "learning-bastion"
+
+
+def test_its_tags_are_what_people_and_operators_find_it_by(bastion: Callable[..., Template]) -> None:
+    assert tag(instance(bastion()), "Name") == "learning-bastion"
+    assert tag(instance(bastion()), "Role") == "bastion"
+    assert instance(bastion())["PropagateTagsToVolumeOnCreation"] is True
+
+
+def test_its_key_pair_is_made_by_cloudformation(bastion: Callable[..., Template]) -> None:
+    (key_id,) = properties(bastion(), "AWS::EC2::KeyPair")
+    assert instance(bastion())["KeyName"] == {"Ref": key_id}
+    key = properties(bastion(), "AWS::EC2::KeyPair")[key_id]
+    assert key["KeyType"] == "ed25519"
+    assert "PublicKeyMaterial" not in key  # with it, AWS would keep no private key for us
+
+
+def test_it_carries_the_instance_profile_that_it_is_given(bastion: Callable[..., Template]) -> None:
+    (profile_id,) = properties(bastion(), "AWS::IAM::InstanceProfile")
+    assert instance(bastion())["IamInstanceProfile"] == {"Ref": profile_id}
+
+
+def test_it_waits_for_the_internet(bastion: Callable[..., Template]) -> None:
+    (found,) = bastion().find_resources("AWS::EC2::Instance").values()
+    routes = bastion().find_resources("AWS::EC2::Route")
+    assert set(routes).intersection(found["DependsOn"])
+
+
+@pytest.mark.parametrize("burstable", ["t3.micro", "t4g.small"])
+def test_burstable_types_never_bill_for_more_credits(bastion: Callable[..., Template], burstable: str) -> None:
+    assert instance(bastion(instance_type=burstable))["CreditSpecification"] == {"CPUCredits": "standard"}
+
+
+def test_other_types_know_no_credits(bastion: Callable[..., Template]) -> None:
+    assert instance(bastion(instance_type="m7i.large"))["InstanceType"] == "m7i.large"
+    assert "CreditSpecification" not in instance(bastion(instance_type="m7i.large"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "parameter"),
+    [
+        ({}, "26.04/stable/current/amd64"),
+        ({"release": "24.04"}, "24.04/stable/current/amd64"),
+        ({"instance_type": "t4g.micro"}, "26.04/stable/current/arm64"),
+        ({"instance_type": "c7gn.large"}, "26.04/stable/current/arm64"),
+        ({"instance_type": "g6.xlarge"}, "26.04/stable/current/amd64"),
+        ({"ami_serial": "20260615"}, "26.04/stable/20260615/amd64"),
+        ({"ami_serial": "20260615", "instance_type": "t4g.micro"}, "26.04/stable/20260615/arm64"),
+    ],
+    ids=str,
+)
+def test_the_image_is_canonicals_for_the_processor(
+    bastion: Callable[..., Template], settings: dict[str, str], parameter: str
+) -> None:
+    template = bastion(**settings)
+    assert template.to_json()["Parameters"][reference(instance(template)["ImageId"])] == {
+        "Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+        "Default": f"/aws/service/canonical/ubuntu/server/{parameter}/hvm/ebs-gp3/ami-id",
+    }
+
+
+def test_an_ami_id_pins_the_image_and_reads_no_parameter(bastion: Callable[..., Template]) -> None:
+    template = bastion(ami_id="ami-0123456789abcdef0")
+    assert instance(template)["ImageId"] == "ami-0123456789abcdef0"
+    assert "canonical" not in str(template.to_json().get("Parameters"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"mount_point": "/mnt/other"}, {"uid": 1001}, {"gid": 1001}, {"s3fs_install": "source"}, {"role_name": "other"}],
+    ids=str,
+)
+def test_changed_user_data_replaces_the_instance(bastion: Callable[..., Template], changed: dict[str, Any]) -> None:
+    assert instance_id(bastion(**changed)) != instance_id(bastion())
+
+
+@pytest.mark.parametrize("changed", [{"volume_gib": 20}, {"instance_type": "t3.small"}], ids=str)
+def test_unchanged_user_data_keeps_the_logical_id(bastion: Callable[..., Template], changed: dict[str, Any]) -> None:
+    assert instance_id(bastion(**changed)) == instance_id(bastion())
+
+
+# --- the user data
+
+
+def test_user_data_is_a_cloud_config_that_runs_the_first_boot(bastion: Callable[..., Template]) -> None:
+    text = user_data(bastion())
+    assert text.startswith("#cloud-config\n")
+    assert yaml.safe_load(text)["runcmd"] == ["/usr/local/sbin/learning-stack-first-boot"]
+
+
+@EACH_VARIANT
+def test_the_files_of_boot_land_byte_for_byte_where_they_belong(
+    bastion: Callable[..., Template], release: str, s3fs_install: str, expected: dict[str, tuple[str, str]]
+) -> None:
+    files = written_files(user_data(bastion(release=release, s3fs_install=s3fs_install)))
+    del files[ENVIRONMENT_FILE]
+    assert set(files) == set(expected)
+    for path, (name, mode) in expected.items():
+        assert files[path]["content"].encode() == (BOOT / name).read_bytes()
+        assert files[path].get("permissions", "0644") == mode  # 0644 is cloud-init's default
+
+
+def test_every_file_of_boot_is_used() -> None:
+    used = {name for name, _ in (ALWAYS | FROM_SOURCE | FROM_AWS).values()}
+    assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", *used}
+
+
+@pytest.mark.parametrize(
+    ("script", "function"), [("s3fs-from-source.sh", "install_s3fs"), ("awscli-from-aws.sh", "install_awscli")]
+)
+def test_the_other_way_to_install_replaces_what_the_first_boot_calls(script: str, function: str) -> None:
+    defined = subprocess.run(
+        ["bash", "-c", '. "$0" && declare -F', BOOT / script], capture_output=True, text=True, check=True
+    ).stdout
+    assert defined == f"declare -f {function}\n"
+    first_boot = (BOOT / "first-boot.sh").read_text()
+    assert f"|| {function} ||" in first_boot
+    assert (
+        first_boot.index(f"{function}() {{") < first_boot.index(f"{LIB}/*.sh") < first_boot.index(f"|| {function} ||")
+    )
+
+
+def test_scripts_call_each_other_where_they_land() -> None:
+    assert "/usr/local/sbin/keep-s3-mounted" in (BOOT / "rc.local").read_text()
+    assert "ExecStart=/etc/rc.local start" in (BOOT / "rc-local.service").read_text()
+    assert f"{LIB}/awscli.asc" in (BOOT / "awscli-from-aws.sh").read_text()
+
+
+def test_the_environment_file_says_what_was_chosen(bastion: Callable[..., Template], tmp_path: Path) -> None:
+    template = bastion(mount_point="/data/s3", uid=0, gid=65533, s3fs_install="source", role_name="my.role@x+y")
+    environment_file = written_files(user_data(template))[ENVIRONMENT_FILE]["content"]
+    names = re.findall(r"^(\w+)=", environment_file, re.MULTILINE)
+    assert sourced(environment_file, tmp_path, names) == {
+        "BUCKET": "my-bucket",
+        "ROLE": "my.role@x+y",
+        "REGION": "ap-northeast-1",
+        "S3_URL": "https://s3.ap-northeast-1.amazonaws.com",
+        "MOUNT_POINT": "/data/s3",
+        "MOUNT_UID": "0",
+        "MOUNT_GID": "65533",
+        "S3FS_GIT": "https://github.com/s3fs-fuse/s3fs-fuse.git",
+        "S3FS_TAG": Bastion.S3FS_TAG,
+        "S3FS_COMMIT": Bastion.S3FS_COMMIT,
+    }
+
+
+@EACH_VARIANT
+def test_scripts_read_no_variable_that_nothing_sets(
+    bastion: Callable[..., Template], release: str, s3fs_install: str, expected: dict[str, tuple[str, str]]
+) -> None:
+    files = written_files(user_data(bastion(release=release, s3fs_install=s3fs_install)))
+    given = set(re.findall(r"^(\w+)=", files[ENVIRONMENT_FILE]["content"], re.MULTILINE))
+    of_the_shell = {"SECONDS", "BASH_VERSION"}
+    for path in expected:
+        read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", files[path]["content"]))
+        assert read <= given | of_the_shell, path
+
+
+HOSTILE = {
+    "QUOTES": """it's "quoted" and `backquoted`""",
+    "COMMANDS": "$(touch run-by-parentheses) `touch run-by-backquotes`; touch run-by-semicolon",
+    "EXPANSIONS": "$HOME ${PATH} * ? ~ \\ !! %s",
+    "SPACES": "  before, between  and after  ",
+    "YAML": "- a: b # c\n  permissions: '0777'",
+    "LINES": "one\n\ntwo",
+    "EMPTY": "",
+    "JAPANESE": "学習用",
+}
+
+
+FILES = {"rc.local": "/etc/rc.local"}
+
+
+def test_hostile_values_come_back_from_a_real_shell_as_they_were(tmp_path: Path) -> None:
+    environment_file = written_files(render_user_data(HOSTILE, FILES))[ENVIRONMENT_FILE]["content"]
+    assert sourced(environment_file, tmp_path, list(HOSTILE)) == HOSTILE
+    assert [file.name for file in tmp_path.iterdir()] == ["learning-stack.env"], "something was run"
+
+
+def test_hostile_values_change_no_other_file() -> None:
+    hostile, plain = (written_files(render_user_data(values, FILES)) for values in (HOSTILE, {"BUCKET": "b"}))
+    assert hostile.keys() == plain.keys() == {ENVIRONMENT_FILE, "/etc/rc.local"}
+    assert hostile["/etc/rc.local"] == plain["/etc/rc.local"]
+
+
+@pytest.mark.parametrize("s3fs_install", ["apt", "source"])
+@pytest.mark.parametrize("release", ["26.04", "24.04"])
+def test_the_longest_user_data_is_below_ec2s_limit(
+    bastion: Callable[..., Template], release: str, s3fs_install: str
+) -> None:
+    template = bastion(
+        release=release,
+        s3fs_install=s3fs_install,
+        role_name="r" * 64,
+        mount_point=("/" + "m" * 64) * 8,
+        uid=65533,
+        gid=65533,
+    )
+    longest = user_data(template, bucket="b" * 63, region="ap-southeast-99")
+    assert len(longest.encode()) <= USER_DATA_LIMIT
+
+
+# --- the files themselves
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_shellcheck_finds_nothing(script: Path) -> None:
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    result = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(not shutil.which("gpg"), reason="gpg is not on this machine")
+def test_the_key_of_the_aws_cli_is_the_one_that_the_download_is_checked_against(tmp_path: Path) -> None:
+    listing = subprocess.run(
+        ["gpg", "--homedir", tmp_path, "--batch", "--with-colons", "--show-keys", BOOT / "awscli.asc"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    fingerprints = [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")]
+    assert fingerprints == [AWS_CLI_KEY]
+    assert f"VALIDSIG {AWS_CLI_KEY} " in (BOOT / "awscli-from-aws.sh").read_text()

@@ -1,0 +1,1 @@
+"""What turns settings into stacks."""

@@ -1,0 +1,161 @@
+"""LearningStack: what the settings and the constructs become together."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from stacks.settings import Settings
+
+Templates = Callable[..., dict[str, Any]]
+
+
+def outputs(template: dict[str, Any]) -> dict[str, Any]:
+    return {name: output["Value"] for name, output in template["Outputs"].items()}
+
+
+def only(template: dict[str, Any], kind: str, name_tag: str) -> tuple[str, dict[str, Any]]:
+    """Return the logical id and the tags of the one resource of this type and name."""
+    tags = {
+        name: {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+    ((name, found),) = [(name, found) for name, found in tags.items() if found["Name"] == name_tag]
+    return name, found
+
+
+def test_the_bastion_has_the_tags_that_the_operators_policy_asks_for(template: Templates) -> None:
+    _, tags = only(template(private_host=True), "AWS::EC2::Instance", "learning-bastion")
+    (policy,) = [
+        resource
+        for resource in template("OperatorsStack")["Resources"].values()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+    ]
+    (condition,) = [
+        statement["Condition"]["StringEquals"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "ec2:StartInstances" in statement["Action"]
+    ]
+    assert condition == {f"aws:ResourceTag/{key}": tags[key] for key in ("Project", "Role")}
+    _, tags_of_private_host = only(template(private_host=True), "AWS::EC2::Instance", "learning-private-host")
+    assert tags_of_private_host.get("Role") != tags["Role"]
+
+
+def test_ssh_is_closed_and_the_output_says_how_to_open_it(template: Templates) -> None:
+    command = outputs(template())["SshCommand"]
+    assert command.startswith("closed")
+    assert "-c admin_cidr=" in command
+
+
+def test_with_admin_cidr_the_output_is_the_ssh_command(template: Templates) -> None:
+    (address_id,) = [
+        name
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::EC2::EIP" and "InstanceId" in resource["Properties"]
+    ]
+    assert outputs(template(admin_cidr="203.0.113.7/32"))["SshCommand"] == {
+        "Fn::Join": ["", ["ssh -i learning-stack.pem ubuntu@", {"Fn::GetAtt": [address_id, "PublicIp"]}]]
+    }
+
+
+def test_the_key_is_fetched_from_the_parameter_of_the_bastions_key_pair(template: Templates) -> None:
+    (key_id,) = [name for name, resource in template()["Resources"].items() if resource["Type"] == "AWS::EC2::KeyPair"]
+    _, parts = outputs(template())["KeyCommand"]["Fn::Join"]
+    assert parts[0].endswith(" --name /ec2/keypair/")
+    assert parts[1] == {"Fn::GetAtt": [key_id, "KeyPairId"]}
+    assert "umask 077" in parts[0]
+
+
+def test_outputs_name_the_bucket_and_where_it_is_mounted(template: Templates) -> None:
+    chosen = outputs(template(bucket_name="my-learning-bucket-2026", mount_point="/data"))
+    (bucket_id,) = [
+        name
+        for name, resource in template(bucket_name="my-learning-bucket-2026", mount_point="/data")["Resources"].items()
+        if resource["Properties"].get("BucketName") == "my-learning-bucket-2026"
+    ]
+    assert chosen["BucketName"] == {"Ref": bucket_id}
+    assert chosen["MountPoint"] == "/data"
+
+
+def test_the_command_that_removes_the_buckets_names_both(template: Templates) -> None:
+    buckets = {name for name, resource in template()["Resources"].items() if resource["Type"] == "AWS::S3::Bucket"}
+    _, parts = outputs(template())["RemoveBucketsCommand"]["Fn::Join"]
+    assert {part["Ref"] for part in parts if isinstance(part, dict)} == buckets
+
+
+def test_there_is_no_private_host_unless_asked_for(template: Templates) -> None:
+    names = {
+        tag["Value"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::EC2::Instance"
+        for tag in resource["Properties"]["Tags"]
+        if tag["Key"] == "Name"
+    }
+    assert names == {"learning-bastion"}
+    assert not [name for name in outputs(template()) if name.startswith("PrivateHost")]
+
+
+def test_the_private_host_adds_its_outputs(template: Templates) -> None:
+    host_id, _ = only(template(private_host=True), "AWS::EC2::Instance", "learning-private-host")
+    added = {name: value for name, value in outputs(template(private_host=True)).items() if "PrivateHost" in name}
+    assert added == {
+        "PrivateHostId": {"Ref": host_id},
+        "PrivateHostCommand": {
+            "Fn::Join": ["", ["ssh -i learning-stack.pem ubuntu@", {"Fn::GetAtt": [host_id, "PrivateIp"]}]]
+        },
+    }
+
+
+def test_the_bastion_waits_for_the_s3_endpoint(template: Templates) -> None:
+    bastion_id, _ = only(template(), "AWS::EC2::Instance", "learning-bastion")
+    (endpoint_id,) = [
+        name for name, resource in template()["Resources"].items() if resource["Type"] == "AWS::EC2::VPCEndpoint"
+    ]
+    assert endpoint_id in template()["Resources"][bastion_id]["DependsOn"]
+
+
+# For each setting a value other than its default, and what is then in the template and was not before.
+REACHES: dict[str, tuple[object, str]] = {
+    "vpc_cidr": ("10.0.0.0/20", '"CidrBlock": "10.0.0.0/20"'),
+    "public_cidrs": (("10.0.1.0/26", "10.0.3.0/24"), '"CidrBlock": "10.0.1.0/26"'),
+    "private_cidrs": (("10.0.2.0/24", "10.0.4.0/26"), '"CidrBlock": "10.0.4.0/26"'),
+    "availability_zones": (("us-east-1a", "us-east-1c"), '"AvailabilityZone": "us-east-1c"'),
+    "nat": ("regional", '"AvailabilityMode": "regional"'),
+    "admin_cidr": ("203.0.113.7/32", '"CidrIp": "203.0.113.7/32"'),
+    "office_cidr": ("198.51.100.0/24", '"CidrIp": "198.51.100.0/24"'),
+    "bucket_name": ("my-learning-bucket-2026", '"BucketName": "my-learning-bucket-2026"'),
+    "role_name": ("other-role", '"RoleName": "other-role"'),
+    "ubuntu_release": ("24.04", "/server/24.04/stable/"),
+    "ami_serial": ("20260615", "/stable/20260615/"),
+    "ami_id": ("ami-0123456789abcdef0", '"ImageId": "ami-0123456789abcdef0"'),
+    "instance_type": ("t4g.small", '"InstanceType": "t4g.small"'),
+    "volume_gib": (16, '"VolumeSize": 16'),
+    "s3fs_install": ("source", "S3FS_COMMIT="),
+    "mount_point": ("/data", "MOUNT_POINT=/data"),
+    "mount_uid": (1234, "MOUNT_UID=1234"),
+    "mount_gid": (1234, "MOUNT_GID=1234"),
+    "private_host": (True, '"learning-private-host"'),
+    "operators": (("alice",), '"UserName": "alice"'),
+}
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
+def test_each_setting_reaches_the_template(template: Templates, setting: Any) -> None:
+    value, expected = REACHES[setting.name]
+    stack = "OperatorsStack" if setting.name == "operators" else "LearningStack"
+    assert expected in json.dumps(template(stack, **{setting.name: value}))
+    assert expected not in json.dumps(template(stack))
+
+
+@pytest.mark.parametrize("stack", ["LearningStack", "OperatorsStack"])
+def test_everything_that_can_carry_a_tag_says_which_project_it_is(template: Templates, stack: str) -> None:
+    tagged = [
+        {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
+        for resource in template(stack, operators=("alice",), private_host=True)["Resources"].values()
+        if "Tags" in resource["Properties"]
+    ]
+    assert tagged
+    assert {tags.get("Project") for tags in tagged} == {"LearningStack"}

@@ -1,0 +1,134 @@
+"""app.py through the real CDK CLI, on a machine with no AWS account, no configuration and no network."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+BIN = Path(sys.executable).parent
+# Where no program answers: what does not fail at once would be seen.
+NOWHERE = "http://127.0.0.1:9"
+
+
+def offline() -> list[str]:
+    """Return what takes the network from a command: an empty network namespace, where the machine permits one."""
+    unshare = [shutil.which("unshare") or "unshare", "--map-root-user", "--net"]
+    try:
+        works = subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        works = False
+    return unshare if works else []
+
+
+def synth(home: Path, output: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*offline(), BIN / "cdk", "synth", "-q", "--output", output, *arguments],
+        cwd=ROOT,
+        env={
+            "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(home),
+            "HTTP_PROXY": NOWHERE,
+            "HTTPS_PROXY": NOWHERE,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a HOME that is empty at first; then jsii keeps the unpacked CDK there, as on any machine."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def first_synth(home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return synth(home, folder / "first")
+
+
+def lines_of_both(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in (result.stdout + result.stderr).splitlines() if line]
+
+
+def test_synth_needs_no_credentials_no_home_and_no_network(first_synth: subprocess.CompletedProcess[str]) -> None:
+    assert first_synth.returncode == 0, first_synth.stderr
+
+
+def test_synth_says_what_is_to_be_said_and_nothing_else(
+    first_synth: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    cost, *others = sorted(lines_of_both(first_synth), key=lambda line: "costs about" not in line)
+    assert cost.startswith("LearningStack costs about ")
+    assert others == [
+        f"Successfully synthesized to {folder / 'first'}",
+        "Supply a stack id (LearningStack, OperatorsStack) to display its template.",
+    ]
+
+
+@pytest.mark.parametrize("stack", ["LearningStack", "OperatorsStack"])
+def test_app_py_makes_the_templates_that_the_other_tests_read(
+    stack: str, first_synth: subprocess.CompletedProcess[str], folder: Path, template: Callable[..., dict[str, Any]]
+) -> None:
+    assert first_synth.returncode == 0
+    assert json.loads((folder / "first" / f"{stack}.template.json").read_text()) == template(stack)
+
+
+def test_context_on_the_command_line_wins_over_cdk_json(
+    home: Path, folder: Path, template: Callable[..., dict[str, Any]]
+) -> None:
+    arguments = ["-c", "nat=none", "-c", "operators=alice,bob", "-c", "volume_gib=16", "-c", "private_host=true"]
+    result = synth(home, folder / "chosen", arguments)
+    assert result.returncode == 0, result.stderr
+    chosen: dict[str, Any] = {"nat": "none", "operators": ("alice", "bob"), "volume_gib": 16, "private_host": True}
+    for stack in ("LearningStack", "OperatorsStack"):
+        content = json.loads((folder / "chosen" / f"{stack}.template.json").read_text())
+        assert content == template(stack, **chosen)
+
+
+def test_one_wrong_setting_is_one_line_and_nothing_is_written(home: Path, folder: Path) -> None:
+    result = synth(home, folder / "one-wrong", ["-c", "admin_cidr=0.0.0.0/0"])
+    assert result.returncode == 1
+    assert lines_of_both(result) == [
+        "admin_cidr: '0.0.0.0/0' must be from /16 to /32. Example: -c admin_cidr=203.0.113.7/32.",
+        "python app.py: Subprocess exited with error 1",
+    ]
+    assert not list((folder / "one-wrong").glob("*"))
+
+
+def test_twelve_wrong_settings_are_twelve_lines(home: Path, folder: Path) -> None:
+    wrong = {
+        "vpc_cidr": "10.0.0.0/8",
+        "admin_cidr": "me",
+        "office_cidr": "50.100.200.7/24",
+        "bucket_name": "My Bucket",
+        "role_name": "a role",
+        "ubuntu_release": "22.04",
+        "ami_serial": "today",
+        "ami_id": "ami-$(reboot)",
+        "instance_type": "huge",
+        "mount_point": "../etc",
+        "operators": "alice,alice",
+        "availability_zones": "us-east-1a,us-east-1a",
+    }
+    arguments = [part for name, value in wrong.items() for part in ("-c", f"{name}={value}")]
+    result = synth(home, folder / "wrong", arguments)
+    assert result.returncode == 1
+    *found, last = lines_of_both(result)
+    assert sorted(line.split(":")[0] for line in found) == sorted(wrong)
+    assert last == "python app.py: Subprocess exited with error 1"
+    assert not list((folder / "wrong").glob("*"))
