@@ -1,6 +1,6 @@
 """Chapter 4 of the primer: users in a group, a policy on the group, and MFA."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Aws, CfnOutput
 from aws_cdk import aws_iam as iam
@@ -8,16 +8,13 @@ from constructs import Construct
 
 from constructs_lib.acknowledge import acknowledge
 
-PROJECT_TAG = ("Project", "LearningStack")
-BASTION_TAG = ("Role", "bastion")
-
 
 class Operators(Construct):
-    """A group that may view EC2, and start and stop the tagged bastion, and its users (primer, chapter 4).
+    """A group that may view EC2, and start and stop tagged instances, and its users (primer, chapter 4).
 
     - Viewing (``ec2:Describe*``) is for all resources: EC2 knows no narrower form of it.
-    - Starting and stopping is for instances tagged ``Project=LearningStack`` and ``Role=bastion`` only, and only for
-      a session that began with MFA. (The primer allows it on everything; its second policy names two instances.)
+    - Starting and stopping is for instances that carry all of ``instance_tags``, and only in a session that began with
+      MFA. (The primer allows it on everything; its second policy names two instances.)
     - Each user may change the password of, and set up an MFA device for, nobody but themselves.
 
     Users get no access key and no password here: an administrator gives a first console password, and nobody works as
@@ -28,11 +25,13 @@ class Operators(Construct):
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, user_names: Sequence[str]) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, user_names: Sequence[str], instance_tags: Mapping[str, str]
+    ) -> None:
         super().__init__(scope, construct_id)
         with_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
-        tags = {f"aws:ResourceTag/{key}": value for key, value in (PROJECT_TAG, BASTION_TAG)}
-        on_the_bastion = {"StringEquals": tags}
+        tags = {f"aws:ResourceTag/{key}": value for key, value in instance_tags.items()}
+        on_the_tagged = {"StringEquals": tags}
         own_user = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:user/${{aws:username}}"
         own_mfa = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:mfa/${{aws:username}}"
         self.policy = iam.ManagedPolicy(
@@ -45,7 +44,7 @@ class Operators(Construct):
                     sid="StartAndStopTheBastionWithMfa",
                     actions=["ec2:StartInstances", "ec2:StopInstances"],
                     resources=[f"arn:{Aws.PARTITION}:ec2:*:{Aws.ACCOUNT_ID}:instance/*"],
-                    conditions={**with_mfa, **on_the_bastion},
+                    conditions={**with_mfa, **on_the_tagged},
                 ),
                 iam.PolicyStatement(
                     sid="SetUpOwnMfa",

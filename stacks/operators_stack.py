@@ -17,4 +17,10 @@ class OperatorsStack(Stack):
             synthesizer=LegacyStackSynthesizer(),
             description="The AWS primer for beginners: a group of users who may start and stop the bastion",
         )
-        Operators(self, "Operators", user_names=settings.operators)
+        Operators(
+            self,
+            "Operators",
+            user_names=settings.operators,
+            # What LearningStack's bastion carries; nothing else ties the two stacks together.
+            instance_tags={"Project": "LearningStack", "Role": "bastion"},
+        )

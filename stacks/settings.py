@@ -12,7 +12,7 @@ NAT_CHOICES = ("per-az", "single", "regional", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
 S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16
-SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin sys tmp usr var".split())  # noqa: SIM905
+SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Plain context keys that belong to the CDK itself; its other keys contain a colon or a slash.
 CDK_KEYS = ("acknowledged-issue-numbers", "cli-telemetry")
 
@@ -76,48 +76,53 @@ class Settings:
         Raises SettingsError with one line for each mistake.
         """
         names = [setting.name for setting in fields(cls)]
-        mistakes = [
-            _mistake(key, "is not a setting", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
+        unknown = [
+            _line(key, "is not a setting", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
             for key in context
             if key not in names and key not in CDK_KEYS and not re.search("[:/]", key)
         ]
         values: dict[str, Any] = {}
+        unread: dict[str, list[str]] = {}
         types = get_type_hints(cls)
         for setting in fields(cls):
             given = context.get(setting.name, setting.default)
             try:
                 values[setting.name] = _READERS[types[setting.name]](given)
             except ValueError as error:
-                mistakes.append(_mistake(setting.name, f"{_shown(given)} {error}", _example(setting.name)))
-                values[setting.name] = setting.default
+                unread[setting.name] = [_line(setting.name, f"{_shown(given)} {error}", _example(setting.name))]
         settings = cls(**values)
-        unread = {mistake.split(":")[0] for mistake in mistakes}
-        mistakes += [line for line in settings.mistakes() if line.split(":")[0] not in unread]
+        mistakes = unknown + settings._in_order(unread)
         if mistakes:
             raise SettingsError(mistakes)
         return settings
 
     def mistakes(self) -> list[str]:
-        """Return one line for each value that breaks a rule."""
-        found: list[str] = []
+        """Return one line for each value that breaks a rule, in the order of the settings."""
+        return self._in_order({})
+
+    def _in_order(self, unread: Mapping[str, list[str]]) -> list[str]:
+        """Return the lines for what could not be read and, of the rest, for what breaks a rule."""
+        found = dict(unread)
         for name, rule in _RULES.items():
             value = getattr(self, name)
             for item in value if isinstance(value, tuple) else (value,):
                 try:
                     rule(item)
                 except ValueError as error:
-                    found.append(_mistake(name, f"{_shown(item)} {error}", _example(name)))
-        broken = {line.split(":")[0] for line in found}
+                    if name not in unread:
+                        found.setdefault(name, []).append(_line(name, f"{_shown(item)} {error}", _example(name)))
+        # A rule between settings says nothing new where one of them is wrong by itself.
+        wrong = set(found)
         for names, problem in self._mistakes_between():
-            if broken.isdisjoint(names):
-                found.append(_mistake(names[0], problem, _example(names[0])))
-        return found
+            if wrong.isdisjoint(names):
+                found.setdefault(names[0], []).append(_line(names[0], problem, _example(names[0])))
+        return [line for setting in fields(self) for line in found.get(setting.name, [])]
 
     def _mistakes_between(self) -> Iterable[tuple[tuple[str, ...], str]]:
         """Yield the settings concerned and the problem, for rules about more than one value."""
         yield from self._mistakes_between_cidrs()
         zones = self.availability_zones
-        if zones and len(set(zones)) != 2:
+        if zones and not len(zones) == len(set(zones)) == 2:
             yield ("availability_zones",), f"{_shown(','.join(zones))} must be two different zones"
         elif len({zone[:-1] for zone in zones}) > 1:
             yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
@@ -157,7 +162,7 @@ def _text(given: object) -> str:
 
 
 def _whole_number(given: object) -> int:
-    if isinstance(given, bool) or not re.fullmatch(r"-?[0-9]{1,9}", str(given).strip()):
+    if not re.fullmatch(r"-?[0-9]{1,9}", str(given).strip()):
         raise ValueError("must be a whole number")
     return int(str(given))
 
@@ -169,7 +174,7 @@ def _yes_or_no(given: object) -> bool:
 
 
 def _list_of_text(given: object) -> tuple[str, ...]:
-    items = given.split(",") if isinstance(given, str) and given.strip() else given or ()
+    items = [item for item in given.split(",") if given.strip()] if isinstance(given, str) else given
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
         raise ValueError("must be a list of text, or text with commas")
     return tuple(item.strip() for item in items)
@@ -282,7 +287,8 @@ _RULES: dict[str, Callable[[Any], None]] = {
     "ami_serial": _optional(_matches(r"20[0-9]{6}(\.[0-9]{1,2})?", "the date of an image, YYYYMMDD")),
     "ami_id": _optional(_matches(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "ami- and 8 or 17 hexadecimal digits")),
     "instance_type": _matches(
-        r"[a-z]{1,3}[0-9]{1,2}[a-z0-9-]{0,8}\.(nano|micro|small|medium|large|([0-9]{1,3})?xlarge|metal(-[0-9]{1,3}xl)?)",
+        # What the CDK can read, and no Mac: macOS is not Ubuntu.
+        r"(?!mac)[a-z]{1,4}[0-9]{1,2}[a-z-]{0,8}\.(nano|micro|small|medium|large|([0-9]{1,3})?xlarge|metal(-[0-9]{1,3}xl)?)",
         "a family and a size",
     ),
     "volume_gib": _between(8, 16384),
@@ -297,7 +303,7 @@ _RULES: dict[str, Callable[[Any], None]] = {
 # --- words
 
 
-def _mistake(name: str, problem: str, advice: str) -> str:
+def _line(name: str, problem: str, advice: str) -> str:
     return f"{_shown(name)[1:-1]}: {problem}. {advice.removesuffix('?')}{'?' if advice.endswith('?') else '.'}"
 
 

@@ -15,7 +15,7 @@ NAMES = {"AWS::Partition": "aws", "AWS::AccountId": "111122223333"}
 
 def operators(plain_stack: Callable[[], cdk.Stack], *user_names: str) -> Template:
     stack = plain_stack()
-    Operators(stack, "Operators", user_names=user_names)
+    Operators(stack, "Operators", user_names=user_names, instance_tags={"Project": "LearningStack", "Role": "bastion"})
     return Template.from_stack(stack)
 
 
