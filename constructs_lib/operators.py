@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Aws, CfnOutput
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -71,4 +71,3 @@ class Operators(Construct):
         )
         self.group = iam.Group(self, "Group", managed_policies=[self.policy])
         self.users = [iam.User(self, f"User-{name}", user_name=name, groups=[self.group]) for name in user_names]
-        CfnOutput(self, "GroupName", value=self.group.group_name, description="The group of the operators")

@@ -1,6 +1,6 @@
 """Chapter 4 of the primer: people, their group, and what it may do."""
 
-from aws_cdk import LegacyStackSynthesizer, Stack
+from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
 from constructs import Construct
 
 from constructs_lib.operators import Operators
@@ -17,10 +17,11 @@ class OperatorsStack(Stack):
             synthesizer=LegacyStackSynthesizer(),
             description="The AWS primer for beginners: a group of users who may start and stop the bastion",
         )
-        Operators(
+        operators = Operators(
             self,
             "Operators",
             user_names=settings.operators,
             # What LearningStack's bastion carries; nothing else ties the two stacks together.
             instance_tags={"Project": "LearningStack", "Role": "bastion"},
         )
+        CfnOutput(self, "GroupName", value=operators.group.group_name, description="The group of the operators")

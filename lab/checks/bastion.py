@@ -4,6 +4,7 @@ import base64
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from lab.checks.access import role
 from lab.checks.check import Facts, check
 from lab.deployed import Deployed, Resource
 
@@ -154,7 +155,7 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
 
     paths = ("/etc/rc.local", "/etc/systemd/system/rc-local.service")
     return (
-        [f"BUCKET={aws.outputs['BucketName']}", f"ROLE={aws.one('AWS::IAM::Role').id}"]
+        [f"BUCKET={aws.outputs['BucketName']}", f"ROLE={role(aws)}"]
         + [variable(name, literal) for name in ("MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]
         + [f"writes {path}" for path in paths],
         [variable(name, text) for name in ("BUCKET", "ROLE", "MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]

@@ -73,8 +73,8 @@ def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "9",
-    "ACLs are disabled: policies alone decide (the primer's default_acl=public-read has no effect but errors)",
-    "ACL は無効で、ポリシーだけがアクセスを決める (入門記事の default_acl=public-read はエラーになるだけ)",
+    "ACLs are disabled: policies alone decide who reads (the primer's default_acl=public-read cannot work)",
+    "ACL は無効で、ポリシーだけがアクセスを決める (入門記事の default_acl=public-read は使えない)",
     "aws s3api get-bucket-ownership-controls --bucket {BucketName}",
 )
 def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:

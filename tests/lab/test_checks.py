@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from lab.checks import all_checks, run
+from lab.checks.access import policy_document
+from lab.checks.access import role as role_name
 from lab.checks.bastion import bastion, look
 from lab.deployed import Deployed
 
@@ -46,7 +48,8 @@ def test_every_claim_holds_after_a_deploy(stacks: dict[str, Deployed]) -> None:
 def test_exactly_the_broken_claim_fails(stacks: dict[str, Deployed], stack: str, check_id: str) -> None:
     aws = stacks[stack]
     with contextmanager(BREAKS[check_id])(aws):
-        assert failing(aws) == {check_id}
+        found = failing(aws)
+    assert found == {check_id}
     assert failing(aws) == set()
 
 
@@ -148,11 +151,11 @@ def _(aws: Deployed) -> Iterator[None]:
 @breaks("operators-policy")
 def _(aws: Deployed) -> Iterator[None]:
     arn = aws.one("AWS::IAM::ManagedPolicy").id
-    before = aws.iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    before = policy_document(aws, arn)
     anything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
     made = aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(anything), SetAsDefault=True)
     yield
-    aws.iam.set_default_policy_version(PolicyArn=arn, VersionId=before)
+    aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(before), SetAsDefault=True)
     aws.iam.delete_policy_version(PolicyArn=arn, VersionId=made["PolicyVersion"]["VersionId"])
 
 
@@ -198,9 +201,7 @@ def _(aws: Deployed) -> Iterator[None]:
 def _(aws: Deployed) -> Iterator[None]:
     bucket = aws.outputs["BucketName"]
     before = aws.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    aws.s3.put_public_access_block(
-        Bucket=bucket, PublicAccessBlockConfiguration={**before, "BlockPublicPolicy": False}
-    )
+    aws.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**before, "BlockPublicPolicy": False})
     yield
     aws.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=before)
 
@@ -312,9 +313,12 @@ def _(aws: Deployed) -> Iterator[None]:
 @breaks("first-boot-mounts-the-bucket")
 def _(aws: Deployed) -> Iterator[None]:
     before = aws.ec2.describe_instance_attribute(InstanceId=bastion(aws).id, Attribute="userData")["UserData"]["Value"]
-    aws.ec2.modify_instance_attribute(InstanceId=bastion(aws).id, UserData={"Value": b"#cloud-config\n"})
-    yield
-    aws.ec2.modify_instance_attribute(InstanceId=bastion(aws).id, UserData={"Value": base64.b64decode(before)})
+    for text in (b"#cloud-config\n", base64.b64decode(before)):
+        aws.ec2.stop_instances(InstanceIds=[bastion(aws).id])
+        aws.ec2.modify_instance_attribute(InstanceId=bastion(aws).id, UserData={"Value": text})
+        aws.ec2.start_instances(InstanceIds=[bastion(aws).id])
+        if text == b"#cloud-config\n":
+            yield
 
 
 @breaks("private-host-is-private")
@@ -332,7 +336,7 @@ def _(aws: Deployed) -> Iterator[None]:
 
 @breaks("role-is-for-the-bastion")
 def _(aws: Deployed) -> Iterator[None]:
-    role = aws.one("AWS::IAM::Role").id
+    role = role_name(aws)
     trust: Any = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     everyone = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
     wider = {**trust, "Statement": [*trust["Statement"], everyone]}
@@ -344,7 +348,7 @@ def _(aws: Deployed) -> Iterator[None]:
 @breaks("role-has-least-privilege")
 def _(aws: Deployed) -> Iterator[None]:
     """Do what the primer does: attach full access to S3."""
-    role = aws.one("AWS::IAM::Role").id
+    role = role_name(aws)
     full = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
     aws.iam.put_role_policy(RoleName=role, PolicyName="FullAccess", PolicyDocument=json.dumps(full))
     yield
