@@ -56,7 +56,9 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
                 printed.append(line)
                 if event := EVENT.match(line):
                     done, total, status, kind = event.groups()
-                    progress.update(task, completed=int(done), total=int(total), description=f"{status} {kind}")
+                    progress.update(
+                        task, completed=int(done), total=max(int(done), int(total)), description=f"{status} {kind}"
+                    )
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             raise

@@ -8,6 +8,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lab import cdk, local
 from lab.checks import run
@@ -137,9 +138,9 @@ def _report(verdicts: list[Verdict]) -> bool:
     table = Table("Chapter", "Claim", "", box=None, padding=(0, 2, 0, 0))
     for verdict in verdicts:
         table.add_row(verdict.check.chapter, verdict.check.claim, "[green]✓[/]" if verdict.holds else "[red]✗[/]")
-        for word, facts in (("expected", verdict.missing), ("found", verdict.surplus)):
-            for fact in facts:
-                table.add_row("", f"[red]{word}: {fact}[/]")
+        if not verdict.holds:
+            lines = [f"expected: {fact}" for fact in verdict.missing] + [f"found: {fact}" for fact in verdict.surplus]
+            table.add_row("", Text("\n".join([*lines, f"see: {verdict.command}"]), "red"))
     console.print(table)
     failed = sum(not verdict.holds for verdict in verdicts)
     console.print(
@@ -155,7 +156,7 @@ def _as_data(verdict: Verdict) -> dict[str, object]:
         "chapter": check.chapter,
         "claim": check.claim,
         "claim_ja": check.claim_ja,
-        "command": check.command,
+        "command": verdict.command,
         "holds": verdict.holds,
         "missing": verdict.missing,
         "surplus": verdict.surplus,

@@ -92,6 +92,7 @@ class LearningStack(Stack):
             else "closed; open it to your own address with: cdk deploy LearningStack -c admin_cidr=YOUR.IP.ADD.RESS/32",
             "A shell on the bastion through SSH",
         )
+        self._output("RoleName", access.role.role_name, "The bastion's role")
         self._output("BucketName", storage.bucket.bucket_name, "The bucket that the bastion mounts")
         self._output("MountPoint", settings.mount_point, "Where the bastion mounts it")
         self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")

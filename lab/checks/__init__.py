@@ -31,4 +31,5 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
             check,
             [fact for fact in expected if fact not in found],
             [fact for fact in found if fact not in expected],
+            check.command.format_map(deployed.outputs),
         )

@@ -30,11 +30,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a check: ``missing`` was expected and not found, ``surplus`` was found and not expected."""
+    """What came of a check: ``missing`` was expected and not found, ``surplus`` was found and not expected.
+
+    ``command`` is the check's, with the stack's own ids.
+    """
 
     check: Check
     missing: Facts
     surplus: Facts
+    command: str
 
     @property
     def holds(self) -> bool:

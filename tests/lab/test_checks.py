@@ -2,11 +2,13 @@
 
 import base64
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from awscli.clidriver import create_clidriver
 
 from lab.checks import all_checks, run
 from lab.checks.access import policy_document
@@ -433,3 +435,20 @@ def _(aws: Deployed) -> Iterator[None]:
     moved = aws.ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=public)["NewAssociationId"]
     yield
     aws.ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=private)
+
+
+# --- the commands that show what a claim is about
+
+
+@pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
+def test_the_aws_cli_command_of_each_claim_works(
+    stacks: dict[str, Deployed], stack: str, check_id: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    aws = stacks[stack]
+    check = next(check for check in all_checks(stack) if check.id == check_id)
+    status = create_clidriver().main([*shlex.split(check.command.format_map(aws.outputs))[1:], "--output", "json"])
+    printed, errors = capfd.readouterr()
+    assert (status, errors) == (0, "")
+    shown = json.loads(printed)
+    assert shown, "the command shows nothing"
+    assert not isinstance(shown, dict) or any(shown.values()), "the command shows nothing"
