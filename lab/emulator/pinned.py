@@ -1,0 +1,86 @@
+"""The one version of ministack that this package fits, and every private part of it that this package touches.
+
+An upgrade of ministack fails here, at start and in one line, and not later in a lesson.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+MINISTACK = "1.5.33"
+
+# Module -> names that other modules of this package use, without ministack's promise to keep them.
+PRIVATE = {
+    "ministack.app": ("_build_persistence_save_dict",),
+    "ministack.services.cloudformation": ("_stacks",),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation.provisioners": (
+        "_REPLACING_PROPERTIES",
+        "_RESOURCE_HANDLERS",
+        "_STACK_TAG_PROPERTY",
+    ),
+    "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
+    "ministack.services.ec2": (
+        "_ACTION_MAP",
+        "_DEFAULT_SG_ID",
+        "_DEFAULT_SUBNET_ID",
+        "_STUB_AMIS",
+        "_addresses",
+        "_aws_pl_id_from_name",
+        "_describe_instance_attribute",
+        "_error",
+        "_flow_logs",
+        "_instance_xml",
+        "_instances",
+        "_internet_gateways",
+        "_key_pairs",
+        "_launch_instances_internal",
+        "_nat_gateways",
+        "_network_acls",
+        "_network_interfaces",
+        "_now_ts",
+        "_parse_ip_permissions",
+        "_parse_tag_specs",
+        "_random_ip",
+        "_resolve_iam_instance_profile",
+        "_security_groups",
+        "_strip_descriptions",
+        "_stub_image_view",
+        "_subnets",
+        "_tags",
+        "_volumes",
+        "_vpc_endpoints",
+        "_vpcs",
+    ),
+    "ministack.services.ssm": ("_PUBLIC_AMI_PARAMETERS",),
+}
+
+
+class UnsupportedMinistackError(Exception):
+    """The installed ministack is not the one that this package was written for."""
+
+
+def check() -> None:
+    """Raise UnsupportedMinistackError unless ministack is the supported one and has every part that is used."""
+    installed = _installed()
+    if installed != MINISTACK:
+        raise UnsupportedMinistackError(
+            f"The local AWS needs ministack {MINISTACK}, but {installed} is installed. "
+            f"Install ministack=={MINISTACK}, or adapt lab/emulator to the new one."
+        )
+    missing = [f"{module}.{name}" for module, names in PRIVATE.items() for name in names if not _has(module, name)]
+    if missing:
+        raise UnsupportedMinistackError(f"ministack {installed} lacks what lab/emulator uses: {', '.join(missing)}")
+
+
+def _installed() -> str:
+    try:
+        return version("ministack")
+    except PackageNotFoundError:
+        return "none"
+
+
+def _has(module: str, name: str) -> bool:
+    try:
+        return hasattr(import_module(module), name)
+    except ImportError:
+        return False
