@@ -24,4 +24,4 @@ assembly = app.synth()
 
 # The most common surprise about stacks like this one is a bill for idle NAT gateways.
 template = json.loads(Path(assembly.directory, learning.template_file).read_text())
-print(idle_cost_line(template, os.environ.get("CDK_DEFAULT_REGION", "us-east-1")), file=sys.stderr)
+sys.stderr.write(idle_cost_line(template, os.environ.get("CDK_DEFAULT_REGION", "us-east-1")) + "\n")

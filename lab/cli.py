@@ -143,9 +143,7 @@ def _report(verdicts: list[Verdict]) -> bool:
             table.add_row("", Text("\n".join([*lines, f"see: {verdict.command}"]), "red"))
     console.print(table)
     failed = sum(not verdict.holds for verdict in verdicts)
-    console.print(
-        f"\n{len(verdicts) - failed} of {len(verdicts)} claims hold." + (f" {failed} do not." if failed else "")
-    )
+    console.print(f"\n{len(verdicts) - failed} of {len(verdicts)} claims hold." + (f" {failed} not." if failed else ""))
     return not failed
 
 

@@ -1,5 +1,6 @@
 """A stack as it is in AWS: its template, its resources and the clients to look at them with."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -53,7 +55,8 @@ class Deployed:
 
     def __init__(self, stack_name: str) -> None:
         self.stack_name = stack_name
-        session = boto3.Session()
+        # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the CDK CLI look at AWS_REGION first.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         if not session.region_name:
             raise ProblemError("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
         self.region = session.region_name
@@ -143,6 +146,6 @@ def explain(error: BotoCoreError | ClientError) -> str:
         return WHAT_TO_DO.get(code, text)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
         return f"{text.rstrip('.')}: sign in with aws login or aws configure; for the local AWS: source .local-aws/env"
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, EndpointConnectionError | HTTPClientError):
         return f"{text} Is the local AWS running (make local), or the region wrong?"
     return text

@@ -1,0 +1,61 @@
+"""What goes wrong is told in one line that says what to do, with status 1 and no stack trace."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import local
+
+ROOT = Path(__file__).parent.parent.parent
+NOWHERE = "http://127.0.0.1:9"
+
+
+def verify(**environment: str) -> str:
+    """Run `lab verify` in a bare environment and return what it says on its way to status 1."""
+    run = subprocess.run(
+        [sys.executable, "-m", "lab", "verify"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert len(run.stderr.splitlines()) == 1, run.stderr
+    return run.stderr
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env"),
+        ({"AWS_REGION": "us-east-1"}, "Unable to locate credentials: sign in with aws login or aws configure"),
+        (
+            {"AWS_REGION": "us-east-1", "AWS_PROFILE": "nobody"},
+            "The config profile (nobody) could not be found: sign in",
+        ),
+        ({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": NOWHERE, **KEYS}, "Is the local AWS running (make local)"),
+    ],
+)
+def test_without_an_aws_to_look_at(environment: dict[str, str], said: str) -> None:
+    assert said in verify(**environment)
+
+
+def test_without_a_stack(local_aws: local.Server) -> None:
+    """Another region of the local AWS, where nothing is deployed."""
+    said = verify(**{**local.environment(local_aws), "AWS_REGION": "eu-west-3"})
+    assert said.startswith("There is no stack LearningStack in eu-west-3 (http://127.0.0.1:")
+    assert "Deploy it first: make local, or cdk deploy LearningStack" in said
+
+
+def test_every_command_has_an_example() -> None:
+    for command in (["verify"], ["local", "up"], ["local", "down"], ["local", "status"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "lab", *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert f"Example: python -m lab {' '.join(command)}" in run.stdout
