@@ -19,12 +19,12 @@ from lab.problem import ProblemError
 STACK, OPERATORS = "LearningStack", "OperatorsStack"
 NEXT = """
 Try next:
-  source .venv/bin/activate && source .local-aws/env      point this shell at the local AWS
-  cdk deploy LearningStack -c admin_cidr=203.0.113.7/32   open SSH to one address: see `cdk diff` first
-  cdk deploy OperatorsStack -c operators=alice,bob        chapter 4: users in a group, with MFA
-  python -m lab verify                                    prove every claim again
-  cdk destroy LearningStack                               take it all apart; the buckets stay
-  make local-down                                         stop the local AWS (local-clean: and forget it)
+  source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
+  cdk diff LearningStack -c nat=single                # what a setting changes
+  cdk deploy LearningStack -c nat=single              # and change it
+  cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
+  python -m lab verify                                # prove it all again
+  make local-down                                     # stop (local-clean: forget)
 """
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def up(
         console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
     console.print()
     holds = _report(_verdicts())
-    console.print(NEXT, end="", markup=False)
+    console.print(NEXT, end="", markup=False, soft_wrap=True)
     raise typer.Exit(not holds)
 
 
