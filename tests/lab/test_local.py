@@ -31,7 +31,7 @@ class Project:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home")}
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
+    def start(self, *command: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -40,6 +40,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=start_new_session,
         )
 
     def run(self, *command: str, status: int = 0) -> str:
@@ -172,16 +173,7 @@ def test_destroy_keeps_the_buckets_and_their_files_until_they_are_removed(projec
 def test_interrupting_leaves_nothing_running(project: Project) -> None:
     """Press Ctrl-C while the CDK CLI runs: the terminal sends SIGINT to the whole group of processes."""
     project.lab("local", "down", "--clean")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab", "local", "up"],
-        cwd=project.folder,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = project.start(sys.executable, "-m", "lab", "local", "up", start_new_session=True)
     deadline = time.monotonic() + 60
     while not (project.folder / "cdk.out").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
