@@ -1,5 +1,6 @@
 """Chapters 8, 10 and 11 of the primer: an instance that mounts a bucket and carries the AWS CLI."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -28,7 +29,7 @@ BOOT_FILES = {
 S3FS_FROM_SOURCE = {"s3fs-from-source.sh": f"{LIB}/s3fs-from-source.sh"}
 AWSCLI_FROM_AWS = {
     "awscli-from-aws.sh": f"{LIB}/awscli-from-aws.sh",
-    "awscli.asc": f"{LIB}/awscli.asc",
+    "awscli.gpg": f"{LIB}/awscli.gpg",
 }
 RELEASES_WITHOUT_AWSCLI = ("24.04",)
 
@@ -130,13 +131,17 @@ def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -
     Only the environment file is rendered, each value quoted for the shell; the others land as they are.
     """
     variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
-    entries = [_write_file("/etc/learning-stack.env", variables)]
-    entries += [_write_file(path, (BOOT / name).read_text()) for name, path in files.items()]
+    entries = [_write_file("/etc/learning-stack.env", variables.encode())]
+    entries += [_write_file(path, (BOOT / name).read_bytes()) for name, path in files.items()]
     return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
 
 
-def _write_file(path: str, content: str) -> str:
+def _write_file(path: str, content: bytes) -> str:
     executable = path.startswith(f"{SBIN}/") or path == "/etc/rc.local"
-    # Indented as little as YAML allows: each space counts in the template, for each line.
     permissions = "  permissions: '0755'\n" if executable else ""
-    return f"- path: {path}\n{permissions}  content: |\n{indent(content, '   ')}"
+    # Indented as little as YAML allows: each space counts in the template, for each line.
+    try:
+        written = f"  content: |\n{indent(content.decode(), '   ')}"
+    except UnicodeDecodeError:
+        written = f"  encoding: b64\n  content: {b64encode(content).decode()}\n"
+    return f"- path: {path}\n{permissions}{written}"

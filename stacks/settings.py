@@ -267,7 +267,8 @@ def _bucket_name(text: str) -> None:
 
 
 def _mount_point(text: str) -> None:
-    _matches(r"(/[A-Za-z0-9_][A-Za-z0-9._-]{0,63}){1,8}", "an absolute path of plain letters, digits, . _ and -")(text)
+    allowed = "an absolute path of at most 64 plain letters, digits, . _ and -"
+    _matches(r"(?=.{2,64}$)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", allowed)(text)
     if text.split("/")[1] in SYSTEM_FOLDERS or text in ("/home", "/home/ubuntu", "/mnt", "/opt", "/srv", "/media"):
         raise ValueError("would hide a folder that the system needs; choose one of your own below /mnt")
 

