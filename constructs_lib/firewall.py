@@ -92,21 +92,21 @@ class Firewall(Construct):
             "PublicAcl",
             public_subnets,
             inbound=[
-                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic between hosts of this VPC"),
+                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic within this VPC"),
                 *([_tcp(110, SSH, admin_cidr, "SSH from the administrator")] if admin_cidr else []),
                 _tcp(120, HTTP, ANYWHERE, "HTTP from anywhere"),
                 _tcp(130, HTTPS, ANYWHERE, "HTTPS from anywhere"),
                 _tcp(140, HTTP_ALT, office_cidr, "8080 from the office"),
-                _tcp(150, HTTP_ALT, ANYWHERE, "8080 from anyone else: denied before rule 200 allows it", allow=False),
-                _tcp(160, MYSQL, ANYWHERE, "MySQL from outside: denied before rule 200 allows it", allow=False),
-                _replies(200, ANYWHERE, "Replies to connections that this subnet opened (ephemeral ports)"),
+                _tcp(150, HTTP_ALT, ANYWHERE, "No 8080 from others: rule 200 would allow it", allow=False),
+                _tcp(160, MYSQL, ANYWHERE, "No MySQL from outside: rule 200 would allow it", allow=False),
+                _replies(200, ANYWHERE, "Replies to what this subnet asked (ephemeral ports)"),
             ],
             outbound=[
-                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic between hosts of this VPC"),
+                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic within this VPC"),
                 _tcp(120, HTTP, ANYWHERE, "HTTP to anywhere"),
                 _tcp(130, HTTPS, ANYWHERE, "HTTPS to anywhere"),
-                _tcp(160, MYSQL, ANYWHERE, "MySQL to the outside: denied before rule 200 allows it", allow=False),
-                _replies(200, ANYWHERE, "Replies to connections from outside (ephemeral ports)"),
+                _tcp(160, MYSQL, ANYWHERE, "No MySQL to the outside: rule 200 would allow it", allow=False),
+                _replies(200, ANYWHERE, "Replies to the outside (ephemeral ports)"),
             ],
         )
         self.private_acl = self._acl(
@@ -115,8 +115,8 @@ class Firewall(Construct):
             inbound=[
                 _tcp(100, SSH, vpc_cidr, "SSH from hosts of this VPC"),
                 _tcp(110, MYSQL, vpc_cidr, "MySQL from hosts of this VPC"),
-                _tcp(160, MYSQL, ANYWHERE, "MySQL from anyone else: denied before rule 200 allows it", allow=False),
-                _replies(200, ANYWHERE, "Replies that come back through NAT (ephemeral ports)"),
+                _tcp(160, MYSQL, ANYWHERE, "No MySQL from others: rule 200 would allow it", allow=False),
+                _replies(200, ANYWHERE, "Replies that NAT brings back (ephemeral ports)"),
             ],
             outbound=[
                 _tcp(100, MYSQL, vpc_cidr, "MySQL to hosts of this VPC"),

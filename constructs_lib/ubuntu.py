@@ -1,9 +1,11 @@
 """Chapters 5 and 8 of the primer: Ubuntu instances, with the defaults that every instance should have."""
 
+from typing import cast
+
 import jsii
+from aws_cdk import CfnParameter, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from constructs_lib.acknowledge import acknowledge
@@ -15,7 +17,7 @@ class UbuntuImage:
 
     By default the newest image of ``release`` for the instance type's processor: a later deploy then *replaces* the
     instance when Canonical has published a new one. Pinned by ``serial`` (the date of a published image, such as
-    ``20260615``) or by ``ami_id`` (which belongs to one region).
+    ``20260615``) or by ``ami_id`` (which belongs to one region). The template's parameter ``UbuntuImage`` says which.
 
     Source: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
     """
@@ -37,12 +39,20 @@ class UbuntuImage:
 
     def get_image(self, scope: Construct) -> ec2.MachineImageConfig:
         return ec2.MachineImageConfig(
-            image_id=self._ami_id
-            or ssm.StringParameter.value_for_typed_string_parameter_v2(
-                scope, self.parameter_name, ssm.ParameterValueType.AWS_EC2_IMAGE_ID
-            ),
+            image_id=self._ami_id or self._parameter(Stack.of(scope)).value_as_string,
             os_type=ec2.OperatingSystemType.LINUX,
             user_data=ec2.UserData.for_linux(),
+        )
+
+    def _parameter(self, stack: Stack) -> CfnParameter:
+        """Return the stack's parameter of this image: one for all its instances, with a name that people can read."""
+        existing = stack.node.try_find_child("UbuntuImage")
+        return cast("CfnParameter | None", existing) or CfnParameter(
+            stack,
+            "UbuntuImage",
+            type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            default=self.parameter_name,
+            description="Where Canonical publishes the id of the image",
         )
 
 

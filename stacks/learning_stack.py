@@ -77,7 +77,7 @@ class LearningStack(Stack):
         self._output(
             "SessionCommand",
             f"aws ssm start-session --target {bastion.instance.instance_id}",
-            "A shell on the bastion through Session Manager: no key, no open port",
+            "A shell on the bastion: no key, no open port",
         )
         self._output(
             "KeyCommand",
@@ -101,7 +101,7 @@ class LearningStack(Stack):
             'python -c "import boto3; [(each.object_versions.delete(), each.delete()) for each in '
             "map(boto3.resource('s3').Bucket, "
             f"['{storage.bucket.bucket_name}', '{storage.log_bucket.bucket_name}'])]\"",
-            "Both buckets stay after a destroy. This deletes them, WITH ALL FILES",
+            "Deletes both buckets, which a destroy keeps, WITH ALL FILES",
         )
         self._output("VpcId", network.vpc.vpc_id, "The VPC")
         for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
@@ -124,7 +124,7 @@ class LearningStack(Stack):
             self._output(
                 "PrivateHostCommand",
                 f"ssh -i learning-stack.pem ubuntu@{host.instance.instance_private_ip}",
-                "A shell on the private host, from a shell on the bastion that has the key",
+                "A shell on the private host, from the bastion with the key",
             )
 
     def _output(self, name: str, value: str, description: str) -> None:

@@ -22,7 +22,14 @@ try() {
 }
 
 apt_install() {
-  apt-get update -q && apt-get install -qy --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+  apt-get update -q && apt-get install -qy --no-install-recommends -o DPkg::Lock::Timeout=300 \
+    -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
+}
+
+# A look inside can be answered from memory; a file that comes back from S3 cannot.
+round_trip() {
+  local file=$MOUNT_POINT/.learning-stack-first-boot
+  s3-mount-answers && date > "$file" && grep -q . "$file" && rm "$file"
 }
 
 install_s3fs() { try apt_install s3fs; }
@@ -39,7 +46,7 @@ command -v s3fs > /dev/null || install_s3fs || fail "s3fs was not installed"
 systemctl daemon-reload
 systemctl enable -q rc-local.service
 systemctl restart rc-local.service
-try s3-mount-answers || fail "$MOUNT_POINT does not answer: see journalctl -u rc-local"
+try round_trip || fail "no file can be written to $MOUNT_POINT: see journalctl -u rc-local"
 log "$BUCKET is mounted at $MOUNT_POINT"
 command -v aws > /dev/null || install_awscli || fail "the AWS CLI was not installed"
 log "first boot is complete"

@@ -1,19 +1,34 @@
 #!/bin/sh
-# Mounts the bucket, and mounts it again whenever it stops answering. Started by /etc/rc.local; never ends.
+# Mounts the bucket, and mounts it again whenever s3fs dies or hangs. Started by /etc/rc.local; never ends.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # shellcheck source=/dev/null
 . /etc/learning-stack.env
 
-options="rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID" # everyone on the bastion may use it; files belong to `ubuntu`
-options="$options,iam_role=$ROLE"                        # credentials come from the role: no key on any disk
-options="$options,url=$S3_URL,endpoint=$REGION"          # the region's own address, which the S3 endpoint serves
-options="$options,retries=2,connect_timeout=5"           # fail soon: this loop tries again
+# Everyone on the bastion may use it, and the files belong to `ubuntu`. Credentials come from the role, and no key is on
+# any disk. The address is the region's own, which the S3 endpoint serves. Fail soon: this loop tries again.
+options="rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE,url=$S3_URL,endpoint=$REGION"
+options="$options,retries=2,connect_timeout=5"
+
+# A mount that answered once is hung after two looks without an answer; one that is only starting gets six.
+end_when_hung() {
+  missed=0 patience=6
+  while sleep 5; do
+    if s3-mount-answers; then missed=0 patience=2; else missed=$((missed + 1)); fi
+    [ "$missed" -lt "$patience" ] || break
+  done
+  echo "s3fs does not answer: ending it"
+  kill -KILL "$1"
+}
 
 mkdir -p "$MOUNT_POINT"
 while true; do
-  if ! s3-mount-answers; then
-    umount --lazy "$MOUNT_POINT" 2> /dev/null # what a killed s3fs leaves behind
-    s3fs "$BUCKET" "$MOUNT_POINT" -o "$options"
-  fi
-  sleep 10
+  umount --lazy "$MOUNT_POINT" 2> /dev/null # what a killed s3fs leaves behind
+  s3fs "$BUCKET" "$MOUNT_POINT" -f -o "$options" &
+  s3fs=$!
+  end_when_hung "$s3fs" &
+  watch=$!
+  wait "$s3fs"
+  echo "s3fs ended with status $?: mounting again"
+  kill "$watch" 2> /dev/null
+  sleep 2
 done

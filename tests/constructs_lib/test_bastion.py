@@ -193,10 +193,9 @@ def test_the_image_is_canonicals_for_the_processor(
     bastion: Callable[..., Template], settings: dict[str, str], parameter: str
 ) -> None:
     template = bastion(**settings)
-    assert template.to_json()["Parameters"][reference(instance(template)["ImageId"])] == {
-        "Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-        "Default": f"/aws/service/canonical/ubuntu/server/{parameter}/hvm/ebs-gp3/ami-id",
-    }
+    found = template.to_json()["Parameters"][reference(instance(template)["ImageId"])]
+    assert found["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert found["Default"] == f"/aws/service/canonical/ubuntu/server/{parameter}/hvm/ebs-gp3/ami-id"
 
 
 def test_an_ami_id_pins_the_image_and_reads_no_parameter(bastion: Callable[..., Template]) -> None:
