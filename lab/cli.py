@@ -142,9 +142,9 @@ def _report(verdicts: list[Verdict]) -> bool:
             lines = [f"expected: {fact}" for fact in verdict.missing] + [f"found: {fact}" for fact in verdict.surplus]
             table.add_row("", Text("\n".join([*lines, f"see: {verdict.command}"]), "red"))
     console.print(table)
-    failed = sum(not verdict.holds for verdict in verdicts)
-    console.print(f"\n{len(verdicts) - failed} of {len(verdicts)} claims hold." + (f" {failed} not." if failed else ""))
-    return not failed
+    holding = sum(verdict.holds for verdict in verdicts)
+    console.print(f"\n{holding} of {len(verdicts)} claims hold.")
+    return holding == len(verdicts)
 
 
 def _as_data(verdict: Verdict) -> dict[str, object]:
