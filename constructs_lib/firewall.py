@@ -71,7 +71,7 @@ class Firewall(Construct):
 
         if admin_cidr:
             self.bastion.add_ingress_rule(ec2.Peer.ipv4(admin_cidr), ec2.Port.tcp(SSH), "SSH from the administrator")
-        self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTP), "HTTP to anywhere: Ubuntu's package mirrors")
+        self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTP), "HTTP to anywhere: package mirrors of Ubuntu")
         self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS to anywhere: S3, other AWS APIs, downloads")
         self.bastion.add_egress_rule(inside, ec2.Port.tcp(SSH), "SSH from the bastion to hosts of this VPC")
         self.bastion.add_egress_rule(self.database, ec2.Port.tcp(MYSQL), "MySQL from the bastion to the databases")
@@ -82,6 +82,11 @@ class Firewall(Construct):
         self.web.add_egress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS to anywhere: updates and APIs")
         self.web.add_egress_rule(self.database, ec2.Port.tcp(MYSQL), "MySQL from the web servers to the databases")
 
+        cast("ec2.CfnSecurityGroup", self.database.node.default_child).add_property_override(
+            # The CDK writes this rule: a group with no outbound rule at all would get AWS's, which allows everything.
+            "SecurityGroupEgress.0.Description",
+            "Nothing outbound: this rule is for an address that nobody has",
+        )
         self.database.add_ingress_rule(self.web, ec2.Port.tcp(MYSQL), "MySQL from the web servers")
         self.database.add_ingress_rule(self.bastion, ec2.Port.tcp(MYSQL), "MySQL from the bastion")
         acknowledge(

@@ -39,7 +39,9 @@ class Operators(Construct):
             "Policy",
             description="View EC2; start and stop the bastion with MFA; set up one's own MFA device",
             statements=[
-                iam.PolicyStatement(sid="ViewEc2", actions=["ec2:Describe*"], resources=["*"]),
+                iam.PolicyStatement(
+                    sid="ViewEc2AndMfa", actions=["ec2:Describe*", "iam:ListVirtualMFADevices"], resources=["*"]
+                ),
                 iam.PolicyStatement(
                     sid="StartAndStopTheBastionWithMfa",
                     actions=["ec2:StartInstances", "ec2:StopInstances"],
@@ -51,6 +53,7 @@ class Operators(Construct):
                     actions=[
                         "iam:ChangePassword",
                         "iam:CreateVirtualMFADevice",
+                        "iam:DeleteVirtualMFADevice",
                         "iam:EnableMFADevice",
                         "iam:GetUser",
                         "iam:ListMFADevices",
@@ -64,7 +67,7 @@ class Operators(Construct):
             self.policy,
             {
                 "AwsSolutions-IAM5[Action::ec2:Describe*]": "Viewing all of EC2 is what operators do (chapter 4-3).",
-                "AwsSolutions-IAM5[Resource::*]": "ec2:Describe* knows no narrower resource.",
+                "AwsSolutions-IAM5[Resource::*]": "Neither ec2:Describe* nor the list of MFA devices knows less.",
                 "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*]": "Narrowed to "
                 "the bastion by its tags, in whatever region it is.",
             },

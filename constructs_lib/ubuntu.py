@@ -17,7 +17,7 @@ class UbuntuImage:
 
     By default the newest image of ``release`` for the instance type's processor: a later deploy then *replaces* the
     instance when Canonical has published a new one. Pinned by ``serial`` (the date of a published image, such as
-    ``20260615``) or by ``ami_id`` (which belongs to one region). The template's parameter ``UbuntuImage`` says which.
+    ``20260615``) or by ``ami_id`` (which belongs to one region). A parameter of the template says which.
 
     Source: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
     """
@@ -31,6 +31,8 @@ class UbuntuImage:
         ami_id: str | None = None,
     ) -> None:
         cpu = "arm64" if architecture == ec2.InstanceArchitecture.ARM_64 else "amd64"
+        # Another image is another parameter: for a parameter that it knows, CloudFormation keeps the value of old.
+        self.parameter_id = f"Ubuntu{release}{serial or ''}{cpu.title()}".replace(".", "")
         version = serial or "current"
         self.parameter_name = (
             f"/aws/service/canonical/ubuntu/server/{release}/stable/{version}/{cpu}/hvm/ebs-gp3/ami-id"
@@ -46,10 +48,10 @@ class UbuntuImage:
 
     def _parameter(self, stack: Stack) -> CfnParameter:
         """Return the stack's parameter of this image: one for all its instances, with a name that people can read."""
-        existing = stack.node.try_find_child("UbuntuImage")
+        existing = stack.node.try_find_child(self.parameter_id)
         return cast("CfnParameter | None", existing) or CfnParameter(
             stack,
-            "UbuntuImage",
+            self.parameter_id,
             type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
             default=self.parameter_name,
             description="Where Canonical publishes the id of the image",

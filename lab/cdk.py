@@ -39,6 +39,7 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
             TimeElapsedColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         ) as progress,
         subprocess.Popen(  # noqa: S603  # the CDK CLI of this project
             command,

@@ -75,6 +75,15 @@ class Deployed:
                 f"Deploy it first: make local, or cdk deploy {stack_name}"
             ) from None
 
+    def require_complete(self) -> None:
+        """Raise ProblemError unless what is deployed is whole: the last deploy that ended well."""
+        status = self.description["StackStatus"]
+        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"):
+            raise ProblemError(
+                f"{self.stack_name} in {self.region} is {status}, so there is nothing to prove. "
+                "Wait for its deploy to end; after a failed first one: cdk destroy, and deploy again"
+            )
+
     @property
     def endpoint(self) -> str:
         return self.cloudformation.meta.endpoint_url

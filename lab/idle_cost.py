@@ -22,8 +22,6 @@ PRICES: dict[str, dict[str, float]] = {
     },
 }
 SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge")
-# AWS extends a regional NAT gateway to each zone in use, with an address there: two zones here.
-ZONES = 2
 
 
 def idle_cost_line(template: Mapping[str, Any], region: str) -> str:
@@ -35,11 +33,8 @@ def idle_cost_line(template: Mapping[str, Any], region: str) -> str:
     prices = PRICES.get(region, PRICES["us-east-1"])
     resources = [(entry["Type"], entry.get("Properties", {})) for entry in template["Resources"].values()]
     instances = [properties for kind, properties in resources if kind == "AWS::EC2::Instance"]
-    gateways = sum(
-        ZONES if properties.get("AvailabilityMode") == "regional" else 1
-        for kind, properties in resources
-        if kind == "AWS::EC2::NatGateway"
-    )
+    # A regional one counts once: AWS bills it for each zone that has machines, and ours are all in one.
+    gateways = sum(kind == "AWS::EC2::NatGateway" for kind, _ in resources)
     bastion_addresses = sum(kind == "AWS::EC2::EIP" and "InstanceId" in properties for kind, properties in resources)
     nat = gateways * (prices["nat"] + prices["ipv4"]) * HOURS_A_MONTH
     rest = bastion_addresses * prices["ipv4"] * HOURS_A_MONTH

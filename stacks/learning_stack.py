@@ -71,12 +71,13 @@ class LearningStack(Stack):
         bastion.instance.node.add_dependency(network.s3_endpoint)
 
         address = bastion.elastic_ip.attr_public_ip
+        session_command = f"aws ssm start-session --target {bastion.instance.instance_id}"
         key_parameter = bastion.key_pair.private_key.parameter_name
         self._output("InstanceId", bastion.instance.instance_id, "The bastion")
         self._output("BastionAddress", address, "The bastion's Elastic IP")
         self._output(
             "SessionCommand",
-            f"aws ssm start-session --target {bastion.instance.instance_id}",
+            session_command,
             "A shell on the bastion: no key, no open port",
         )
         self._output(
@@ -121,10 +122,15 @@ class LearningStack(Stack):
                 instance_type=bastion.instance_type,
             )
             self._output("PrivateHostId", host.instance.instance_id, "The private host")
+            # The key stays on your own machine: the bastion only passes the connection on.
+            through = f"ssh -i learning-stack.pem -W %h:%p ubuntu@{address}"
+            if not settings.admin_cidr:
+                session = f"{session_command} --document-name AWS-StartSSHSession --parameters portNumber=22"
+                through = f"ssh -i learning-stack.pem -o ProxyCommand='{session}' -W %h:%p ubuntu@bastion"
             self._output(
                 "PrivateHostCommand",
-                f"ssh -i learning-stack.pem ubuntu@{host.instance.instance_private_ip}",
-                "A shell on the private host, from the bastion with the key",
+                f'ssh -i learning-stack.pem -o ProxyCommand="{through}" ubuntu@{host.instance.instance_private_ip}',
+                "A shell on the private host, through the bastion",
             )
 
     def _output(self, name: str, value: str, description: str) -> None:

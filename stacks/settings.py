@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Any, Self, get_type_hints
@@ -12,9 +13,11 @@ NAT_CHOICES = ("per-az", "single", "regional", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
 S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16
+# This network, loopback, link-local, multicast and reserved.
+NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
-# Plain context keys that belong to the CDK itself; its other keys contain a colon or a slash.
-CDK_KEYS = ("acknowledged-issue-numbers", "cli-telemetry")
+# Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
+CDK_KEYS = r"@|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
 
 
 class SettingsError(Exception):
@@ -79,7 +82,7 @@ class Settings:
         unknown = [
             _line(key, "is not a setting", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
             for key in context
-            if key not in names and key not in CDK_KEYS and not re.search("[:/]", key)
+            if key not in names and not re.match(CDK_KEYS, key)
         ]
         values: dict[str, Any] = {}
         unread: dict[str, list[str]] = {}
@@ -116,7 +119,7 @@ class Settings:
         for names, problem in self._mistakes_between():
             if wrong.isdisjoint(names):
                 found.setdefault(names[0], []).append(_line(names[0], problem, _example(names[0])))
-        return [line for setting in fields(self) for line in found.get(setting.name, [])]
+        return [line for setting in fields(self) for line in dict.fromkeys(found.get(setting.name, []))]
 
     def _mistakes_between(self) -> Iterable[tuple[tuple[str, ...], str]]:
         """Yield the settings concerned and the problem, for rules about more than one value."""
@@ -144,12 +147,16 @@ class Settings:
             subnets = [(name, cidr, ipaddress.IPv4Network(cidr)) for name in cidrs for cidr in getattr(self, name)]
         except ValueError:
             return  # said already, by the rule of the setting itself
-        for name, cidr, subnet in subnets:
-            if not subnet.subnet_of(vpc):
-                yield (name, "vpc_cidr"), f"'{cidr}' is not inside vpc_cidr {vpc}"
+        outside = [(name, cidr) for name, cidr, subnet in subnets if not subnet.subnet_of(vpc)]
+        if len(outside) == len(subnets):
+            yield ("vpc_cidr", *cidrs), f"'{vpc}' holds none of the subnets: set {' and '.join(cidrs)} too"
+            return
+        for name, cidr in outside:
+            yield (name, "vpc_cidr"), f"'{cidr}' is not inside vpc_cidr {vpc}"
         for (_, first, one), (name, second, other) in combinations(subnets, 2):
-            if one.overlaps(other):
+            if one.overlaps(other) and not outside:
                 yield (name, *cidrs), f"'{second}' overlaps with '{first}'"
+                return  # one range that is too wide overlaps with many
 
 
 # --- reading: from what JSON or `-c` gives to the type of the setting
@@ -202,15 +209,12 @@ def _cidr(text: str, *, widest: int = WIDEST_PREFIX, narrowest: int = 32) -> Non
         raise ValueError(f"must be written as {network}")
     if not widest <= network.prefixlen <= narrowest:
         raise ValueError(f"must be from /{widest} to /{narrowest}")
+    if any(network.overlaps(ipaddress.IPv4Network(special)) for special in NOT_FOR_HOSTS):
+        raise ValueError("is not a range for hosts")
 
 
 def _vpc_cidr(text: str) -> None:
     _cidr(text, narrowest=28)
-
-
-def _who(text: str) -> None:
-    """Accept a range of addresses that is not half the internet."""
-    _cidr(text)
 
 
 def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
@@ -246,6 +250,15 @@ def _between(lowest: int, highest: int) -> Callable[[int], None]:
     return check
 
 
+def _ami_serial(text: str) -> None:
+    allowed = "the date of an image, YYYYMMDD"
+    _matches(r"20[0-9]{6}(\.[0-9]{1,2})?", allowed)(text)
+    try:
+        date.fromisoformat(text[:8])
+    except ValueError:
+        raise ValueError(f"must be {allowed}") from None
+
+
 def _ubuntu_release(text: str) -> None:
     if re.fullmatch(r"(1\d|2[0-3])\.(04|10)", text):
         raise ValueError(f"is too old: its s3fs cannot use IMDSv2. Allowed: {', '.join(UBUNTU_CHOICES)}")
@@ -277,15 +290,15 @@ _RULES: dict[str, Callable[[Any], None]] = {
     "vpc_cidr": _vpc_cidr,
     "public_cidrs": _vpc_cidr,
     "private_cidrs": _vpc_cidr,
-    "availability_zones": _matches(r"[a-z]{2}(-[a-z]+)+-[1-9][a-z]", "the name of a zone"),
+    "availability_zones": _matches(r"[a-z]{2,4}(-[a-z]+)+-[1-9][a-z]", "the name of a zone"),
     "nat": _one_of(NAT_CHOICES),
-    "admin_cidr": _optional(_who),
-    "office_cidr": _who,
+    "admin_cidr": _optional(_cidr),
+    "office_cidr": _cidr,
     "bucket_name": _optional(_bucket_name),
     # IAM also takes , and = in a name; in s3fs's mount options they would end it.
     "role_name": _matches(r"[A-Za-z0-9_.@+-]{1,64}", "1 to 64 letters, digits and _ . @ + -"),
     "ubuntu_release": _ubuntu_release,
-    "ami_serial": _optional(_matches(r"20[0-9]{6}(\.[0-9]{1,2})?", "the date of an image, YYYYMMDD")),
+    "ami_serial": _optional(_ami_serial),
     "ami_id": _optional(_matches(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "ami- and 8 or 17 hexadecimal digits")),
     "instance_type": _matches(
         # What the CDK can read, and no Mac: macOS is not Ubuntu.

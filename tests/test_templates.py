@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,20 +34,29 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 # As long as settings allow.
 LONGEST: dict[str, Any] = {
+    "vpc_cidr": "100.100.101.128/25",
+    "public_cidrs": ("100.100.101.128/27", "100.100.101.160/27"),
+    "private_cidrs": ("100.100.101.192/27", "100.100.101.224/27"),
     "availability_zones": ("ap-southeast-1a", "ap-southeast-1b"),
     "admin_cidr": "203.113.213.117/32",
+    "office_cidr": "203.113.213.118/32",
     "bucket_name": "b" * 63,
     "role_name": "r" * 64,
     "ubuntu_release": "24.04",
+    "ami_serial": "20261231.10",
+    "instance_type": "t4g.2xlarge",
+    "volume_gib": 16384,
     "s3fs_install": "source",
     "mount_point": "/" + "m" * 63,
+    "mount_uid": 65533,
+    "mount_gid": 65533,
     "private_host": True,
 }
 EACH = pytest.mark.parametrize("case", CASES)
 EACH_AND_LONGEST = pytest.mark.parametrize(
     ("stack", "settings"),
-    [*CASES.values(), ("LearningStack", LONGEST)],
-    ids=[*CASES, "longest"],
+    [*CASES.values(), ("LearningStack", LONGEST), ("LearningStack", {**LONGEST, "admin_cidr": ""})],
+    ids=[*CASES, "longest", "longest-closed"],
 )
 EVERYTHING = Settings(private_host=True, admin_cidr=ADMIN, operators=("alice", "bob"))
 WITH_ACKNOWLEDGEMENTS = ("access", "firewall", "operators", "ubuntu")
@@ -179,3 +189,20 @@ def test_the_template_runs_no_code_of_ours_in_the_account(case: str, template: C
         for kind in types
         if kind.startswith(("AWS::Lambda::", "Custom::", "AWS::CloudFormation::")) or kind == "AWS::CDK::Metadata"
     ] == []
+
+
+# --- what CloudFormation finds only in a real deploy
+
+
+@EACH
+def test_descriptions_have_only_the_characters_that_ec2_allows(
+    case: str, template: Callable[..., dict[str, Any]]
+) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html; an apostrophe fails a whole deploy."""
+    stack, settings = CASES[case]
+    for name, resource in template(stack, **settings)["Resources"].items():
+        if resource["Type"].startswith("AWS::EC2::SecurityGroup"):
+            texts = re.findall(r'"(?:Group)?Description": "(.*?)"[,}]', json.dumps(resource["Properties"]))
+            assert texts, name
+            for text in texts:
+                assert re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}", text), text

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# For a release without an awscli package: AWS's installer, checked against the signature of AWS's key (awscli.gpg).
-# Read by first-boot.sh.
+# For a release without an awscli package: AWS's installer, checked against AWS's key. Read by first-boot.sh.
 install_awscli() {
   local work zip url
   work=$(mktemp -d) && zip=$work/awscli.zip

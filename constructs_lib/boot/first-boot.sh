@@ -1,6 +1,5 @@
 #!/bin/bash
-# The bastion's first boot, once, by cloud-init: s3fs, the mount, and after it the AWS CLI (primer, chapters 10 and 11).
-# Every step can be run again.
+# The bastion's first boot, by cloud-init: s3fs, the mount, the AWS CLI (primer, chapters 10, 11). Can be run again.
 set -uo pipefail
 exec > >(tee -a /var/log/learning-stack.log) 2>&1
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
@@ -12,7 +11,7 @@ fail() {
   exit 1
 }
 
-# The Elastic IP, and with it the internet, comes only once the instance runs: try for ten minutes.
+# The Elastic IP, and with it the internet, comes late: try for ten minutes.
 try() {
   local deadline=$((SECONDS + 600))
   until "$@"; do
@@ -21,12 +20,9 @@ try() {
   done
 }
 
-apt_install() {
-  apt-get update -q && apt-get install -qy --no-install-recommends -o DPkg::Lock::Timeout=300 \
-    -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
-}
+apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"; }
+apt_install() { apt update && apt install -y --no-install-recommends "$@"; }
 
-# A look inside can be answered from memory; a file that comes back from S3 cannot.
 round_trip() {
   local file=$MOUNT_POINT/.learning-stack-first-boot
   s3-mount-answers && date > "$file" && grep -q . "$file" && rm "$file"
@@ -35,7 +31,7 @@ round_trip() {
 install_s3fs() { try apt_install s3fs; }
 install_awscli() { try apt_install awscli; }
 
-# The settings, and the other ways to install, where one was chosen or is needed.
+# The settings, and other ways to install.
 for file in /etc/learning-stack.env /usr/local/lib/learning-stack/*.sh; do
   # shellcheck source=/dev/null
   [ -e "$file" ] && . "$file"

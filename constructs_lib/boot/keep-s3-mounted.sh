@@ -4,8 +4,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # shellcheck source=/dev/null
 . /etc/learning-stack.env
 
-# Everyone on the bastion may use it, and the files belong to `ubuntu`. Credentials come from the role, and no key is on
-# any disk. The address is the region's own, which the S3 endpoint serves. Fail soon: this loop tries again.
+# For everyone here; the role gives the keys, none is on a disk; the region's own address, which the S3 endpoint serves.
 options="rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE,url=$S3_URL,endpoint=$REGION"
 options="$options,retries=2,connect_timeout=5"
 

@@ -115,7 +115,7 @@ def test_the_database_group_knows_groups_and_no_addresses(
 def test_what_the_bastion_may_open(firewall: Callable[..., Template]) -> None:
     assert group_rules(firewall(), "learning-bastion", "Egress") == [
         ("22", "10.0.0.0/16", "SSH from the bastion to hosts of this VPC"),
-        ("80", "0.0.0.0/0", "HTTP to anywhere: Ubuntu's package mirrors"),
+        ("80", "0.0.0.0/0", "HTTP to anywhere: package mirrors of Ubuntu"),
         ("443", "0.0.0.0/0", "HTTPS to anywhere: S3, other AWS APIs, downloads"),
         ("3306", "learning-database", "MySQL from the bastion to the databases"),
     ]
@@ -137,6 +137,7 @@ def test_databases_open_nothing(firewall: Callable[..., Template]) -> None:
     ]
     (rule,) = group["SecurityGroupEgress"]
     assert rule["CidrIp"] == "255.255.255.255/32"
+    assert rule["Description"].startswith("Nothing outbound")
     own_rules = properties(firewall(), "AWS::EC2::SecurityGroupEgress").values()
     assert [rule for rule in own_rules if "Database" in reference(rule["GroupId"])] == []
 

@@ -31,10 +31,10 @@ def statements(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def test_viewing_is_allowed_on_all_of_ec2(statements: dict[str, dict[str, Any]]) -> None:
-    assert statements["ViewEc2"] == {
-        "Sid": "ViewEc2",
+    assert statements["ViewEc2AndMfa"] == {
+        "Sid": "ViewEc2AndMfa",
         "Effect": "Allow",
-        "Action": "ec2:Describe*",
+        "Action": ["ec2:Describe*", "iam:ListVirtualMFADevices"],
         "Resource": "*",
     }
 
@@ -60,7 +60,7 @@ def test_people_set_up_mfa_for_nobody_but_themselves(statements: dict[str, dict[
 
 
 def test_these_are_all_the_statements(statements: dict[str, dict[str, Any]]) -> None:
-    assert set(statements) == {"ViewEc2", "StartAndStopTheBastionWithMfa", "SetUpOwnMfa"}
+    assert set(statements) == {"ViewEc2AndMfa", "StartAndStopTheBastionWithMfa", "SetUpOwnMfa"}
 
 
 def test_without_mfa_nobody_starts_anything(statements: dict[str, dict[str, Any]]) -> None:

@@ -123,6 +123,18 @@ def test_changed_settings_update_the_stack(project: Project) -> None:
     assert "LearningStack: UPDATE_COMPLETE" in project.lab("local", "status")
 
 
+def test_a_changed_image_takes_effect(project: Project) -> None:
+    """CloudFormation keeps the old value of a parameter that it knows, so another image must be another parameter."""
+    settings = ("instance_type=t4g.micro", "ubuntu_release=24.04", "ami_serial=20260615", "nat=none")
+    printed = project.lab("local", "up", *(word for setting in settings for word in ("-c", setting)))
+    assert re.search(r"^(\d+) of \1 claims hold\.$", printed, re.MULTILINE)
+    instance_id = project.outputs()["InstanceId"]
+    instance = project.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+    wanted = "/aws/service/canonical/ubuntu/server/24.04/stable/20260615/arm64/hvm/ebs-gp3/ami-id"
+    assert instance["ImageId"] == project.client("ssm").get_parameter(Name=wanted)["Parameter"]["Value"]
+    assert instance["Architecture"] == "arm64"
+
+
 def test_operators_are_a_stack_of_their_own(project: Project) -> None:
     before = project.events()
     project.in_shell("cdk deploy OperatorsStack -c operators=alice,bob --require-approval never")

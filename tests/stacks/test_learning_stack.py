@@ -1,6 +1,7 @@
 """LearningStack: what the settings and the constructs become together."""
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -101,12 +102,29 @@ def test_there_is_no_private_host_unless_asked_for(template: Templates) -> None:
 def test_the_private_host_adds_its_outputs(template: Templates) -> None:
     host_id, _ = only(template(private_host=True), "AWS::EC2::Instance", "learning-private-host")
     added = {name: value for name, value in outputs(template(private_host=True)).items() if "PrivateHost" in name}
-    assert added == {
-        "PrivateHostId": {"Ref": host_id},
-        "PrivateHostCommand": {
-            "Fn::Join": ["", ["ssh -i learning-stack.pem ubuntu@", {"Fn::GetAtt": [host_id, "PrivateIp"]}]]
-        },
-    }
+    assert added["PrivateHostId"] == {"Ref": host_id}
+    assert {"Fn::GetAtt": [host_id, "PrivateIp"]} in added["PrivateHostCommand"]["Fn::Join"][1]
+
+
+@pytest.mark.parametrize(
+    ("admin_cidr", "expected"),
+    [
+        (
+            "203.0.113.7/32",
+            """ssh -i learning-stack.pem -o ProxyCommand=ssh -i learning-stack.pem -W %h:%p ubuntu@X ubuntu@X""",
+        ),
+        (
+            "",
+            "ssh -i learning-stack.pem -o ProxyCommand=ssh -i learning-stack.pem -o ProxyCommand='aws ssm start-session "
+            "--target X --document-name AWS-StartSSHSession --parameters portNumber=22' -W %h:%p ubuntu@bastion ubuntu@X",
+        ),
+    ],
+)
+def test_the_key_never_leaves_the_learners_machine(template: Templates, admin_cidr: str, expected: str) -> None:
+    """The bastion only passes the connection on: ssh's -W, through port 22 or through Session Manager."""
+    command = outputs(template(private_host=True, admin_cidr=admin_cidr))["PrivateHostCommand"]["Fn::Join"][1]
+    line = "".join(part if isinstance(part, str) else "X" for part in command)
+    assert " ".join(shlex.split(line)) == expected
 
 
 def test_the_bastion_waits_for_the_s3_endpoint(template: Templates) -> None:
