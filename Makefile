@@ -25,7 +25,7 @@ $(READY): requirements-dev.txt package-lock.json
 	  ln -sf "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ../../node_modules/.bin/cdk $(VENV)/bin/; \
 	  mv -f $(VENV)/bin/npm-cli.js $(VENV)/bin/npm
 	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --silent --no-audit --no-fund
-	@rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd # version 1 is for the tests; it must not hide your own version 2
+	@rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd $(VENV)/bin/aws_* # version 1 is for the tests; it must not hide your own version 2
 	@touch $@
 
 local: $(READY) ## Deploy LearningStack into a local AWS and prove every claim

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.checks.access import role
 from lab.checks.check import Facts, check
+from lab.checks.firewall import promised_rules, rules_of
 from lab.deployed import Deployed, Resource
 
 if TYPE_CHECKING:
@@ -22,22 +23,29 @@ def look(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
 
 @check(
     "8 (Step 3-1, 3-2)",
-    "The bastion runs, on the Ubuntu image and the instance type that were chosen",
-    "踏み台は選んだ Ubuntu イメージとインスタンスタイプで動いている",
+    "The bastion runs, on the Ubuntu image and the instance type that were chosen, with the CPU credits that were chosen",
+    "踏み台は選んだ Ubuntu イメージ・インスタンスタイプ・CPU クレジットで動いている",
     "aws ec2 describe-instances --instance-ids {InstanceId}",
 )
 def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
     promised = bastion(aws).properties
-    image = promised["ImageId"]
-    if isinstance(image, dict):
-        image = next(
-            parameter["ResolvedValue"]
-            for parameter in aws.description["Parameters"]
-            if parameter["ParameterKey"] == image["Ref"]
-        )
-    found = look(aws, bastion(aws))
-    facts = [found["State"]["Name"], found["ImageId"], found["InstanceType"]]
-    return ["running", image, promised["InstanceType"]], facts
+    instance = look(aws, bastion(aws))
+    expected = ["running", promised["InstanceType"]]
+    found = [instance["State"]["Name"], instance["InstanceType"], instance["ImageId"]]
+    if isinstance(promised["ImageId"], dict):
+        name = promised["ImageId"]["Ref"]
+        parameters: Any = {each["ParameterKey"]: each for each in aws.description.get("Parameters", [])}
+        # A parameter keeps its value when a new template has another default: the image that was chosen is not used.
+        expected.append(f"image setting {aws.template['Parameters'][name]['Default']}")
+        found.append(f"image setting {parameters[name]['ParameterValue']}")
+        expected.append(parameters[name].get("ResolvedValue") or parameters[name]["ParameterValue"])
+    else:
+        expected.append(promised["ImageId"])
+    if "CreditSpecification" in promised:
+        credit = aws.ec2.describe_instance_credit_specifications(InstanceIds=[bastion(aws).id])
+        expected.append(f"CPU credits {promised['CreditSpecification']['CPUCredits']}")
+        found += [f"CPU credits {each.get('CpuCredits')}" for each in credit["InstanceCreditSpecifications"]]
+    return expected, found
 
 
 @check(
@@ -59,24 +67,21 @@ def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "8 (Step 3-4)",
-    "The root volume is an encrypted gp3 of the chosen size",
-    "ルートボリュームは指定サイズの暗号化された gp3",
+    "The root volume, of the private host as well, is an encrypted gp3 of the chosen size",
+    "ルートボリュームは、プライベートホストも含め、指定サイズの暗号化された gp3",
     "aws ec2 describe-volumes --filters Name=attachment.instance-id,Values={InstanceId}",
 )
 def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
-    promised = bastion(aws).properties["BlockDeviceMappings"]
-    volumes = [
-        aws.ec2.describe_volumes(VolumeIds=[device["Ebs"]["VolumeId"]])["Volumes"][0]
-        for device in look(aws, bastion(aws))["BlockDeviceMappings"]
-    ]
-    return (
-        [f"{device['DeviceName']}: gp3, {device['Ebs']['VolumeSize']} GiB, encrypted True" for device in promised],
-        [
-            f"{volume['Attachments'][0]['Device']}: {volume['VolumeType']}, {volume['Size']} GiB, "
-            f"encrypted {volume['Encrypted']}"
-            for volume in volumes
-        ],
-    )
+    expected, found = [], []
+    for host in aws.all("AWS::EC2::Instance"):
+        for device in host.properties["BlockDeviceMappings"]:
+            size = device["Ebs"]["VolumeSize"]
+            expected.append(f"{host.name} {device['DeviceName']}: gp3, {size} GiB, encrypted True")
+        for held in look(aws, host)["BlockDeviceMappings"]:
+            volume = aws.ec2.describe_volumes(VolumeIds=[held["Ebs"]["VolumeId"]])["Volumes"][0]
+            kind = f"{volume['VolumeType']}, {volume['Size']} GiB, encrypted {volume['Encrypted']}"
+            found.append(f"{host.name} {held['DeviceName']}: {kind}")
+    return expected, found
 
 
 @check(
@@ -90,7 +95,7 @@ def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
         [f"{tag['Key']}={tag['Value']}" for tag in bastion(aws).properties["Tags"]],
         [
             f"{tag['Key']}={tag['Value']}"
-            for tag in look(aws, bastion(aws))["Tags"]
+            for tag in look(aws, bastion(aws)).get("Tags", [])
             if not tag["Key"].startswith("aws:")
         ],
     )
@@ -130,11 +135,12 @@ def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-instances --instance-ids {InstanceId} --query Reservations[].Instances[].MetadataOptions",
 )
 def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
-    found: Any = look(aws, bastion(aws)).get("MetadataOptions", {})
-    return (
-        ["tokens required", "1 hop"],
-        [f"tokens {found.get('HttpTokens')}", f"{found.get('HttpPutResponseHopLimit')} hop"],
-    )
+    expected, found = [], []
+    for host in aws.all("AWS::EC2::Instance"):
+        options: Any = look(aws, host).get("MetadataOptions", {})
+        expected.append(f"{host.name}: tokens required, 1 hop")
+        found.append(f"{host.name}: tokens {options.get('HttpTokens')}, {options.get('HttpPutResponseHopLimit')} hop")
+    return expected, found
 
 
 @check(
@@ -165,20 +171,19 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "3-4, 12",
-    "The private host, if there is one, has no public address and takes SSH from the bastion alone",
-    "プライベートホストがあれば、パブリック IP はなく、踏み台からの SSH だけを受ける",
+    "The private host, if there is one, has no public address, takes SSH from the bastion alone and nothing else",
+    "プライベートホストがあれば、パブリック IP はなく、受けるのは踏み台からの SSH だけ",
     "aws ec2 describe-instances --filters Name=tag:Name,Values=learning-private-host",
 )
 def private_host_is_private(aws: Deployed) -> tuple[Facts, Facts]:
-    hosts = [each for each in aws.all("AWS::EC2::Instance") if each.name == "learning-private-host"]
-    found = []
-    for host in hosts:
+    expected, found = [], []
+    for host in aws.all("AWS::EC2::Instance"):
+        if host.name != "learning-private-host":
+            continue
+        expected.append("in learning-private-1, address none")
+        expected += [rule for way in ("in", "out") for rule in promised_rules(aws, "learning-private-host", way)]
         instance = look(aws, host)
         found.append(f"in {aws.name_of(instance.get('SubnetId'))}, address {instance.get('PublicIpAddress', 'none')}")
-        groups = aws.ec2.describe_security_groups(GroupIds=[each["GroupId"] for each in instance["SecurityGroups"]])
-        for group in groups["SecurityGroups"]:
-            for rule in group["IpPermissions"]:
-                sources = [aws.name_of(pair.get("GroupId")) for pair in rule["UserIdGroupPairs"]]
-                sources += [block["CidrIp"] for block in rule["IpRanges"]]
-                found += [f"{rule.get('FromPort')} from {source}" for source in sources]
-    return [fact for _ in hosts for fact in ("in learning-private-1, address none", "22 from learning-bastion")], found
+        for group in instance["SecurityGroups"]:
+            found += [rule for way in ("in", "out") for rule in rules_of(aws, group["GroupId"], way)]
+    return expected, found

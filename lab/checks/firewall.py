@@ -4,28 +4,40 @@ from typing import TYPE_CHECKING, Any
 
 from lab.checks.check import Facts, check
 from lab.checks.network import PRIVATE, PUBLIC
+from lab.checks.policy import account
 from lab.deployed import Deployed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "-1": "all traffic"}
+PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "-1": "all traffic"}
 
 
 def found_rules(aws: Deployed, group: str, direction: str) -> Facts:
-    """Return the rules that a security group has, in words."""
-    group_id = aws.one("AWS::EC2::SecurityGroup", group).id
+    """Return the rules that a security group of the stack has, in words."""
+    return rules_of(aws, aws.one("AWS::EC2::SecurityGroup", group).id, direction)
+
+
+def rules_of(aws: Deployed, group_id: str, direction: str) -> Facts:
+    """Return the rules that any security group has, in words."""
     found: Any = aws.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
-    rules = found["IpPermissions" if direction == "in" else "IpPermissionsEgress"]
     return [
-        _rule(group, direction, rule.get("FromPort"), rule.get("ToPort"), rule["IpProtocol"], peer, text)
-        for rule in rules
+        _rule(aws.name_of(group_id), direction, rule, peer, text)
+        for rule in found.get("IpPermissions" if direction == "in" else "IpPermissionsEgress", [])
         for peer, text in (
             [(block["CidrIp"], block.get("Description")) for block in rule.get("IpRanges", [])]
             + [(block["CidrIpv6"], block.get("Description")) for block in rule.get("Ipv6Ranges", [])]
-            + [(aws.name_of(p.get("GroupId")), p.get("Description")) for p in rule.get("UserIdGroupPairs", [])]
+            + [(block["PrefixListId"], block.get("Description")) for block in rule.get("PrefixListIds", [])]
+            + [(_group(aws, pair), pair.get("Description")) for pair in rule.get("UserIdGroupPairs", [])]
         )
     ]
+
+
+def _group(aws: Deployed, pair: Any) -> str:
+    """Return the name of a group that a rule trusts, with its account where that is not the stack's own."""
+    owner = pair.get("UserId", account(aws))
+    name = aws.name_of(pair.get("GroupId") or pair.get("GroupName"))
+    return name if owner == account(aws) else f"{name} of the account {owner}"
 
 
 def promised_rules(aws: Deployed, group: str, direction: str) -> Facts:
@@ -41,15 +53,22 @@ def promised_rules(aws: Deployed, group: str, direction: str) -> Facts:
     facts = []
     for rule in rules:
         other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
-        peer = aws.named(other) if other else rule["CidrIp"]
-        text = rule.get("Description")
-        facts.append(_rule(group, direction, rule.get("FromPort"), rule.get("ToPort"), rule["IpProtocol"], peer, text))
+        address = rule.get("CidrIp") or rule.get("CidrIpv6")
+        peer = aws.named(other) if other else address or rule.get("SourcePrefixListId") or rule["DestinationPrefixListId"]
+        facts.append(_rule(group, direction, rule, peer, rule.get("Description")))
     return facts
 
 
-def _rule(group: str, direction: str, first: Any, last: Any, protocol: str, peer: str, text: str | None) -> str:  # noqa: PLR0917
-    ports = f"{first}" if first == last else f"{first}-{last}"
-    return f"{group} {direction}: {protocol} {ports} {'from' if direction == 'in' else 'to'} {peer} ({text})"
+def _rule(group: str, direction: str, rule: "Mapping[str, Any]", peer: str, text: str | None) -> str:
+    protocol = _protocol(rule["IpProtocol"])
+    first, last = rule.get("FromPort"), rule.get("ToPort")
+    ports = "" if first is None or protocol == PROTOCOLS["-1"] else f" {first}" if first == last else f" {first}-{last}"
+    return f"{group} {direction}: {protocol}{ports} {'from' if direction == 'in' else 'to'} {peer} ({text})"
+
+
+def _protocol(protocol: Any) -> str:
+    """Return the word for a protocol, which AWS gives by number in network ACLs and mostly by name elsewhere."""
+    return PROTOCOLS.get(str(protocol), str(protocol))
 
 
 def promised_entries(aws: Deployed, acl: str) -> Facts:
@@ -58,25 +77,22 @@ def promised_entries(aws: Deployed, acl: str) -> Facts:
         for each in aws.all("AWS::EC2::NetworkAclEntry")
         if aws.named(each.properties["NetworkAclId"]) == acl
     ]
-    return _entries(entries, lambda ports: (ports["From"], ports["To"]))
+    return _entries(entries)
 
 
 def found_entries(aws: Deployed, acl: str) -> Facts:
     found: Any = aws.ec2.describe_network_acls(NetworkAclIds=[aws.one("AWS::EC2::NetworkAcl", acl).id])
-    # 32767 is AWS's own last rule: what matched nothing is denied.
-    return _entries(
-        [entry for entry in found["NetworkAcls"][0]["Entries"] if entry["RuleNumber"] < 32767],
-        lambda ports: (ports["From"], ports["To"]),
-    )
+    # 32767, and 32768 for IPv6, are AWS's own last rules: what matched nothing is denied.
+    return _entries([entry for entry in found["NetworkAcls"][0]["Entries"] if entry["RuleNumber"] < 32767])
 
 
-def _entries(entries: list[Any], ports_of: Any) -> Facts:
+def _entries(entries: list[Any]) -> Facts:
     return [
-        f"{'out' if entry['Egress'] else 'in'} {entry['RuleNumber']}: {entry['RuleAction']} "
-        f"{PROTOCOLS.get(str(entry['Protocol']), entry['Protocol'])}"
-        f"{' {}-{}'.format(*ports_of(entry['PortRange'])) if entry.get('PortRange') else ''} "
-        f"{'to' if entry['Egress'] else 'from'} {entry.get('CidrBlock') or entry.get('Ipv6CidrBlock')}"
-        for entry in sorted(entries, key=lambda entry: (entry["Egress"], entry["RuleNumber"]))
+        f"{'out' if entry.get('Egress') else 'in'} {entry['RuleNumber']}: {entry['RuleAction']} "
+        f"{_protocol(entry['Protocol'])}"
+        f"{' {From}-{To}'.format_map(entry['PortRange']) if entry.get('PortRange') else ''} "
+        f"{'to' if entry.get('Egress') else 'from'} {entry.get('CidrBlock') or entry.get('Ipv6CidrBlock')}"
+        for entry in sorted(entries, key=lambda entry: (bool(entry.get("Egress")), entry["RuleNumber"]))
     ]
 
 

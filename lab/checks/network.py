@@ -6,11 +6,24 @@ from lab.checks.check import Facts, check
 from lab.deployed import Deployed, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from mypy_boto3_ec2.type_defs import FilterTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, FlowLogTypeDef
 
-ANYWHERE = "0.0.0.0/0"
+DESTINATIONS = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
+TARGETS = {
+    "NatGatewayId": "NAT gateway",
+    "GatewayId": "gateway",
+    "EgressOnlyInternetGatewayId": "egress-only gateway",
+    "TransitGatewayId": "transit gateway",
+    "VpcPeeringConnectionId": "peering connection",
+    "InstanceId": "instance",
+    "NetworkInterfaceId": "interface",
+    "VpcEndpointId": "endpoint",
+    "CarrierGatewayId": "carrier gateway",
+    "LocalGatewayId": "local gateway",
+    "CoreNetworkArn": "core network",
+}
 PUBLIC = ("learning-public-1", "learning-public-2")
 PRIVATE = ("learning-private-1", "learning-private-2")
 
@@ -23,35 +36,39 @@ def in_vpc(aws: Deployed) -> "Sequence[FilterTypeDef]":
     return [{"Name": "vpc-id", "Values": [aws.one("AWS::EC2::VPC").id]}]
 
 
-def default_route(aws: Deployed, subnet_name: str) -> str:
-    """Return where a subnet sends what is for the internet, in words."""
-    tables = aws.ec2.describe_route_tables(
+def routes(aws: Deployed, subnet_name: str) -> Facts:
+    """Return where a subnet sends what is neither for the VPC nor for the stack's endpoint, in words."""
+    tables: Any = aws.ec2.describe_route_tables(
         Filters=[{"Name": "association.subnet-id", "Values": [subnet(aws, subnet_name).id]}]
     )["RouteTables"]
-    for route in tables[0]["Routes"] if tables else []:
-        if route.get("DestinationCidrBlock") == ANYWHERE:
-            target = route.get("NatGatewayId") or route.get("GatewayId")
-            state = "" if route.get("State") == "active" else f" ({route.get('State')})"
-            return f"{subnet_name} -> {_kind(target)} {aws.name_of(target)}{state}"
-    return f"{subnet_name} -> nothing"
+    own = ("local", aws.one("AWS::EC2::VPCEndpoint").id)
+    return [
+        f"{_route(subnet_name, route, aws.name_of)}{'' if state == 'active' else f' ({state})'}"
+        for table in tables
+        for route in table["Routes"]
+        if route.get("GatewayId") not in own
+        for state in [route.get("State", "active")]
+    ]
 
 
-def _kind(target: str | None) -> str:
-    return {"igw": "internet gateway", "nat": "NAT gateway"}.get((target or "").split("-")[0], "")
-
-
-def promised_default_route(aws: Deployed, subnet_name: str) -> str:
+def promised_routes(aws: Deployed, subnet_name: str) -> Facts:
     table = next(
         association.properties["RouteTableId"]["Ref"]
         for association in aws.all("AWS::EC2::SubnetRouteTableAssociation")
         if aws.named(association.properties["SubnetId"]) == subnet_name
     )
-    for route in aws.all("AWS::EC2::Route"):
-        if route.properties["RouteTableId"]["Ref"] == table:
-            kind = "internet gateway" if "GatewayId" in route.properties else "NAT gateway"
-            target: Any = route.properties.get("GatewayId") or route.properties["NatGatewayId"]
-            return f"{subnet_name} -> {kind} {aws.named(target)}"
-    return f"{subnet_name} -> nothing"
+    return [
+        _route(subnet_name, route.properties, aws.named)
+        for route in aws.all("AWS::EC2::Route")
+        if route.properties["RouteTableId"]["Ref"] == table
+    ]
+
+
+def _route(subnet_name: str, route: "Mapping[str, Any]", name: "Callable[[Any], str]") -> str:
+    """Return a route in words. CloudFormation and EC2 call its parts by the same names."""
+    destination = next(each for part in DESTINATIONS if (each := route.get(part)))
+    kind, target = next(((part, each) for part in TARGETS if (each := route.get(part))), ("nothing", None))
+    return f"{subnet_name}: {destination} to {TARGETS.get(kind, kind)} {name(target) if target else ''}".rstrip()
 
 
 @check(
@@ -73,21 +90,25 @@ def vpc(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "3-3",
-    "Each of two zones has one public and one private subnet",
-    "2 つのゾーンそれぞれに、パブリックとプライベートのサブネットが 1 つずつある",
+    "Each of two zones, those that were chosen, has one public and one private subnet",
+    "選んだ 2 つのゾーンそれぞれに、パブリックとプライベートのサブネットが 1 つずつある",
     "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId}",
 )
 def subnets(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2.describe_subnets(Filters=in_vpc(aws))["Subnets"]
     zone_of = {aws.name_of(each["SubnetId"]): each["AvailabilityZone"] for each in found}
     zones = [zone_of.get(name) for name in PUBLIC]
+    chosen = {name: subnet(aws, name).properties.get("AvailabilityZone") for name in (*PUBLIC, *PRIVATE)}
+    by_name = [name for name, zone in chosen.items() if isinstance(zone, str)]  # else the region's first two
     return (
-        [f"{name} {subnet(aws, name).properties['CidrBlock']} in zone {name[-1]}" for name in (*PUBLIC, *PRIVATE)],
+        [f"{name} {subnet(aws, name).properties['CidrBlock']} in zone {name[-1]}" for name in (*PUBLIC, *PRIVATE)]
+        + [f"{name} in {chosen[name]}" for name in by_name],
         [
             f"{aws.name_of(each['SubnetId'])} {each['CidrBlock']} in zone "
             + str(zones.index(each["AvailabilityZone"]) + 1 if each["AvailabilityZone"] in zones else "?")
             for each in found
-        ],
+        ]
+        + [f"{name} in {zone_of.get(name)}" for name in by_name],
     )
 
 
@@ -126,17 +147,17 @@ def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "3-4",
-    "Public subnets reach the internet through the internet gateway",
-    "パブリックサブネットはインターネットゲートウェイからインターネットに出る",
+    "Public subnets reach the internet through the internet gateway, and have no other way out",
+    "パブリックサブネットの出口はインターネットゲートウェイだけ",
     "aws ec2 describe-internet-gateways --filters Name=attachment.vpc-id,Values={VpcId}",
 )
 def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
     vpc_id = aws.one("AWS::EC2::VPC").id
     gateways = aws.ec2.describe_internet_gateways(Filters=[{"Name": "attachment.vpc-id", "Values": [vpc_id]}])
     return (
-        [promised_default_route(aws, name) for name in PUBLIC]
+        [route for name in PUBLIC for route in promised_routes(aws, name)]
         + [f"attached: {aws.one('AWS::EC2::InternetGateway').id}"],
-        [default_route(aws, name) for name in PUBLIC]
+        [route for name in PUBLIC for route in routes(aws, name)]
         + [f"attached: {each['InternetGatewayId']}" for each in gateways["InternetGateways"]],
     )
 
@@ -149,8 +170,8 @@ def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
     return (
-        [promised_default_route(aws, name) for name in PRIVATE],
-        [default_route(aws, name) for name in PRIVATE],
+        [route for name in PRIVATE for route in promised_routes(aws, name)],
+        [route for name in PRIVATE for route in routes(aws, name)],
     )
 
 
@@ -192,9 +213,13 @@ def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2.describe_vpc_endpoints(VpcEndpointIds=[aws.one("AWS::EC2::VPCEndpoint").id])["VpcEndpoints"][0]
     kind = f"{found['VpcEndpointType']} com.amazonaws.REGION.{found['ServiceName'].split('.')[-1]}"
     return (
-        ["Gateway com.amazonaws.REGION.s3", *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable"))],
-        [kind, *(f"on {aws.name_of(table)}" for table in found["RouteTableIds"])],
+        ["available", "Gateway com.amazonaws.REGION.s3", *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable"))],
+        [found["State"].lower(), kind, *(f"on {aws.name_of(table)}" for table in found["RouteTableIds"])],
     )
+
+
+def _undelivered(flow_log: "FlowLogTypeDef") -> bool:
+    return flow_log.get("DeliverLogsStatus") == "FAILED"
 
 
 @check(
@@ -210,7 +235,9 @@ def flow_logs(aws: Deployed) -> tuple[Facts, Facts]:
     return (
         [f"ACTIVE, ALL traffic to {bucket}/vpc-flow-logs"],
         [
-            f"{each['FlowLogStatus']}, {each['TrafficType']} traffic to {each.get('LogDestination', '').split(':')[-1]}"
+            f"{each['FlowLogStatus']}, {each['TrafficType']} traffic to "
+            + each.get("LogDestination", "nowhere").split(":")[-1].rstrip("/")
+            + (f", delivery failed: {each.get('DeliverLogsErrorMessage')}" if _undelivered(each) else "")
             for each in found
         ],
     )

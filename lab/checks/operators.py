@@ -1,9 +1,7 @@
 """Chapter 4: a group, its policy, and the people in it."""
 
-import json
-
-from lab.checks.access import listed, policy_document
 from lab.checks.check import Facts, check
+from lab.checks.policy import permissions, policy_document, resolved
 from lab.deployed import Deployed
 
 
@@ -17,43 +15,35 @@ def users(aws: Deployed) -> list[str]:
 
 @check(
     "4-3",
-    "The policy lets operators view EC2, and start and stop the tagged bastion with MFA",
-    "ポリシーは EC2 の閲覧と、MFA を使ったタグ付き踏み台の開始・停止を許可する",
+    "The policy lets operators view EC2, start and stop the tagged bastion with MFA, and set up their own MFA: no more",
+    "ポリシーが許すのは EC2 の閲覧、MFA を使ったタグ付き踏み台の開始・停止、自分の MFA の設定だけ",
     "aws iam list-attached-group-policies --group-name {GroupName}",
     stack="OperatorsStack",
 )
 def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
-    arn = aws.one("AWS::IAM::ManagedPolicy").id
-    found = [
-        f"{each['Effect']} {action} if {json.dumps(each.get('Condition', {}), sort_keys=True)}"
-        for each in policy_document(aws, arn)["Statement"]
-        for action in listed(each["Action"])
-        if action.startswith("ec2:") or "*" in action
-    ]
-    condition = {
-        "Bool": {"aws:MultiFactorAuthPresent": "true"},
-        "StringEquals": {"aws:ResourceTag/Project": "LearningStack", "aws:ResourceTag/Role": "bastion"},
-    }
+    policy = aws.one("AWS::IAM::ManagedPolicy")
     return (
-        ["Allow ec2:Describe* if {}"]
-        + [f"Allow ec2:{verb}Instances if {json.dumps(condition, sort_keys=True)}" for verb in ("Start", "Stop")],
-        found,
+        permissions(resolved(aws, policy.properties["PolicyDocument"])),
+        permissions(policy_document(aws, policy.id)),
     )
 
 
 @check(
     "4-4",
-    "The policy is on the group, and the operators are its members",
-    "ポリシーはグループに付いていて、運用者はそのメンバー",
+    "The policy, and no other, is on the group, and the operators are its members",
+    "グループに付いているのはこのポリシーだけで、運用者はそのメンバー",
     "aws iam get-group --group-name {GroupName}",
     stack="OperatorsStack",
 )
 def operators_group(aws: Deployed) -> tuple[Facts, Facts]:
     attached = aws.iam.list_attached_group_policies(GroupName=group(aws))["AttachedPolicies"]
-    members = aws.iam.get_group(GroupName=group(aws))["Users"]
+    inline = aws.iam.list_group_policies(GroupName=group(aws))["PolicyNames"]
+    pages = aws.iam.get_paginator("get_group").paginate(GroupName=group(aws))
     return (
         [f"policy {aws.one('AWS::IAM::ManagedPolicy').id}", *(f"member {user}" for user in users(aws))],
-        [f"policy {each['PolicyArn']}" for each in attached] + [f"member {each['UserName']}" for each in members],
+        [f"policy {each['PolicyArn']}" for each in attached]
+        + [f"inline policy {name}" for name in inline]
+        + [f"member {each['UserName']}" for page in pages for each in page["Users"]],
     )
 
 
@@ -69,7 +59,9 @@ def operators_have_no_keys(aws: Deployed) -> tuple[Facts, Facts]:
     for user in users(aws):
         keys = aws.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
         attached = aws.iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+        groups = aws.iam.list_groups_for_user(UserName=user)["Groups"]
         found += [f"{user} has access key {key['AccessKeyId']}" for key in keys]
         found += [f"{user} has policy {policy['PolicyName']}" for policy in attached]
         found += [f"{user} has policy {name}" for name in aws.iam.list_user_policies(UserName=user)["PolicyNames"]]
+        found += [f"{user} is in {each['GroupName']}" for each in groups if each["GroupName"] != group(aws)]
     return [], found

@@ -1,10 +1,14 @@
 """Chapters 7 and 9: the bucket, who can use it, and when it gets cheaper."""
 
-import json
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lab.checks.check import Facts, check
+from lab.checks.policy import document, partition, permissions
 from lab.deployed import Deployed
+
+NO_TLS = "aws:securetransport"
 
 
 def bucket(aws: Deployed) -> str:
@@ -15,8 +19,61 @@ def both(aws: Deployed) -> tuple[str, str]:
     return bucket(aws), aws.outputs["LogBucketName"]
 
 
-def lifecycle(aws: Deployed) -> dict[str, Any]:
-    return {rule["ID"]: rule for rule in aws.s3.get_bucket_lifecycle_configuration(Bucket=bucket(aws))["Rules"]}
+def bucket_policy(aws: Deployed, name: str) -> Facts:
+    try:
+        return permissions(document(aws.s3.get_bucket_policy(Bucket=name)["Policy"]))
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "NoSuchBucketPolicy":
+            raise
+        return []
+
+
+def lifecycle(aws: Deployed, name: str) -> list[Any]:
+    """Return the rules that S3 follows; a bucket without any has no configuration of them."""
+    try:
+        rules: Any = aws.s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "NoSuchLifecycleConfiguration":
+            raise
+        return []
+    return [rule for rule in rules if rule["Status"] == "Enabled"]
+
+
+def scope(rule: Any) -> str:
+    """Return what a lifecycle rule is for, such as ``archive/``."""
+    conditions = rule.get("Filter") or {"Prefix": rule.get("Prefix")}
+    conditions = conditions.get("And", conditions)
+    words = [value if name == "Prefix" else f"{name} {value}" for name, value in conditions.items() if value]
+    return " and ".join(words) or "everything"
+
+
+def moves(rule: Any) -> Facts:
+    """Return what a lifecycle rule moves to another storage class."""
+    return [
+        f"{kind}{scope(rule)} to {step.get('StorageClass')} {_when(step)}"
+        for kind, steps in (("", "Transitions"), ("old versions of ", "NoncurrentVersionTransitions"))
+        for step in rule.get(steps, [])
+    ]
+
+
+def deletions(rule: Any) -> Facts:
+    """Return what a lifecycle rule deletes."""
+    expiration = rule.get("Expiration", {})
+    dated = {name: value for name, value in expiration.items() if name != "ExpiredObjectDeleteMarker"}
+    facts = [f"{scope(rule)}: deleted {_when(dated)}"] if dated else []
+    if expiration.get("ExpiredObjectDeleteMarker"):
+        facts.append(f"delete markers of {scope(rule)}: deleted when nothing is behind them")
+    if "NoncurrentVersionExpiration" in rule:
+        facts.append(f"old versions of {scope(rule)}: deleted {_when(rule['NoncurrentVersionExpiration'])}")
+    if "AbortIncompleteMultipartUpload" in rule:
+        days = rule["AbortIncompleteMultipartUpload"].get("DaysAfterInitiation")
+        facts.append(f"unfinished uploads of {scope(rule)}: deleted after {days} days")
+    return facts
+
+
+def _when(step: Any) -> str:
+    date = f"on {step['Date']}" if "Date" in step else f"after {step.get('Days', step.get('NoncurrentDays'))} days"
+    return f"{date}, {step['NewerNoncurrentVersions']} kept" if step.get("NewerNoncurrentVersions") else date
 
 
 @check(
@@ -26,34 +83,39 @@ def lifecycle(aws: Deployed) -> dict[str, Any]:
     "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
 )
 def archive_moves_to_glacier(aws: Deployed) -> tuple[Facts, Facts]:
+    found = [fact for rule in lifecycle(aws, bucket(aws)) for fact in moves(rule)]
+    return ["archive/ to GLACIER after 30 days"], found
+
+
+@check(
+    "7-1",
+    "Old versions are deleted after 90 days, unfinished uploads after 7; no file is ever deleted by itself",
+    "古いバージョンは 90 日後、途中で止まったアップロードは 7 日後に削除される。ファイル自体が自動で消えることはない",
+    "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
+)
+def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     return (
-        ["archive/ to GLACIER after 30 days"],
         [
-            f"{rule.get('Filter', rule).get('Prefix') or 'everything'} to {step.get('StorageClass')} "
-            f"after {step.get('Days')} days"
-            for rule in lifecycle(aws).values()
-            if rule["Status"] == "Enabled"
-            for step in rule.get("Transitions", [])
+            "old versions of everything: deleted after 90 days",
+            "delete markers of everything: deleted when nothing is behind them",
+            "unfinished uploads of everything: deleted after 7 days",
         ],
+        [fact for rule in lifecycle(aws, bucket(aws)) for fact in deletions(rule)],
     )
 
 
 @check(
     "7-1",
-    "Old versions are deleted after 90 days, unfinished uploads after 7",
-    "古いバージョンは 90 日後、途中で止まったアップロードは 7 日後に削除される",
-    "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
+    "Logs are deleted after 90 days, unfinished uploads of them after 7",
+    "ログは 90 日後、途中で止まったログのアップロードは 7 日後に削除される",
+    "aws s3api get-bucket-lifecycle-configuration --bucket {LogBucketName}",
 )
-def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
-    found = []
-    for rule in lifecycle(aws).values():
-        if rule["Status"] == "Enabled" and "NoncurrentVersionExpiration" in rule:
-            found.append(f"old versions: {rule['NoncurrentVersionExpiration'].get('NoncurrentDays')} days")
-        if rule["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in rule:
-            found.append(
-                f"unfinished uploads: {rule['AbortIncompleteMultipartUpload'].get('DaysAfterInitiation')} days"
-            )
-    return ["old versions: 90 days", "unfinished uploads: 7 days"], found
+def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
+    rules = lifecycle(aws, aws.outputs["LogBucketName"])
+    return (
+        ["everything: deleted after 90 days", "unfinished uploads of everything: deleted after 7 days"],
+        [fact for rule in rules for fact in (*moves(rule), *deletions(rule))],
+    )
 
 
 @check(
@@ -109,14 +171,21 @@ def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
     "aws s3api get-bucket-policy --bucket {BucketName}",
 )
 def tls_only(aws: Deployed) -> tuple[Facts, Facts]:
-    found = []
-    for name in both(aws):
-        policy = json.loads(aws.s3.get_bucket_policy(Bucket=name)["Policy"])
-        for statement in policy["Statement"]:
-            conditions = statement.get("Condition")
-            if statement["Effect"] == "Deny" and statement["Principal"] in ("*", {"AWS": "*"}):
-                found += [f"{name}: no TLS"] * (conditions == {"Bool": {"aws:SecureTransport": "false"}})
-    return [f"{name}: no TLS" for name in both(aws)], found
+    arns = [f"arn:{partition(aws)}:s3:::{name}" for name in both(aws)]
+    return (
+        [f"Deny s3:* on {arn}{part} by everyone if {NO_TLS} Bool false" for arn in arns for part in ("", "/*")],
+        [fact for name in both(aws) for fact in bucket_policy(aws, name) if NO_TLS in fact],
+    )
+
+
+@check(
+    "9",
+    "The bucket's policy does nothing but demand TLS: it opens the bucket to nobody",
+    "バケットポリシーは TLS を求めるだけで、誰にもバケットを開放しない",
+    "aws s3api get-bucket-policy --bucket {BucketName}",
+)
+def bucket_policy_opens_nothing(aws: Deployed) -> tuple[Facts, Facts]:
+    return [], [fact for fact in bucket_policy(aws, bucket(aws)) if NO_TLS not in fact]
 
 
 @check(

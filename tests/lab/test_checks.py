@@ -11,7 +11,7 @@ import pytest
 from awscli.clidriver import create_clidriver
 
 from lab.checks import all_checks, run
-from lab.checks.access import policy_document
+from lab.checks.policy import policy_document
 from lab.checks.access import role as role_name
 from lab.checks.bastion import bastion, look
 from lab.deployed import Deployed
