@@ -23,7 +23,7 @@ def look(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
 
 @check(
     "8 (Step 3-1, 3-2)",
-    "The bastion runs, on the Ubuntu image and the instance type that were chosen, with the CPU credits that were chosen",
+    "The bastion runs, on the Ubuntu image, the instance type and the CPU credits that were chosen",
     "踏み台は選んだ Ubuntu イメージ・インスタンスタイプ・CPU クレジットで動いている",
     "aws ec2 describe-instances --instance-ids {InstanceId}",
 )
@@ -67,8 +67,8 @@ def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "8 (Step 3-4)",
-    "The root volume, of the private host as well, is an encrypted gp3 of the chosen size",
-    "ルートボリュームは、プライベートホストも含め、指定サイズの暗号化された gp3",
+    "The root volume, and that of a private host, is an encrypted gp3 of the chosen size",
+    "ルートボリュームは、プライベートホストのものも、指定サイズの暗号化された gp3",
     "aws ec2 describe-volumes --filters Name=attachment.instance-id,Values={InstanceId}",
 )
 def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:

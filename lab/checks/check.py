@@ -1,7 +1,7 @@
 """What a check is: a claim of the primer, and its proof.
 
 A check states a claim and proves it by looking at AWS through boto3. Both sides are lists of facts in plain words: what
-the template promises, and what AWS has. The claim holds when they are equal.
+the template promises, and what AWS has. The claim holds when they are equal, in whatever order.
 """
 
 from collections.abc import Callable

@@ -53,8 +53,8 @@ def promised_rules(aws: Deployed, group: str, direction: str) -> Facts:
     facts = []
     for rule in rules:
         other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
-        address = rule.get("CidrIp") or rule.get("CidrIpv6")
-        peer = aws.named(other) if other else address or rule.get("SourcePrefixListId") or rule["DestinationPrefixListId"]
+        others = ("CidrIp", "CidrIpv6", "SourcePrefixListId", "DestinationPrefixListId")
+        peer = aws.named(other) if other else next(rule[kind] for kind in others if kind in rule)
         facts.append(_rule(group, direction, rule, peer, rule.get("Description")))
     return facts
 

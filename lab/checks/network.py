@@ -213,13 +213,18 @@ def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2.describe_vpc_endpoints(VpcEndpointIds=[aws.one("AWS::EC2::VPCEndpoint").id])["VpcEndpoints"][0]
     kind = f"{found['VpcEndpointType']} com.amazonaws.REGION.{found['ServiceName'].split('.')[-1]}"
     return (
-        ["available", "Gateway com.amazonaws.REGION.s3", *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable"))],
-        [found["State"].lower(), kind, *(f"on {aws.name_of(table)}" for table in found["RouteTableIds"])],
+        [
+            "Gateway com.amazonaws.REGION.s3, available",
+            *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable")),
+        ],
+        [f"{kind}, {found['State'].lower()}", *(f"on {aws.name_of(table)}" for table in found["RouteTableIds"])],
     )
 
 
-def _undelivered(flow_log: "FlowLogTypeDef") -> bool:
-    return flow_log.get("DeliverLogsStatus") == "FAILED"
+def _delivery(flow_log: "FlowLogTypeDef") -> str:
+    if flow_log.get("DeliverLogsStatus", "SUCCESS") == "SUCCESS":
+        return ""
+    return f", delivery {flow_log['DeliverLogsStatus']} {flow_log.get('DeliverLogsErrorMessage', '')}".rstrip()
 
 
 @check(
@@ -237,7 +242,7 @@ def flow_logs(aws: Deployed) -> tuple[Facts, Facts]:
         [
             f"{each['FlowLogStatus']}, {each['TrafficType']} traffic to "
             + each.get("LogDestination", "nowhere").split(":")[-1].rstrip("/")
-            + (f", delivery failed: {each.get('DeliverLogsErrorMessage')}" if _undelivered(each) else "")
+            + _delivery(each)
             for each in found
         ],
     )

@@ -11,27 +11,41 @@ import pytest
 from awscli.clidriver import create_clidriver
 
 from lab.checks import all_checks, run
-from lab.checks.policy import policy_document
 from lab.checks.access import role as role_name
 from lab.checks.bastion import bastion, look
-from lab.deployed import Deployed
+from lab.checks.check import CHECKS, Check
+from lab.checks.policy import permissions, policy_document
+from lab.deployed import Deployed, Resource
 
 Break = Callable[[Deployed], Iterator[None]]
-BREAKS: dict[str, Break] = {}
+BREAKS: dict[str, list[Break]] = {}
 
 
 def breaks(check_id: str) -> Callable[[Break], Break]:
-    """Register a generator that breaks a claim, yields, and mends it."""
+    """Register a generator that breaks a claim, yields, and mends it. A claim may break in several ways."""
 
     def register(function: Break) -> Break:
-        BREAKS[check_id] = function
+        BREAKS.setdefault(check_id, []).append(function)
         return function
 
     return register
 
 
-def failing(aws: Deployed) -> set[str]:
-    return {verdict.check.id for verdict in run(aws) if not verdict.holds}
+def failing(aws: Deployed) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the claims that do not hold: what is missing and what is surplus."""
+    return {verdict.check.id: (verdict.missing, verdict.surplus) for verdict in run(aws) if not verdict.holds}
+
+
+def answering(client: Any, operation: str, change: Callable[[Any], object]) -> Iterator[None]:
+    """Let ``change`` edit each answer to an operation: for what real AWS may say, and the local one never does."""
+    event = f"after-call.{client.meta.service_model.service_name}.{operation}"
+
+    def edit(parsed: Any, **_: object) -> None:
+        change(parsed)
+
+    client.meta.events.register(event, edit)
+    yield
+    client.meta.events.unregister(event, edit)
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +57,17 @@ ALL = [(stack, check.id) for stack in ("LearningStack", "OperatorsStack") for ch
 
 
 def test_every_claim_holds_after_a_deploy(stacks: dict[str, Deployed]) -> None:
-    assert {name: failing(aws) for name, aws in stacks.items()} == {"LearningStack": set(), "OperatorsStack": set()}
+    assert {name: failing(aws) for name, aws in stacks.items()} == {"LearningStack": {}, "OperatorsStack": {}}
 
 
 @pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
 def test_exactly_the_broken_claim_fails(stacks: dict[str, Deployed], stack: str, check_id: str) -> None:
     aws = stacks[stack]
-    with contextmanager(BREAKS[check_id])(aws):
-        found = failing(aws)
-    assert found == {check_id}
-    assert failing(aws) == set()
+    for broken in BREAKS[check_id]:
+        with contextmanager(broken)(aws):
+            found = failing(aws)
+        assert list(found) == [check_id], broken.__doc__
+        assert failing(aws) == {}
 
 
 # --- chapter 3
@@ -71,6 +86,16 @@ def _(aws: Deployed) -> Iterator[None]:
     subnet = aws.ec2.create_subnet(VpcId=aws.outputs["VpcId"], CidrBlock="10.0.9.0/24")["Subnet"]
     yield
     aws.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+
+
+@breaks("subnets")
+def _(aws: Deployed) -> Iterator[None]:
+    """Choose another zone than the one that the subnet is in."""
+    properties = aws.one("AWS::EC2::Subnet", "learning-public-2").properties
+    before = properties["AvailabilityZone"]
+    properties["AvailabilityZone"] = "us-east-1f"
+    yield
+    properties["AvailabilityZone"] = before
 
 
 @breaks("no-automatic-addresses")
@@ -106,6 +131,28 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
+def with_a_route(aws: Deployed, table_name: str, **route: Any) -> Iterator[None]:
+    table = aws.one("AWS::EC2::RouteTable", table_name).id
+    aws.ec2.create_route(RouteTableId=table, **route)
+    yield
+    destination = {name: value for name, value in route.items() if name.startswith("Destination")}
+    aws.ec2.delete_route(RouteTableId=table, **destination)
+
+
+@breaks("public-routes")
+def _(aws: Deployed) -> Iterator[None]:
+    """Send IPv6 through the internet gateway, too."""
+    gateway = aws.one("AWS::EC2::InternetGateway").id
+    yield from with_a_route(aws, "learning-public-2", DestinationIpv6CidrBlock="::/0", GatewayId=gateway)
+
+
+@breaks("private-routes")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open half of the internet to private subnet 1, and leave the default route as it is."""
+    gateway = aws.one("AWS::EC2::InternetGateway").id
+    yield from with_a_route(aws, "learning-private-1", DestinationCidrBlock="0.0.0.0/1", GatewayId=gateway)
+
+
 @breaks("private-routes")
 def _(aws: Deployed) -> Iterator[None]:
     """Send private subnet 1 through the NAT gateway of the other zone."""
@@ -134,6 +181,36 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
 
 
+@breaks("s3-endpoint")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from answering(
+        aws.ec2, "DescribeVpcEndpoints", lambda answer: answer["VpcEndpoints"][0].update(State="pending")
+    )
+
+
+@breaks("flow-logs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Fail to deliver: the log bucket's policy is wrong."""
+    yield from answering(
+        aws.ec2, "DescribeFlowLogs", lambda answer: answer["FlowLogs"][0].update(DeliverLogsStatus="FAILED")
+    )
+
+
+@breaks("flow-logs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Log everything twice."""
+    yield from answering(aws.ec2, "DescribeFlowLogs", lambda answer: answer["FlowLogs"].append(answer["FlowLogs"][0]))
+
+
+def test_flow_logs_hold_however_aws_writes_them(learning_stack: Deployed) -> None:
+    def change(answer: Any) -> None:
+        answer["FlowLogs"][0]["LogDestination"] += "/"
+        answer["FlowLogs"][0].pop("DeliverLogsStatus", None)
+
+    with contextmanager(answering)(learning_stack.ec2, "DescribeFlowLogs", change):
+        assert failing(learning_stack) == {}
+
+
 @breaks("flow-logs")
 def _(aws: Deployed) -> Iterator[None]:
     made = aws.ec2.create_flow_logs(
@@ -150,15 +227,55 @@ def _(aws: Deployed) -> Iterator[None]:
 # --- chapter 4
 
 
-@breaks("operators-policy")
-def _(aws: Deployed) -> Iterator[None]:
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
+
+
+def changed_policy(aws: Deployed, change: Callable[[Any], object]) -> Iterator[None]:
+    """Make another version of the operators' policy."""
     arn = aws.one("AWS::IAM::ManagedPolicy").id
     before = policy_document(aws, arn)
-    anything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
-    made = aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(anything), SetAsDefault=True)
+    changed = json.loads(json.dumps(before))
+    change(changed)
+    made = aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(changed), SetAsDefault=True)
     yield
     aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(before), SetAsDefault=True)
     aws.iam.delete_policy_version(PolicyArn=arn, VersionId=made["PolicyVersion"]["VersionId"])
+
+
+@breaks("operators-policy")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from changed_policy(aws, lambda policy: policy.update(ANYTHING))
+
+
+@breaks("operators-policy")
+def _(aws: Deployed) -> Iterator[None]:
+    """Let operators set up everybody's MFA."""
+    yield from changed_policy(aws, lambda policy: policy["Statement"][-1].update(Resource="*"))
+
+
+@breaks("operators-policy")
+def _(aws: Deployed) -> Iterator[None]:
+    """Allow more, in a service that has nothing to do with EC2, with one statement that is no list."""
+    everything = {"Effect": "Allow", "NotAction": "ec2:*", "NotResource": "arn:aws:s3:::*"}
+    yield from changed_policy(aws, lambda policy: policy.update(Statement=everything))
+
+
+@breaks("operators-group")
+def _(aws: Deployed) -> Iterator[None]:
+    group = aws.outputs["GroupName"]
+    aws.iam.put_group_policy(GroupName=group, PolicyName="Extra", PolicyDocument=json.dumps(ANYTHING))
+    yield
+    aws.iam.delete_group_policy(GroupName=group, PolicyName="Extra")
+
+
+@breaks("operators-have-no-keys")
+def _(aws: Deployed) -> Iterator[None]:
+    """Give a user more through another group."""
+    aws.iam.create_group(GroupName="administrators")
+    aws.iam.add_user_to_group(GroupName="administrators", UserName="bob")
+    yield
+    aws.iam.remove_user_from_group(GroupName="administrators", UserName="bob")
+    aws.iam.delete_group(GroupName="administrators")
 
 
 @breaks("operators-group")
@@ -179,10 +296,13 @@ def _(aws: Deployed) -> Iterator[None]:
 # --- chapters 7 and 9
 
 
-def changed_lifecycle(aws: Deployed, rule_id: str, **changes: object) -> Iterator[None]:
-    bucket = aws.outputs["BucketName"]
+def changed_lifecycle(aws: Deployed, rule_id: str, output: str = "BucketName", **changes: object) -> Iterator[None]:
+    """Change the rule of that name, or add one."""
+    bucket = aws.outputs[output]
     rules: Any = aws.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     changed: Any = [{**rule, **(changes if rule["ID"] == rule_id else {})} for rule in rules]
+    if rule_id not in [rule["ID"] for rule in rules]:
+        changed.append({"ID": rule_id, "Status": "Enabled", **changes})
     aws.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": changed})
     yield
     aws.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
@@ -197,6 +317,29 @@ def _(aws: Deployed) -> Iterator[None]:
 @breaks("leftovers-are-deleted")
 def _(aws: Deployed) -> Iterator[None]:
     yield from changed_lifecycle(aws, "abort-unfinished-uploads", Status="Disabled")
+
+
+@breaks("leftovers-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Narrow a rule to where nothing is."""
+    yield from changed_lifecycle(aws, "expire-old-versions", Filter={"Prefix": "nothing/"})
+
+
+@breaks("leftovers-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Delete every file after a day."""
+    yield from changed_lifecycle(aws, "expire-all", Filter={"Prefix": ""}, Expiration={"Days": 1})
+
+
+@breaks("logs-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from changed_lifecycle(aws, "expire-logs", "LogBucketName", Expiration={"Days": 3650})
+
+
+@breaks("logs-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Keep the logs of the flows for ever."""
+    yield from changed_lifecycle(aws, "expire-logs", "LogBucketName", Filter={"Prefix": "access-logs/"})
 
 
 @breaks("nothing-is-public")
@@ -237,6 +380,52 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.s3.put_bucket_policy(Bucket=bucket, Policy=before)
 
 
+def changed_bucket_policy(aws: Deployed, change: Callable[[Any], object]) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    before = aws.s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    policy = json.loads(before)
+    change(policy["Statement"])
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    yield
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    """Deny reading alone."""
+    yield from changed_bucket_policy(aws, lambda statements: statements[0].update(Action="s3:GetObject"))
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    """Leave the objects out."""
+    yield from changed_bucket_policy(aws, lambda statements: statements[0]["Resource"].pop())
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    """Make an exception for somebody."""
+    somebody = {"AWS": f"arn:aws:iam::{aws.description['StackId'].split(':')[4]}:root"}
+
+    def change(statements: Any) -> None:
+        del statements[0]["Principal"]
+        statements[0]["NotPrincipal"] = somebody
+
+    yield from changed_bucket_policy(aws, change)
+
+
+@breaks("bucket-policy-opens-nothing")
+def _(aws: Deployed) -> Iterator[None]:
+    """Let another account read."""
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{aws.outputs['BucketName']}/*",
+    }
+    yield from changed_bucket_policy(aws, lambda statements: statements.append(allow))
+
+
 @breaks("versioning")
 def _(aws: Deployed) -> Iterator[None]:
     bucket = aws.outputs["BucketName"]
@@ -264,6 +453,27 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.ec2.start_instances(InstanceIds=[bastion(aws).id])
 
 
+@breaks("bastion-runs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Keep the image setting of an earlier deploy."""
+    parameter = aws.description["Parameters"][0]
+    before = parameter["ParameterValue"]
+    parameter["ParameterValue"] = before.replace("26.04", "24.04")
+    yield
+    parameter["ParameterValue"] = before
+
+
+@breaks("bastion-runs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Take the credits that can cost more than the instance."""
+    for credits_ in ("unlimited", "standard"):
+        aws.ec2.modify_instance_credit_specification(
+            InstanceCreditSpecifications=[{"InstanceId": bastion(aws).id, "CpuCredits": credits_}]
+        )
+        if credits_ == "unlimited":
+            yield
+
+
 @breaks("bastion-has-an-elastic-ip")
 def _(aws: Deployed) -> Iterator[None]:
     address = aws.ec2.describe_addresses(PublicIps=[aws.outputs["BastionAddress"]])["Addresses"][0]
@@ -272,12 +482,25 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=bastion(aws).id)
 
 
-@breaks("root-volume-is-encrypted")
-def _(aws: Deployed) -> Iterator[None]:
-    volume = look(aws, bastion(aws))["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+def private_host(aws: Deployed) -> Resource:
+    return aws.one("AWS::EC2::Instance", "learning-private-host")
+
+
+def on_gp2(aws: Deployed, host: Resource) -> Iterator[None]:
+    volume = look(aws, host)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     aws.ec2.modify_volume(VolumeId=volume, VolumeType="gp2")
     yield
     aws.ec2.modify_volume(VolumeId=volume, VolumeType="gp3")
+
+
+@breaks("root-volume-is-encrypted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from on_gp2(aws, bastion(aws))
+
+
+@breaks("root-volume-is-encrypted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from on_gp2(aws, private_host(aws))
 
 
 @breaks("bastion-is-tagged")
@@ -305,11 +528,24 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.ssm.put_parameter(Name=name, Value=secret, Type="SecureString")
 
 
+@breaks("key-is-in-parameter-store")
+def _(aws: Deployed) -> Iterator[None]:
+    """Leave out of the answer what the proof looks for: the claim fails, and the others are still proved."""
+    yield from answering(aws.ec2, "DescribeKeyPairs", lambda answer: answer["KeyPairs"][0].pop("KeyType"))
+
+
 @breaks("imdsv2-only")
 def _(aws: Deployed) -> Iterator[None]:
     aws.ec2.modify_instance_metadata_options(InstanceId=bastion(aws).id, HttpTokens="optional")
     yield
     aws.ec2.modify_instance_metadata_options(InstanceId=bastion(aws).id, HttpTokens="required")
+
+
+@breaks("imdsv2-only")
+def _(aws: Deployed) -> Iterator[None]:
+    aws.ec2.modify_instance_metadata_options(InstanceId=private_host(aws).id, HttpTokens="optional")
+    yield
+    aws.ec2.modify_instance_metadata_options(InstanceId=private_host(aws).id, HttpTokens="required")
 
 
 @breaks("first-boot-mounts-the-bucket")
@@ -323,14 +559,58 @@ def _(aws: Deployed) -> Iterator[None]:
             yield
 
 
+def with_a_rule(aws: Deployed, group_id: str, first: int, last: int, **peer: list[dict[str, str]]) -> Iterator[None]:
+    rule: Any = [{"IpProtocol": "tcp", "FromPort": first, "ToPort": last, **peer}]
+    aws.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=rule)
+    yield
+    aws.ec2.revoke_security_group_ingress(GroupId=group_id, IpPermissions=rule)
+
+
+def with_a_prefix_list(aws: Deployed, group_id: str) -> Iterator[None]:
+    """Open port 22 to a list of addresses, which the local AWS cannot keep in a rule."""
+
+    def change(answer: Any) -> None:
+        for group in answer["SecurityGroups"]:
+            for rule in group["IpPermissions"] if group["GroupId"] == group_id else []:
+                rule["PrefixListIds"] = [{"PrefixListId": "pl-0123456789abcdef0"}]
+
+    yield from answering(aws.ec2, "DescribeSecurityGroups", change)
+
+
+def private_group(aws: Deployed) -> str:
+    return aws.one("AWS::EC2::SecurityGroup", "learning-private-host").id
+
+
 @breaks("private-host-is-private")
 def _(aws: Deployed) -> Iterator[None]:
-    host = look(aws, aws.one("AWS::EC2::Instance", "learning-private-host"))
-    group = host["SecurityGroups"][0]["GroupId"]
-    rule: Any = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule)
+    yield from with_a_rule(aws, private_group(aws), 22, 22, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open a range of ports that begins with 22, to the bastion."""
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id
+    yield from with_a_rule(aws, private_group(aws), 22, 65535, UserIdGroupPairs=[{"GroupId": own}])
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_rule(aws, private_group(aws), 22, 22, Ipv6Ranges=[{"CidrIpv6": "::/0"}])
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_prefix_list(aws, private_group(aws))
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    """Put the private host behind a second group, which is open to everyone."""
+    aws.ec2.modify_instance_attribute(
+        InstanceId=private_host(aws).id, Groups=[private_group(aws), aws.outputs["WebGroupId"]]
+    )
     yield
-    aws.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=rule)
+    aws.ec2.modify_instance_attribute(InstanceId=private_host(aws).id, Groups=[private_group(aws)])
 
 
 # --- chapter 10-1
@@ -347,6 +627,42 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
 
 
+@breaks("role-is-for-the-bastion")
+def _(aws: Deployed) -> Iterator[None]:
+    """Demand what EC2 never gives: the bastion could not take its role any more."""
+    role = role_name(aws)
+    trust: Any = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    condition = {"StringEquals": {"sts:ExternalId": "secret"}}
+    narrower = {**trust, "Statement": [{**trust["Statement"][0], "Condition": condition}]}
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(narrower))
+    yield
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+def with_a_policy(aws: Deployed, statement: dict[str, Any]) -> Iterator[None]:
+    document = {"Version": "2012-10-17", "Statement": statement}
+    made = aws.iam.create_policy(PolicyName="Extra", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    aws.iam.attach_role_policy(RoleName=role_name(aws), PolicyArn=made)
+    yield
+    aws.iam.detach_role_policy(RoleName=role_name(aws), PolicyArn=made)
+    aws.iam.delete_policy(PolicyArn=made)
+
+
+ALL_BUT_IAM = {"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}
+
+
+@breaks("role-has-least-privilege")
+def _(aws: Deployed) -> Iterator[None]:
+    """Allow by leaving out, in one statement that is no list."""
+    yield from with_a_policy(aws, ALL_BUT_IAM)
+
+
+def test_a_surplus_permission_is_said_in_words(learning_stack: Deployed) -> None:
+    with contextmanager(with_a_policy)(learning_stack, ALL_BUT_IAM):
+        found = failing(learning_stack)
+    assert found == {"role-has-least-privilege": ([], ["Allow everything but iam:*, sts:* on *"])}
+
+
 @breaks("role-has-least-privilege")
 def _(aws: Deployed) -> Iterator[None]:
     """Do what the primer does: attach full access to S3."""
@@ -360,26 +676,38 @@ def _(aws: Deployed) -> Iterator[None]:
 # --- chapter 12
 
 
-def opened(aws: Deployed, group_id: str, port: int) -> Iterator[None]:
-    rule: Any = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    aws.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=rule)
-    yield
-    aws.ec2.revoke_security_group_ingress(GroupId=group_id, IpPermissions=rule)
+@breaks("ssh-is-restricted")
+def _(aws: Deployed) -> Iterator[None]:
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id
+    yield from with_a_rule(aws, own, 22, 22, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
 
 
 @breaks("ssh-is-restricted")
 def _(aws: Deployed) -> Iterator[None]:
-    yield from opened(aws, aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id, 22)
+    """Open the bastion to a list of addresses."""
+    yield from with_a_prefix_list(aws, aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id)
 
 
 @breaks("web-ports")
 def _(aws: Deployed) -> Iterator[None]:
-    yield from opened(aws, aws.outputs["WebGroupId"], 8080)
+    yield from with_a_rule(aws, aws.outputs["WebGroupId"], 8080, 8080, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
 
 
 @breaks("database-port")
 def _(aws: Deployed) -> Iterator[None]:
-    yield from opened(aws, aws.outputs["DatabaseGroupId"], 3306)
+    yield from with_a_rule(aws, aws.outputs["DatabaseGroupId"], 3306, 3306, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+
+
+@breaks("database-port")
+def _(aws: Deployed) -> Iterator[None]:
+    """Trust a group of another account."""
+
+    def change(answer: Any) -> None:
+        for group in answer["SecurityGroups"]:
+            for rule in group["IpPermissions"] if group["GroupId"] == aws.outputs["DatabaseGroupId"] else []:
+                rule["UserIdGroupPairs"][0]["UserId"] = "111122223333"
+
+    yield from answering(aws.ec2, "DescribeSecurityGroups", change)
 
 
 @breaks("outbound-is-limited")
@@ -405,6 +733,27 @@ def _(aws: Deployed) -> Iterator[None]:
         CidrBlock="0.0.0.0/0",
         PortRange={"From": 3306, "To": 3306},
     )
+
+
+@breaks("public-acl")
+def _(aws: Deployed) -> Iterator[None]:
+    """Let IPv6 in."""
+    acl = aws.one("AWS::EC2::NetworkAcl", "learning-public").id
+    aws.ec2.create_network_acl_entry(
+        NetworkAclId=acl, RuleNumber=300, Egress=False, Protocol="-1", RuleAction="allow", Ipv6CidrBlock="::/0"
+    )
+    yield
+    aws.ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=300, Egress=False)
+
+
+def test_the_last_rules_of_aws_are_no_surplus(learning_stack: Deployed) -> None:
+    def change(answer: Any) -> None:
+        for acl in answer["NetworkAcls"]:
+            last: Any = {"Protocol": "-1", "RuleAction": "deny", "RuleNumber": 32768, "Ipv6CidrBlock": "::/0"}
+            acl["Entries"] += [{**last, "Egress": egress} for egress in (True, False)]
+
+    with contextmanager(answering)(learning_stack.ec2, "DescribeNetworkAcls", change):
+        assert failing(learning_stack) == {}
 
 
 @breaks("private-acl")
@@ -435,6 +784,58 @@ def _(aws: Deployed) -> Iterator[None]:
     moved = aws.ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=public)["NewAssociationId"]
     yield
     aws.ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=private)
+
+
+# --- what the proofs are made of
+
+
+@pytest.mark.parametrize(
+    ("statement", "facts"),
+    [
+        ({"Action": "s3:GetObject", "Resource": "*"}, ["Allow s3:getobject on *"]),
+        ({"Action": ["a:B", "a:C"], "Resource": "x"}, ["Allow a:b on x", "Allow a:c on x"]),
+        ({"NotAction": ["b:*", "a:*"], "Resource": "*"}, ["Allow everything but a:*, b:* on *"]),
+        ({"Action": "*", "NotResource": "x"}, ["Allow * on everything but x"]),
+        ({"Action": "a:B", "Principal": "*"}, ["Allow a:b by everyone"]),
+        ({"Action": "a:B", "Principal": {"AWS": ["*"]}}, ["Allow a:b by everyone"]),
+        ({"Action": "a:B", "Principal": {"AWS": ["x", "y"]}}, ["Allow a:b by AWS x", "Allow a:b by AWS y"]),
+        ({"Action": "a:B", "NotPrincipal": {"AWS": "x"}}, ['Allow a:b by everyone but {"AWS": "x"}']),
+        ({"Action": "a:B", "Condition": {"Bool": {"aws:MFA": True}}}, ["Allow a:b if aws:mfa Bool true"]),
+        (
+            {"Action": "a:B", "Condition": {"StringEquals": {"k": ["y", "x"]}, "Bool": {"j": "true"}}},
+            ["Allow a:b if j Bool true and k StringEquals x or y"],
+        ),
+    ],
+)
+def test_a_policy_in_words(statement: dict[str, Any], facts: list[str]) -> None:
+    statement = {"Effect": "Allow", **statement}
+    assert permissions({"Statement": statement}) == facts
+    assert permissions({"Statement": [statement]}) == facts
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+def test_the_promised_policies_are_of_the_partition_of_the_stack(operators_stack: Deployed, partition: str) -> None:
+    before = operators_stack.description["StackId"]
+    operators_stack.description["StackId"] = before.replace("arn:aws:", f"arn:{partition}:")
+    found = failing(operators_stack)
+    operators_stack.description["StackId"] = before
+    missing, surplus = found["operators-policy"]
+    assert [fact.replace(f"arn:{partition}:", "arn:aws:") for fact in missing] == surplus
+
+
+@pytest.mark.parametrize("error", [KeyError("State"), IndexError("list index out of range"), StopIteration()])
+def test_an_answer_that_lacks_something_is_a_failed_claim(
+    learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def prove(_: Deployed) -> tuple[list[str], list[str]]:
+        raise error
+
+    check = Check(id="x", chapter="3", claim="", claim_ja="", command="aws {VpcId} {NoSuchOutput}", prove=prove)
+    monkeypatch.setitem(CHECKS, "LearningStack", [check])
+    [verdict] = run(learning_stack)
+    assert verdict.missing == ["an answer"]
+    assert verdict.surplus[0].startswith("AWS says nothing of ")
+    assert verdict.command == f"aws {learning_stack.outputs['VpcId']} {{NoSuchOutput}}"
 
 
 # --- the commands that show what a claim is about
