@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing of this project is sent anywhere.
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-.PHONY: help setup local local-down local-clean test lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean test test-boot lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -40,6 +40,9 @@ local-clean: $(READY) ## Stop the local AWS and forget its state
 test: $(READY) ## Run all tests and checks
 	@$(MAKE) --no-print-directory lint
 	@$(VENV)/bin/python -m pytest
+
+test-boot: $(READY) ## Really boot the bastion (as root, on Linux; about a quarter of an hour)
+	@$(VENV)/bin/python -m pytest tests/boot -m boot
 
 lint: $(READY) ## Run the linters and type checks
 	@$(VENV)/bin/ruff check --quiet

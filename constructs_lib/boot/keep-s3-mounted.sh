@@ -8,12 +8,16 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 options="rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE,url=$S3_URL,endpoint=$REGION"
 options="$options,retries=2,connect_timeout=5"
 
-# A mount that answered once is hung after two looks without an answer; one that is only starting gets six.
+# A mount that does not answer in time gets two looks; one that is not there yet gets six.
 end_when_hung() {
-  missed=0 patience=6
-  while sleep 5; do
-    if s3-mount-answers; then missed=0 patience=2; else missed=$((missed + 1)); fi
-    [ "$missed" -lt "$patience" ] || break
+  missed=0
+  while [ "$missed" -lt 6 ] && sleep 5; do
+    s3-mount-answers
+    case $? in
+      0) missed=0 ;;
+      1) missed=$((missed + 1)) ;;
+      *) missed=$((missed + 3)) ;;
+    esac
   done
   echo "s3fs does not answer: ending it"
   kill -KILL "$1"

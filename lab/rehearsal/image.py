@@ -1,0 +1,206 @@
+"""The system that the bastion boots on: Debian 13, built from packages and kept for the next time.
+
+It has the systemd, the cloud-init and the s3fs of the same generation as the Ubuntu that is deployed, and what an
+Ubuntu image brings: the user `ubuntu`, an SSH server, bash completion.
+"""
+
+import hashlib
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.problem import ProblemError
+from lab.rehearsal import certificates, processes
+
+IMAGES = Path(".local-aws/images")
+SUITE = "trixie"
+DISK = "4G"
+SYSTEM = (
+    "bash-completion,ca-certificates,cloud-guest-utils,cloud-init,curl,dbus,dhcpcd-base,initramfs-tools,iproute2,"
+    "iputils-ping,kmod,less,linux-image-cloud-amd64,locales,netplan.io,openssh-server,procps,python3-apt,sudo,systemd,"
+    "systemd-resolved,systemd-sysv,udev,zstd"
+)
+# What the bastion installs at its first boot: it finds these, with what they depend on, in a repository of its own.
+ON_OFFER = ("s3fs", "awscli")
+REPOSITORY_PORT = 8000
+REPOSITORY = f"http://packages.test:{REPOSITORY_PORT}"
+CLOUD_CONFIG = """\
+# As in Ubuntu's images.
+system_info:
+  default_user:
+    name: ubuntu
+    gecos: Ubuntu
+    lock_passwd: true
+    groups: [adm, sudo]
+    sudo: ["ALL=(ALL) NOPASSWD:ALL"]
+    shell: /bin/bash
+apt: {preserve_sources_list: true}
+locale: C.UTF-8
+# One kind of host key: making the others takes long without hardware support.
+ssh_genkeytypes: [ed25519]
+"""
+# Timers of a machine that lives for weeks: here they would only run into the measurements.
+TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A system to boot: as a folder, as a disk with its kernel, and with the packages that it may install."""
+
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.raw"
+
+    @property
+    def kernel(self) -> Path:
+        return self.folder / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        return self.folder / "initrd.img"
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "repository"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the authority that this system trusts; its key lies beside it."""
+        return self.folder / "authority.crt"
+
+
+def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> Image:
+    """Return the image, built now unless one of the same recipe is there. Raises ProblemError where it cannot be."""
+    recipe = inspect.getsource(sys.modules[__name__])
+    folder = (images / hashlib.sha256(recipe.encode()).hexdigest()[:16]).absolute()
+    if folder.exists():
+        return Image(folder)
+    if os.geteuid():
+        raise ProblemError("Building the system to boot needs root, once: run this with sudo")
+    processes.need("mmdebstrap", "mke2fs", "apt-ftparchive", "setpriv")
+    mirror = _debian_mirror()
+    images.mkdir(parents=True, exist_ok=True)
+    work = folder.with_name(f"{folder.name}.building-{os.getpid()}")
+    image = Image(work)
+    image.repository.mkdir(parents=True)
+    log = images.absolute() / "build.log"
+    log.write_bytes(b"")
+    try:
+        progress("Building the system to boot, once: Debian 13 from packages (about two minutes)")
+        _install(image, mirror, log)
+        _settle(image, log)
+        progress("Making its disk")
+        _make_disk(image, log)
+        _hand_over(image)
+        work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Image(folder)
+
+
+def _debian_mirror() -> str:
+    """Return the address of the Debian archive that apt uses here."""
+    listing = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    for line in listing.splitlines():
+        address, _, release = line.partition(" ")
+        if address.rstrip("/").endswith("/debian") and "-" not in release:
+            return address.rstrip("/")
+    raise ProblemError("apt has no Debian archive here to build the system from: give an image with --image FILE")
+
+
+def _install(image: Image, mirror: str, log: Path) -> None:
+    sources = [f"deb {mirror} {SUITE} main", f"deb {mirror} {SUITE}-updates main"]
+    sources.append(f"deb {mirror}-security {SUITE}-security main")
+    offer = " ".join(ON_OFFER)
+    processes.run(
+        [
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            '--aptopt=Apt::Install-Recommends "false"',
+            '--aptopt=Acquire::Languages "none"',
+            *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "doc", "locale")),
+            f"--include={SYSTEM}",
+            '--customize-hook=chroot "$1" apt-get clean',
+            f'--customize-hook=chroot "$1" apt-get install -qy --no-install-recommends --download-only {offer}',
+            f'--customize-hook=mv "$1"/var/cache/apt/archives/*.deb {image.repository}/',
+            SUITE,
+            image.root,
+            *sources,
+        ],
+        log=log,
+        what="Installing Debian 13",
+    )
+    processes.run(
+        [
+            "sh",
+            "-c",
+            'cd "$0" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release',
+            image.repository,
+        ],
+        log=log,
+        what="Making the repository of packages",
+    )
+
+
+def _settle(image: Image, log: Path) -> None:
+    """Make the installed system what a fresh Ubuntu image is on EC2: no identity, one user, its sources of packages."""
+    certificates.make_authority(image.folder)
+    root = image.root
+    _write(root / "etc/cloud/cloud.cfg.d/90_rehearsal.cfg", CLOUD_CONFIG)
+    shutil.rmtree(root / "etc/apt/sources.list.d")
+    _write(root / "etc/apt/sources.list", f"deb [trusted=yes] {REPOSITORY} ./\n")
+    _write(root / "etc/fstab", "LABEL=root / ext4 defaults,noatime 0 1\n")
+    _write(root / "etc/hostname", "bastion\n")
+    # Installing fuse would rebuild the initrd, which takes minutes without hardware support.
+    _write(root / "etc/initramfs-tools/update-initramfs.conf", "update_initramfs=no\n")
+    _write(root / "etc/machine-id", "")
+    (root / "var/lib/dbus/machine-id").unlink(missing_ok=True)
+    for key in (root / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    shutil.copy(image.authority, root / "usr/local/share/ca-certificates/rehearsal.crt")
+    processes.run(["chroot", root, "update-ca-certificates"], log=log, what="Trusting the test authority")
+    processes.run(["chroot", root, "systemctl", "disable", *TIMERS], log=log, what="Disabling timers")
+    processes.run(["chroot", root, "systemctl", "enable", "systemd-networkd"], log=log, what="Enabling the network")
+
+
+def _make_disk(image: Image, log: Path) -> None:
+    for name, target in (("vmlinuz", image.kernel), ("initrd.img", image.initrd)):
+        shutil.copy(next((image.root / "boot").glob(f"{name}-*")), target)
+    with image.disk.open("wb"):
+        pass
+    processes.run(
+        ["mke2fs", "-q", "-t", "ext4", "-L", "root", "-m", "0", "-d", image.root, image.disk, DISK],
+        log=log,
+        what="Making the disk",
+    )
+
+
+def _hand_over(image: Image) -> None:
+    """Give what was built to whoever owns this folder: only building needs root, QEMU does not."""
+    owner = Path().stat()
+    for path in [image.folder.parent, image.folder, *image.folder.iterdir()]:
+        if path != image.root:
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(content)

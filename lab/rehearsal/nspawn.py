@@ -1,0 +1,111 @@
+"""The fast machine: a container with a real systemd and a real cloud-init, on this machine's own kernel.
+
+What it is not: EC2 by its firmware, which a container has not; and its network is there before it boots.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab.problem import ProblemError
+from lab.rehearsal import processes
+from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, Machine, Surroundings
+
+BRIDGE = "aws"
+PRIVATE = ("unshare", "--mount", "--propagation=private")
+# The folder of the machine, the image's root and the name of its control group are the arguments. A fresh /sys belongs
+# to the network that we are in: in the old one, cloud-init would see this machine's own devices.
+SWITCHED_ON = f"""
+set -e
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs tmpfs /run/systemd/nspawn
+mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir -p "/sys/fs/cgroup/$3"
+echo $$ > "/sys/fs/cgroup/$3/cgroup.procs"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+set +e
+while true; do
+  {" ".join(processes.DIES_WITH_US)} systemd-nspawn --quiet --directory="$1/root" --machine=bastion \\
+    --register=no --keep-unit --network-bridge={BRIDGE} --capability=CAP_NET_ADMIN --bind=/dev/fuse \\
+    --resolv-conf=off --timezone=off --link-journal=no --console=read-only --boot
+  status=$?
+  # A reboot from inside ends like this: whoever started nspawn is to start it again.
+  [ $status = 133 ] || exit $status
+done
+"""
+FORGET_GROUP = """
+mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd /sys/fs/cgroup && [ -d "$1" ] || exit
+echo 1 > "$1/cgroup.kill"
+for i in $(seq 100); do
+  find "$1" -depth -type d -exec rmdir {} + && exit
+  sleep 0.1
+done
+"""
+FILES = {
+    # No firmware says that this is EC2.
+    "etc/cloud/cloud.cfg.d/91_nspawn.cfg": "datasource_list: [Ec2]\ndatasource: {Ec2: {strict_id: false}}\n",
+    # Nor is there udev, which cloud-init would tell about network cards that are plugged in later.
+    "etc/cloud/cloud.cfg.d/93_hotplug.cfg": "updates: {network: {when: [boot-new-instance]}}\n",
+    # And its root was mounted by somebody else.
+    "etc/fstab": "",
+    # cloud-init finds interfaces by a permanent hardware address, which that of a container has not.
+    "etc/cloud/cloud.cfg.d/92_network.cfg": "network: {config: disabled}\n",
+    "etc/systemd/network/10-host0.network": (
+        f"[Match]\nName=host0\n[Network]\nAddress={ADDRESS}/16\nDNS={AWS_ADDRESS}\nLinkLocalAddressing=no\n"
+    ),
+}
+
+
+class Nspawn(Machine):
+    """systemd-nspawn, on a copy of the image that costs nothing until it is written to."""
+
+    tokenless = "Cloud-Init/"  # without the firmware, cloud-init does not know that EC2 wants a token
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
+        processes.need("systemd-nspawn", "ip", "ssh", "unshare")
+        if os.geteuid():
+            raise ProblemError("A machine by systemd-nspawn needs root: run this with sudo, or take --machine qemu")
+        if not Path("/dev/fuse").exists():
+            raise ProblemError("This machine has no /dev/fuse, which s3fs needs in a container: take --machine qemu")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._group = f"rehearsal-{self.folder.name}"
+        for name in ("upper", "work", "root"):
+            (self.folder / name).mkdir()
+        for name, content in FILES.items():
+            path = self.folder / "upper" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        self._ip("link", "add", BRIDGE, "type", "bridge")
+        self._ip("address", "add", f"{AWS_ADDRESS}/16", "dev", BRIDGE)
+        self._ip("link", "set", BRIDGE, "up")
+
+    def start(self) -> None:
+        # Processes of a container may outlive nspawn, but not the process namespace that all of this is in.
+        alone = (*PRIVATE, "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+        command = (*alone, "sh", "-c", SWITCHED_ON, "sh", self.folder, self.image.root, self._group)
+        self._process = processes.spawn(command, enter=self.isolation.enter, log=self.console)
+
+    def power_off(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            forget = [*PRIVATE, "sh", "-c", FORGET_GROUP, "sh", self._group]
+            subprocess.run(forget, check=False, capture_output=True)  # noqa: S603  # our own command
+
+    def stop(self) -> None:
+        super().stop()
+        for name in ("upper", "work"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    @property
+    def is_on(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _ip(self, *words: str) -> None:
+        processes.run(
+            [*self.isolation.enter, "ip", *words], log=self.folder / "network.log", what="Setting up its network"
+        )

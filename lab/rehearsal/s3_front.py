@@ -1,0 +1,213 @@
+"""S3 as the bastion knows it, in front of the local AWS: ``python -m lab.rehearsal.s3_front --socket FD --folder DIR``.
+
+Answers ``https://BUCKET.s3.REGION.amazonaws.com``, and what the bastion says to STS and CloudFormation. The local AWS
+keeps the objects; what it is too kind for is refused here, as AWS does: ACLs on a bucket that has them disabled, a
+request that is not signed by credentials of the role, or is not allowed by the role's policies.
+
+Facts: ``region``, ``endpoint`` (of the local AWS), ``policy`` (statements), ``key`` (of ``credentials``, in
+hexadecimal), ``certificate``, ``session`` (access key and token of the role in the local AWS).
+"""
+
+import http.client
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from lab.rehearsal import policy, service, signature
+
+CHUNK = 1 << 18
+IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
+MAX_SMALL_BODY = 1 << 20
+# Between client and server of one connection: not for the next one.
+HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "expect", "host", "authorization")
+OURS = ("x-amz-security-token",)
+
+
+class Front(service.Service):
+    """The front, with what it must know."""
+
+    facts: dict[str, Any]
+
+    def __init__(self, *given: Any, facts: dict[str, Any]) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(facts["certificate"], facts["certificate"].removesuffix(".crt") + ".key")
+        super().__init__(*given, tls=context)
+        self.facts = facts
+        self.key = bytes.fromhex(facts["key"])
+        self.local = urlsplit(facts["endpoint"]).netloc
+
+
+class Request(service.Handler):
+    """A request; the connection to the local AWS is as old as the client's own."""
+
+    server: Front
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "AmazonS3", ""
+    _upstream: http.client.HTTPConnection | None = None
+    _last_used = 0.0
+
+    def do_GET(self) -> None:  # noqa: N802  # the names that http.server looks for
+        if self.gone():
+            return
+        self._unread = int(self.headers.get("Content-Length") or 0)
+        try:
+            self._route()
+        except signature.Refusal as refusal:
+            self._refuse(refusal)
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
+
+    def finish(self) -> None:
+        super().finish()
+        if self._upstream:
+            self._upstream.close()
+
+    def _route(self) -> None:
+        if self.server.switches.fault_now == "error":
+            raise signature.Refusal(503, "SlowDown", "Please reduce your request rate.")
+        host = self.headers.get("Host", "").lower()
+        region = self.server.facts["region"]
+        for domain in (f"s3.{region}.amazonaws.com", "s3.amazonaws.com"):
+            if host == domain:
+                self._s3(self.target)
+                return
+            if host.endswith(f".{domain}"):
+                self._s3(f"/{host.removesuffix(f'.{domain}')}{self.target}")
+                return
+        if host == f"sts.{region}.amazonaws.com":
+            self._call("sts")
+        elif host == f"cloudformation.{region}.amazonaws.com":
+            self._call("cloudformation")
+        else:
+            raise signature.Refusal(404, "NotFound", f"{host or 'A request without a host'} is not served here")
+
+    def _s3(self, path_style: str) -> None:
+        """Judge a request to S3, and hand it on; the bucket is the first part of ``path_style``."""
+        self._authenticate()
+        path, _, query = path_style.partition("?")
+        bucket, _, key = path.lstrip("/").partition("/")
+        acl = self.headers.get("x-amz-acl", "bucket-owner-full-control")
+        if acl != "bucket-owner-full-control":
+            raise signature.Refusal(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+        if self.command == "PUT" and "Content-Length" not in self.headers:
+            raise signature.Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+        wish = policy.of_s3(self.command, bucket, unquote(key), dict(parse_qsl(query, keep_blank_values=True)))
+        if not self._may(wish):
+            raise _denied(wish)
+        if self.command == "HEAD" and key == "/":
+            # s3fs asks for the key "/": the local AWS takes it for the bucket, and says that it is there.
+            raise signature.Refusal(404, "NoSuchKey", "The specified key does not exist.")
+        status = self._hand_on(
+            path_style, missing_is_denied=not self._may(policy.Wish("s3:ListBucket", f"arn:aws:s3:::{bucket}"))
+        )
+        self._log(status, action=wish.action, key=unquote(key))
+
+    def _call(self, name: str) -> None:
+        """Judge a call of another service's API, and hand it on."""
+        if self._unread > MAX_SMALL_BODY:
+            raise signature.Refusal(413, "RequestEntityTooLarge", "The request is too large.")
+        body = self.rfile.read(self._unread)
+        self._unread = 0
+        self._authenticate(body)
+        call = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+        action = f"{name}:{call.get('Action', '')}"
+        # Everybody may ask who they are.
+        if action != "sts:GetCallerIdentity" and not self._may(policy.Wish(action, "*"), any_resource=True):
+            raise _denied(policy.Wish(action, "*"))
+        if action == "cloudformation:SignalResource":
+            # In AWS, the deploy is waiting for this. The local one waited for nobody and is long complete.
+            answer = "<SignalResourceResponse><ResponseMetadata/></SignalResourceResponse>"
+            self.reply(200, answer.encode(), content_type="text/xml")
+            self._log(200, action=action, call=call)
+            return
+        self._log(self._hand_on(self.target, body=body), action=action)
+
+    def _authenticate(self, body: bytes = b"") -> None:
+        url = f"https://{self.headers.get('Host', '')}{self.target}"
+        signature.check(self.server.key, self.command, url, self.headers, body)
+
+    def _may(self, wish: policy.Wish, *, any_resource: bool = False) -> bool:
+        statements = self.server.facts["policy"]
+        if any_resource:
+            statements = [statement | {"Resource": "*"} for statement in statements]
+        return policy.allowed(wish, statements, self.server.switches.deny)
+
+    def _hand_on(self, target: str, *, body: bytes | None = None, missing_is_denied: bool = False) -> int:
+        """Send the request to the local AWS, body and answer piece by piece; return the status."""
+        if not self._upstream or time.monotonic() - self._last_used > IDLE_SECONDS:
+            if self._upstream:
+                self._upstream.close()
+            self._upstream = http.client.HTTPConnection(self.server.local, timeout=60)
+        access_key, token = self.server.facts["session"]
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in (*HOP_BY_HOP, *OURS)} | {
+            "Authorization": self.headers["Authorization"].replace(_access_key(self.headers), access_key),
+            "x-amz-security-token": token,
+        }
+        pieces: Any = body if body is not None else self._pieces() if self._unread else None
+        self._upstream.request(self.command, target, pieces, headers)
+        answer = self._upstream.getresponse()
+        if answer.status == 404 and missing_is_denied:
+            answer.read()
+            raise signature.Refusal(403, "AccessDenied", "Access Denied")
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        chunked = self.command != "HEAD" and "Content-Length" not in answer.headers and answer.status != 204
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while piece := answer.read(CHUNK):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        self._last_used = time.monotonic()
+        return answer.status
+
+    def _pieces(self) -> Iterator[bytes]:
+        while self._unread:
+            piece = self.rfile.read(min(CHUNK, self._unread))
+            if not piece:
+                self.close_connection = True
+                raise ConnectionError
+            self._unread -= len(piece)
+            yield piece
+
+    def _refuse(self, refusal: signature.Refusal) -> None:
+        self._log(refusal.status, refused=refusal.code)
+        for _ in self._pieces():
+            pass  # read to its end: a client that is still sending would not hear the answer
+        body = f"<Error><Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message></Error>"
+        self.reply(
+            refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode(), content_type="application/xml"
+        )
+
+    def _log(self, status: int, **facts: Any) -> None:
+        self.server.log(
+            method=self.command,
+            host=self.headers.get("Host", ""),
+            path=self.target,
+            status=status,
+            agent=self.headers.get("User-Agent", ""),
+            bytes=int(self.headers.get("Content-Length") or 0),
+            **facts,
+        )
+
+
+def _access_key(headers: Any) -> str:
+    given = signature.AUTHORIZATION.match(headers["Authorization"])
+    return given["access_key"] if given else ""
+
+
+def _denied(wish: policy.Wish) -> signature.Refusal:
+    return signature.Refusal(
+        403, "AccessDenied", f"The role is not authorized to perform: {wish.action} on {wish.resource}"
+    )
+
+
+if __name__ == "__main__":
+    listener, folder, facts = service.arguments("S3, in front of the local AWS")
+    Front(listener, Request, folder, facts=facts).serve()

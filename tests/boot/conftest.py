@@ -1,0 +1,102 @@
+"""A bastion to boot: of templates made in this process, deployed into a local AWS of the tests' own."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import boto3
+import pytest
+
+from lab.deployed import Deployed
+from lab.problem import ProblemError
+from lab.rehearsal import processes, proofs
+from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
+
+# Session fixtures of the lab's tests, which are just what is needed here.
+from tests.lab.conftest import deploy, local_aws
+
+__all__ = ["deploy", "local_aws"]
+
+Recoveries = list[tuple[str, float]]  # what happened, and the seconds until all was well
+RECOVERIES = pytest.StashKey[Recoveries]()
+Stage = Callable[..., AbstractContextManager[Rehearsal]]
+COMMANDS = ("apt-ftparchive", "ip", "mke2fs", "mmdebstrap", "qemu-system-x86_64", "ssh", "systemd-nspawn", "unshare")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "boot: really boots a machine; needs root, several packages and minutes")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print how long the machine took to mend what the tests broke."""
+    if measured := config.stash.get(RECOVERIES, []):
+        terminalreporter.section("measured")
+        for what, seconds in measured:
+            terminalreporter.write_line(f"{seconds:7.1f} s  {what}")
+
+
+@pytest.fixture(scope="session")
+def recoveries(pytestconfig: pytest.Config) -> Recoveries:
+    """Give the list of what is printed at the end."""
+    return pytestconfig.stash.setdefault(RECOVERIES, [])
+
+
+def why_not() -> str:
+    """Return what this machine lacks for booting another one."""
+    if os.geteuid():
+        return "booting needs root"
+    try:
+        processes.need(*COMMANDS)
+    except ProblemError as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(scope="session")
+def bootable() -> None:
+    """Skip where no machine can be booted."""
+    if reason := why_not():
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def templates(assembly: Callable[..., Path]) -> Path:
+    """Give the folder with the templates."""
+    return assembly()
+
+
+@pytest.fixture(scope="session")
+def stage(
+    bootable: None,  # noqa: ARG001
+    deploy: Callable[..., Deployed],
+    templates: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stage:
+    """Give a function that sets up a rehearsal of the bastion, as deployed with our default settings."""
+    deploy("LearningStack")
+    # The logs stay where pytest keeps such things for a while.
+    runs = tmp_path_factory.mktemp("rehearsals")
+
+    @contextlib.contextmanager
+    def set_up(machine: MachineName, changes: Changes | None = None) -> Iterator[Rehearsal]:
+        with Rehearsal(machine, templates=templates, changes=changes, runs=runs, keep=True) as rehearsal:
+            yield rehearsal
+            _empty(rehearsal.bastion.bucket)
+
+    return set_up
+
+
+@pytest.fixture(params=proofs.PROOFS, ids=lambda proof: proof.look.__name__.strip("_"))
+def proof(request: pytest.FixtureRequest) -> proofs.Proof:
+    found: proofs.Proof = request.param
+    return found
+
+
+def _empty(bucket: str) -> None:
+    """Leave nothing to the next machine."""
+    client = boto3.client("s3")
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=found["Key"])

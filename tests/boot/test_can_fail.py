@@ -1,0 +1,51 @@
+"""A rehearsal that cannot fail proves nothing: what would not work in AWS does not work here, and is named."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lab.problem import ProblemError
+from lab.rehearsal.proofs import PROOFS
+from lab.rehearsal.rehearsal import Changes
+from tests.boot.conftest import Stage
+
+pytestmark = pytest.mark.boot
+OPTIONS = "rw,allow_other"  # how the line of options begins
+
+
+def with_option(option: str) -> Callable[[str], str]:
+    def change(user_data: str) -> str:
+        assert OPTIONS in user_data
+        return user_data.replace(OPTIONS, f"{option},{OPTIONS}")
+
+    return change
+
+
+def test_the_primers_acl(stage: Stage) -> None:
+    """The mount looks fine, and the first write fails."""
+    with stage("nspawn", Changes(user_data=with_option("default_acl=public-read"))) as rehearsal:
+        rehearsal.boot()
+        writing = next(proof for proof in PROOFS if "user 1000 writes" in proof.claim)
+        assert "Input/output error" in writing.look(rehearsal)
+        assert "AccessControlListNotSupported for PUT" in rehearsal.refusals()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (Changes(role="another-role"), "404 for GET /latest/meta-data/iam/security-credentials/access-s3-role"),
+        (
+            Changes(user_data=with_option("imdsv1only")),
+            "401 for GET /latest/meta-data/iam/security-credentials/access-s3-role",
+        ),
+    ],
+    ids=["another role", "IMDSv1"],
+)
+def test_no_credentials(stage: Stage, changes: Changes, reason: str) -> None:
+    with stage("nspawn", changes) as rehearsal:
+        rehearsal.machine.start()
+        rehearsal.machine.wait_for_boot()
+        with pytest.raises(ProblemError) as raised:
+            rehearsal.wait_for_mount(seconds=15)
+        assert reason in str(raised.value)
+        assert "\n" not in str(raised.value)

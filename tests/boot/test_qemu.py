@@ -1,0 +1,66 @@
+"""The faithful machine: the bastion's first boot and a reboot, from power-on to what a person does there."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.rehearsal import proofs
+from lab.rehearsal.rehearsal import Rehearsal
+from tests.boot.conftest import Recoveries, Stage
+
+pytestmark = pytest.mark.boot
+MEGABYTES = 200
+
+
+@pytest.fixture(scope="module")
+def bastion(stage: Stage, recoveries: Recoveries) -> Iterator[Rehearsal]:
+    """Boot it for the first time, and wait until all that its user data asks for is done."""
+    with stage("qemu") as rehearsal:
+        seconds = rehearsal.boot()
+        rehearsal.wait_for_first_boot()
+        recoveries.append(("QEMU: first boot to mount", seconds))
+        yield rehearsal
+
+
+@pytest.fixture(scope="module")
+def rebooted(bastion: Rehearsal, recoveries: Recoveries) -> Rehearsal:
+    """Leave a file, and reboot."""
+    point = bastion.bastion.mount_point
+    bastion.machine.output(f"echo before > {point}/before.txt && chmod 600 {point}/before.txt")
+    before = bastion.machine.boot_id()
+    seconds = bastion.reboot()
+    recoveries.append(("QEMU: reboot to mount", seconds))
+    assert bastion.machine.boot_id() not in ("", before)
+    return bastion
+
+
+def test_first_boot(bastion: Rehearsal, proof: proofs.Proof) -> None:
+    assert proof.look(bastion) == ""
+
+
+def test_large_file(bastion: Rehearsal) -> None:
+    """Many megabytes go up in parts and come back the same, through an s3fs that no longer has them."""
+    point = bastion.bastion.mount_point
+    machine = bastion.machine
+    machine.output(f"head -c {MEGABYTES}M /dev/urandom > large && sha256sum < large > large.sum", seconds=120)
+    machine.output(f"cp large {point}/large", seconds=300)
+    parts = [request for request in bastion.s3.requests if "partNumber=" in request["path"]]
+    assert sum(part["bytes"] for part in parts) == MEGABYTES << 20
+    assert {part["status"] for part in parts} == {200}
+    machine.output(f"rm large; cp {point}/large back", seconds=300)
+    assert machine.output("sha256sum < back") == machine.output("cat large.sum")
+    machine.output(f"rm back {point}/large")
+
+
+def test_after_reboot(rebooted: Rehearsal, proof: proofs.Proof) -> None:
+    assert proof.look(rebooted) == ""
+
+
+def test_file_outlives_the_reboot(rebooted: Rehearsal) -> None:
+    path = f"{rebooted.bastion.mount_point}/before.txt"
+    assert rebooted.machine.output(f"cat {path} && stat -c '%a %u' {path}") == "before\n600 1000"
+
+
+def test_cloud_init_knows_ec2_by_itself(bastion: Rehearsal) -> None:
+    assert bastion.machine.output("cloud-id") == "aws"
+    assert "DataSourceEc2Local" in bastion.machine.output("cloud-init status --long")
