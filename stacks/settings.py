@@ -301,9 +301,10 @@ _RULES: dict[str, Callable[[Any], None]] = {
     "ami_serial": _optional(_ami_serial),
     "ami_id": _optional(_matches(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "ami- and 8 or 17 hexadecimal digits")),
     "instance_type": _matches(
-        # What the CDK can read, and no Mac: macOS is not Ubuntu.
-        r"(?!mac)[a-z]{1,4}[0-9]{1,2}[a-z-]{0,8}\.(nano|micro|small|medium|large|([0-9]{1,3})?xlarge|metal(-[0-9]{1,3}xl)?)",
-        "a family and a size",
+        # The burstable families have these sizes alone. Of the others, what the CDK can read, and no Mac.
+        r"t(2|3|3a|4g)\.(nano|micro|small|medium|large|2?xlarge)"
+        r"|(?!mac|t[0-9])[a-z]{1,4}[0-9]{1,2}[a-z-]{0,8}\.(medium|large|([1-9][0-9]{0,2})?xlarge|metal(-[0-9]{1,3}xl)?)",
+        "a family and one of its sizes",
     ),
     "volume_gib": _between(8, 16384),
     "s3fs_install": _one_of(S3FS_CHOICES),
