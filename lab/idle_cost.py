@@ -27,8 +27,8 @@ SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge")
 def idle_cost_line(template: Mapping[str, Any], region: str) -> str:
     """Return one line: what ``template`` costs idle in ``region``, and with the cheapest choice of ``nat``.
 
-    Regions that the table lacks are reckoned at the prices of us-east-1, and the line says so. So is an instance type
-    that it lacks: left out, and said.
+    A region that the table lacks is reckoned at the prices of us-east-1; an instance type that it lacks is left out.
+    The line says so.
     """
     prices = PRICES.get(region, PRICES["us-east-1"])
     resources = [(entry["Type"], entry.get("Properties", {})) for entry in template["Resources"].values()]

@@ -148,7 +148,7 @@ class Settings:
         except ValueError:
             return  # said already, by the rule of the setting itself
         outside = [(name, cidr) for name, cidr, subnet in subnets if not subnet.subnet_of(vpc)]
-        if len(outside) == len(subnets):
+        if subnets and len(outside) == len(subnets):
             yield ("vpc_cidr", *cidrs), f"'{vpc}' holds none of the subnets: set {' and '.join(cidrs)} too"
             return
         for name, cidr in outside:

@@ -11,6 +11,7 @@ from lab.checks.check import CHECKS, Check, Verdict
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 
+# Importing a chapter registers its checks.
 CHAPTERS = (network, operators, storage, bastion, access, firewall)
 
 

@@ -300,3 +300,8 @@ def test_refuses_to_mount_over_snaps_where_ubuntu_keeps_the_ssm_agent() -> None:
 @pytest.mark.parametrize("value", [False, 0, {}])
 def test_refuses_a_list_that_is_none(value: object) -> None:
     assert lines(operators=value)[0].startswith(f"operators: {value!r} must be a list of text")
+
+
+def test_no_subnets_at_all_is_no_mistake_of_the_vpc() -> None:
+    found = lines(public_cidrs="", private_cidrs="")
+    assert [line.split(":")[0] for line in found] == ["public_cidrs", "private_cidrs"]
