@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -14,8 +14,8 @@ class Access(Construct):
     """The instance role (``access-s3-role`` in the primer, chapter 10-1) and the instance profile that carries it.
 
     Two customer-managed policies, no ``*FullAccess``: reading, writing and deleting objects of ``bucket`` and nothing
-    else in S3; and what Session Manager's agent needs to open a session. The policies are attached when the role is
-    created, before any instance can use it.
+    else in S3; and what the instance itself needs: Session Manager's agent to open a session, the first boot to tell
+    this stack how it went. The policies are attached when the role is created, before any instance can use it.
 
     Limits: ``role_name`` is unique in the account, across all regions.
 
@@ -56,10 +56,10 @@ class Access(Construct):
                 "one bucket: a mount has no narrower set of them.",
             },
         )
-        self.session_manager_policy = iam.ManagedPolicy(
+        self.instance_policy = iam.ManagedPolicy(
             self,
-            "SessionManagerPolicy",
-            description="What the SSM agent needs for Session Manager, and no more",
+            "InstancePolicy",
+            description="Open Session Manager sessions, and tell the stack how the first boot went",
             statements=[
                 iam.PolicyStatement(
                     sid="OpenSessions",
@@ -71,11 +71,14 @@ class Access(Construct):
                         "ssmmessages:OpenDataChannel",
                     ],
                     resources=["*"],
-                )
+                ),
+                iam.PolicyStatement(
+                    sid="ReportTheFirstBoot", actions=["cloudformation:SignalResource"], resources=[Aws.STACK_ID]
+                ),
             ],
         )
         acknowledge(
-            self.session_manager_policy,
+            self.instance_policy,
             {
                 "AwsSolutions-IAM5[Resource::*]": "The ssmmessages actions know no resource: AWS documents * for "
                 "them. An agent can only register and serve the instance that it runs on."
@@ -87,6 +90,6 @@ class Access(Construct):
             role_name=role_name,
             description="Lets the bastion use one bucket, and Session Manager reach the bastion",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            managed_policies=[self.bucket_policy, self.session_manager_policy],
+            managed_policies=[self.bucket_policy, self.instance_policy],
         )
         self.instance_profile = iam.InstanceProfile(self, "InstanceProfile", role=self.role)

@@ -6,7 +6,8 @@ from pathlib import Path
 from shlex import quote
 from textwrap import indent
 
-from aws_cdk import Aws, CfnTag, Tags
+import jsii
+from aws_cdk import Aws, CfnTag, Duration, Fn, IStableStringProducer, Lazy, Tags, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -47,10 +48,18 @@ class Bastion(Construct):
     ``/etc/rc.local`` and ``rc-local.service`` to mount it at every boot; the AWS CLI version 2 with completion. Changed
     user data replaces the instance.
 
+    The deploy waits until the first boot reports that a file was written to the bucket and read back, and fails with
+    its reason, or after ``SIGNAL_MINUTES``: the role must allow ``cloudformation:SignalResource``, as that of
+    ``Access`` does. CloudFormation hands out the Elastic IP only after that report, so the instance starts with a
+    public address of Amazon's, which the Elastic IP then replaces.
+
     Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
 
-    Source: https://github.com/s3fs-fuse/s3fs-fuse/wiki
+    Sources: https://github.com/s3fs-fuse/s3fs-fuse/wiki,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html
     """
+
+    SIGNAL_MINUTES = 15
 
     S3FS_GIT = "https://github.com/s3fs-fuse/s3fs-fuse.git"
     S3FS_TAG = "v1.96"
@@ -87,7 +96,9 @@ class Bastion(Construct):
             "BUCKET": bucket.bucket_name,
             "ROLE": role_name,
             "REGION": Aws.REGION,
-            "S3_URL": f"https://s3.{Aws.REGION}.{Aws.URL_SUFFIX}",
+            "S3_URL": Fn.sub("https://s3.${AWS::Region}.${AWS::URLSuffix}"),
+            "STACK": Aws.STACK_NAME,
+            "SIGNAL": Lazy.string(_LogicalId(self)),
             "MOUNT_POINT": mount_point,
             "MOUNT_UID": str(uid),
             "MOUNT_GID": str(gid),
@@ -98,7 +109,9 @@ class Bastion(Construct):
             files |= S3FS_FROM_SOURCE
         if release in RELEASES_WITHOUT_AWSCLI:
             files |= AWSCLI_FROM_AWS
-        self.user_data = render_user_data(environment, files)
+        # What only CloudFormation knows, it fills in.
+        known_later = {name: value for name, value in environment.items() if Token.is_unresolved(value)}
+        self.user_data = Fn.sub(render_user_data(environment, files), known_later)
         self.instance = UbuntuInstance(
             self,
             "Instance",
@@ -112,6 +125,8 @@ class Bastion(Construct):
             volume_gib=volume_gib,
             instance_profile=instance_profile,
             user_data=self.user_data,
+            associate_public_ip_address=True,
+            resource_signal_timeout=Duration.minutes(self.SIGNAL_MINUTES),
         )
         # What operators may start and stop is known by this tag.
         Tags.of(self.instance).add("Role", "bastion")
@@ -125,15 +140,35 @@ class Bastion(Construct):
         )
 
 
-def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:
-    """Return the cloud-config that writes the environment file and ``files`` of ``boot/``, and runs the first boot.
+@jsii.implements(IStableStringProducer)
+class _LogicalId:
+    """The instance's name in the template. It depends on the user data, which contains it: the CDK sorts that out."""
 
-    Only the environment file is rendered, each value quoted for the shell; the others land as they are.
+    def __init__(self, bastion: Bastion) -> None:
+        self._bastion = bastion
+
+    def produce(self) -> str:
+        return self._bastion.instance.instance.logical_id
+
+
+def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:
+    """Return the cloud-config that writes ``files`` of ``boot/`` and the environment file, and runs the first boot.
+
+    It is a text for ``Fn::Sub``: a value that is a token is ``${NAME}`` in it. Only the environment file is rendered,
+    each value quoted for the shell; the others land as they are.
     """
-    variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
+    values = {
+        name: f"${{{name}}}" if Token.is_unresolved(value) else _literal(value) for name, value in environment.items()
+    }
+    variables = "".join(f"{name}={quote(value)}\n" for name, value in values.items())
     entries = [_write_file("/etc/learning-stack.env", variables.encode())]
-    entries += [_write_file(path, (BOOT / name).read_bytes()) for name, path in files.items()]
+    entries += [_literal(_write_file(path, (BOOT / name).read_bytes())) for name, path in files.items()]
     return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
+
+
+def _literal(text: str) -> str:
+    """Mask what Fn::Sub would take for its own."""
+    return text.replace("${", "${!")
 
 
 def _write_file(path: str, content: bytes) -> str:

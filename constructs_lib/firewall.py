@@ -23,7 +23,6 @@ class AclRule:
     number: int
     allow: bool
     cidr: str
-    description: str
     ports: tuple[int, int] | None = None
     """First and last TCP port; None is all traffic."""
 
@@ -97,37 +96,37 @@ class Firewall(Construct):
             "PublicAcl",
             public_subnets,
             inbound=[
-                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic within this VPC"),
-                *([_tcp(110, SSH, admin_cidr, "SSH from the administrator")] if admin_cidr else []),
-                _tcp(120, HTTP, ANYWHERE, "HTTP from anywhere"),
-                _tcp(130, HTTPS, ANYWHERE, "HTTPS from anywhere"),
-                _tcp(140, HTTP_ALT, office_cidr, "8080 from the office"),
-                _tcp(150, HTTP_ALT, ANYWHERE, "No 8080 from others: rule 200 would allow it", allow=False),
-                _tcp(160, MYSQL, ANYWHERE, "No MySQL from outside: rule 200 would allow it", allow=False),
-                _replies(200, ANYWHERE, "Replies to what this subnet asked (ephemeral ports)"),
+                AclRule(number=100, allow=True, cidr=vpc_cidr),  # all within this VPC
+                *([_tcp(110, SSH, admin_cidr)] if admin_cidr else []),
+                _tcp(120, HTTP, ANYWHERE),
+                _tcp(130, HTTPS, ANYWHERE),
+                _tcp(140, HTTP_ALT, office_cidr),  # and from nobody else:
+                _tcp(150, HTTP_ALT, ANYWHERE, allow=False),  # rule 200 would allow it
+                _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _replies(200, ANYWHERE),  # to what this subnet asked
             ],
             outbound=[
-                AclRule(number=100, allow=True, cidr=vpc_cidr, description="All traffic within this VPC"),
-                _tcp(120, HTTP, ANYWHERE, "HTTP to anywhere"),
-                _tcp(130, HTTPS, ANYWHERE, "HTTPS to anywhere"),
-                _tcp(160, MYSQL, ANYWHERE, "No MySQL to the outside: rule 200 would allow it", allow=False),
-                _replies(200, ANYWHERE, "Replies to the outside (ephemeral ports)"),
+                AclRule(number=100, allow=True, cidr=vpc_cidr),  # all within this VPC
+                _tcp(120, HTTP, ANYWHERE),
+                _tcp(130, HTTPS, ANYWHERE),
+                _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _replies(200, ANYWHERE),
             ],
         )
         self.private_acl = self._acl(
             "PrivateAcl",
             private_subnets,
             inbound=[
-                _tcp(100, SSH, vpc_cidr, "SSH from hosts of this VPC"),
-                _tcp(110, MYSQL, vpc_cidr, "MySQL from hosts of this VPC"),
-                _tcp(160, MYSQL, ANYWHERE, "No MySQL from others: rule 200 would allow it", allow=False),
-                _replies(200, ANYWHERE, "Replies that NAT brings back (ephemeral ports)"),
+                _tcp(100, SSH, vpc_cidr),
+                _tcp(110, MYSQL, vpc_cidr),
+                _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _replies(200, ANYWHERE),  # that NAT brings back
             ],
             outbound=[
-                _tcp(100, MYSQL, vpc_cidr, "MySQL to hosts of this VPC"),
-                _tcp(120, HTTP, ANYWHERE, "HTTP to anywhere, through NAT"),
-                _tcp(130, HTTPS, ANYWHERE, "HTTPS to anywhere, through NAT or the S3 endpoint"),
-                _replies(200, vpc_cidr, "Replies to hosts of this VPC (ephemeral ports)"),
+                _tcp(100, MYSQL, vpc_cidr),
+                _tcp(120, HTTP, ANYWHERE),
+                _tcp(130, HTTPS, ANYWHERE),  # through NAT or the S3 endpoint
+                _replies(200, vpc_cidr),
             ],
         )
 
@@ -156,7 +155,7 @@ class Firewall(Construct):
         Tags.of(acl).add("Name", f"learning-{construct_id.removesuffix('Acl').lower()}")
         for direction, rules in ((ec2.TrafficDirection.INGRESS, inbound), (ec2.TrafficDirection.EGRESS, outbound)):
             for rule in rules:
-                entry = acl.add_entry(
+                acl.add_entry(
                     f"{'Inbound' if direction is ec2.TrafficDirection.INGRESS else 'Outbound'}{rule.number}",
                     rule_number=rule.number,
                     rule_action=ec2.Action.ALLOW if rule.allow else ec2.Action.DENY,
@@ -164,17 +163,15 @@ class Firewall(Construct):
                     cidr=ec2.AclCidr.ipv4(rule.cidr),
                     traffic=ec2.AclTraffic.tcp_port_range(*rule.ports) if rule.ports else ec2.AclTraffic.all_traffic(),
                 )
-                # AWS has no description on an ACL's rule; the template's metadata does.
-                cast("ec2.CfnNetworkAclEntry", entry.node.default_child).add_metadata("Description", rule.description)
         acknowledge(
             acl, {"AwsSolutions-VPC3": "The primer teaches network ACLs (chapter 12-4); here they add to groups."}
         )
         return acl
 
 
-def _tcp(number: int, port: int, cidr: str, description: str, *, allow: bool = True) -> AclRule:
-    return AclRule(number=number, allow=allow, ports=(port, port), cidr=cidr, description=description)
+def _tcp(number: int, port: int, cidr: str, *, allow: bool = True) -> AclRule:
+    return AclRule(number=number, allow=allow, ports=(port, port), cidr=cidr)
 
 
-def _replies(number: int, cidr: str, description: str) -> AclRule:
-    return AclRule(number=number, allow=True, ports=EPHEMERAL, cidr=cidr, description=description)
+def _replies(number: int, cidr: str) -> AclRule:
+    return AclRule(number=number, allow=True, ports=EPHEMERAL, cidr=cidr)

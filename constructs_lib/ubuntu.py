@@ -3,7 +3,7 @@
 from typing import cast
 
 import jsii
-from aws_cdk import CfnParameter, Stack
+from aws_cdk import CfnParameter, Duration, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -61,10 +61,11 @@ class UbuntuImage:
 class UbuntuInstance(ec2.Instance):
     """An Ubuntu instance with the defaults that every instance should have (primer, chapters 5 and 8).
 
-    An encrypted gp3 root volume, the metadata service in version 2 only, and no public address of its own.
+    An encrypted gp3 root volume, the metadata service in version 2 only, and no public address unless asked for.
 
     Burstable types run with standard credits: they slow down when credits are spent, where AWS's default for T3 and
     T4g (unlimited) goes on and bills. ``user_data`` that changes replaces the instance: a running one would ignore it.
+    With ``resource_signal_timeout`` CloudFormation waits so long for the instance's own report.
 
     The metadata service answers only requests that carry a token (IMDSv2), and only on the instance itself (one hop);
     the primer predates it.
@@ -89,6 +90,8 @@ class UbuntuInstance(ec2.Instance):
         volume_gib: int = 8,
         instance_profile: iam.IInstanceProfile | None = None,
         user_data: str | None = None,
+        associate_public_ip_address: bool = False,
+        resource_signal_timeout: Duration | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -101,7 +104,10 @@ class UbuntuInstance(ec2.Instance):
             instance_type=instance_type,
             instance_name=name,
             instance_profile=instance_profile,
-            associate_public_ip_address=False,
+            # The CDK makes a role for each instance; this stands in for one where none is needed.
+            role=None if instance_profile else iam.Role.from_role_name(scope, f"{construct_id}NoRole", "none"),
+            associate_public_ip_address=associate_public_ip_address,
+            resource_signal_timeout=resource_signal_timeout,
             credit_specification=ec2.CpuCredits.STANDARD if instance_type.is_burstable() else None,
             http_tokens=ec2.HttpTokens.REQUIRED,
             http_put_response_hop_limit=1,
@@ -117,6 +123,9 @@ class UbuntuInstance(ec2.Instance):
             user_data=ec2.UserData.custom(user_data) if user_data else None,
             user_data_causes_replacement=bool(user_data),
         )
+        if not instance_profile:
+            self.node.try_remove_child("InstanceProfile")
+            self.instance.iam_instance_profile = None
         acknowledge(
             self,
             {

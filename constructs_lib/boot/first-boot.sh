@@ -6,16 +6,24 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 
 log() { echo "learning-stack $(date -u +%FT%TZ): $*"; }
 
+# The deploy waits for this, 15 minutes. The reason has room for 64 characters.
+report() {
+  AWS_MAX_ATTEMPTS=10 aws cloudformation signal-resource --region "$REGION" --stack-name "$STACK" \
+    --logical-resource-id "$SIGNAL" --status "$1" --unique-id "${2:0:64}" || log "no deploy takes the report"
+}
+
 fail() {
   log "failed: $*"
+  journalctl -qb -u rc-local -n 5 -o cat
+  command -v aws > /dev/null || install_awscli
+  report FAILURE "$*"
   exit 1
 }
 
-# The Elastic IP, and with it the internet, comes late: try for ten minutes.
+# The internet may come late. What has not worked 12 minutes after the start fails.
 try() {
-  local deadline=$((SECONDS + 600))
   until "$@"; do
-    ((SECONDS < deadline)) || return 1
+    ((SECONDS < 720)) || return 1
     sleep 5
   done
 }
@@ -45,4 +53,5 @@ systemctl restart rc-local.service
 try round_trip || fail "no file can be written to $MOUNT_POINT: see journalctl -u rc-local"
 log "$BUCKET is mounted at $MOUNT_POINT"
 command -v aws > /dev/null || install_awscli || fail "the AWS CLI was not installed"
+report SUCCESS "$BUCKET is mounted"
 log "first boot is complete"

@@ -28,8 +28,8 @@ def role_is_for_the_bastion(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "10-1",
-    "The role may use the objects of its one bucket, and open Session Manager's sessions: nothing else",
-    "ロールにできるのは、この 1 つのバケットのオブジェクトの利用と Session Manager のセッションだけ",
+    "The role may use the objects of its one bucket, open Session Manager's sessions, report the first boot: no more",
+    "ロールにできるのは、この 1 つのバケットのオブジェクトの利用、Session Manager のセッション、初回起動の報告だけ",
     "aws iam list-attached-role-policies --role-name {RoleName}",
 )
 def role_has_least_privilege(aws: Deployed) -> tuple[Facts, Facts]:
@@ -44,6 +44,7 @@ def role_has_least_privilege(aws: Deployed) -> tuple[Facts, Facts]:
         [f"Allow s3:{action.lower()} on {arn}" for action in on_bucket]
         + [f"Allow s3:{action.lower()} on {arn}/*" for action in on_objects]
         + [f"Allow ssmmessages:{action.lower()} on *" for action in sessions]
-        + ["Allow ssm:updateinstanceinformation on *"],
+        + ["Allow ssm:updateinstanceinformation on *"]
+        + [f"Allow cloudformation:signalresource on {aws.description['StackId']}"],
         found,
     )

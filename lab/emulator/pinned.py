@@ -17,6 +17,8 @@ PRIVATE = {
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
         "_STACK_TAG_PROPERTY",
+        "_cfn_wait_condition_definition",
+        "_cr_stack_id",
     ),
     "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
     "ministack.services.ec2": (

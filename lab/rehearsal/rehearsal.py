@@ -232,6 +232,8 @@ class Rehearsal:
             {
                 "region": bastion.region,
                 "endpoint": deployed.endpoint,
+                "signals": {"StackName": deployed.stack_name, "LogicalResourceId": bastion.logical_id},
+                "stack": deployed.description["StackId"],
                 "policy": policy.statements(deployed.iam, bastion.role),
                 "key": key,
                 "certificate": str(certificate),

@@ -114,10 +114,14 @@ class Request(service.Handler):
         self._authenticate(body)
         call = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
         action = f"{name}:{call.get('Action', '')}"
+        signal = action == "cloudformation:SignalResource"
+        wish = policy.Wish(action, self.server.facts["stack"] if signal else "*")
         # Everybody may ask who they are.
-        if action != "sts:GetCallerIdentity" and not self._may(policy.Wish(action, "*"), any_resource=True):
-            raise _denied(policy.Wish(action, "*"))
-        if action == "cloudformation:SignalResource":
+        if action != "sts:GetCallerIdentity" and not self._may(wish):
+            raise _denied(wish)
+        if signal:
+            if not self.server.facts["signals"].items() <= call.items():
+                raise signature.Refusal(400, "ValidationError", "No such resource waits for a signal.")
             # In AWS, the deploy is waiting for this. The local one waited for nobody and is long complete.
             answer = "<SignalResourceResponse><ResponseMetadata/></SignalResourceResponse>"
             self.reply(200, answer.encode(), content_type="text/xml")
@@ -129,11 +133,8 @@ class Request(service.Handler):
         url = f"https://{self.headers.get('Host', '')}{self.target}"
         signature.check(self.server.key, self.command, url, self.headers, body)
 
-    def _may(self, wish: policy.Wish, *, any_resource: bool = False) -> bool:
-        statements = self.server.facts["policy"]
-        if any_resource:
-            statements = [statement | {"Resource": "*"} for statement in statements]
-        return policy.allowed(wish, statements, self.server.switches.deny)
+    def _may(self, wish: policy.Wish) -> bool:
+        return policy.allowed(wish, self.server.facts["policy"], self.server.switches.deny)
 
     def _hand_on(self, target: str, *, body: bytes | None = None, missing_is_denied: bool = False) -> int:
         """Send the request to the local AWS, body and answer piece by piece; return the status."""

@@ -1,7 +1,7 @@
 """What boots: the bastion of the synthesised template, with its tokens resolved by what is deployed."""
 
 import json
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ SETTINGS = "/etc/learning-stack.env"
 class Bastion:
     """The instance, as EC2 gets it."""
 
+    logical_id: str
     instance_id: str
     instance_type: str
     image_id: str
@@ -56,10 +57,11 @@ def bastion(deployed: Deployed, templates: Path = TEMPLATES) -> Bastion:
     except FileNotFoundError:
         raise ProblemError(f"There is no {file}. Make it first: make local, or cdk synth") from None
     resources: dict[str, Any] = template["Resources"]
-    resolve = _resolver(deployed, resources)
+    resolve = _Resolver(deployed).text
     logical_id, instance = _instance(resources, file)
     profile = resources[instance["IamInstanceProfile"]["Ref"]]["Properties"]
     return Bastion(
+        logical_id=logical_id,
         instance_id=resolve({"Ref": logical_id}),
         instance_type=instance["InstanceType"],
         image_id="ami-0123456789abcdef0",
@@ -79,36 +81,41 @@ def _instance(resources: dict[str, Any], file: Path) -> tuple[str, dict[str, Any
     raise ProblemError(f"{file} has no instance {BASTION}")
 
 
-def _resolver(deployed: Deployed, resources: dict[str, Any]) -> Callable[[Any], str]:
-    """Return a function that turns a value of the template into the text that CloudFormation makes of it."""
-    physical = {resource.logical_id: resource.id for resource in deployed.resources}
-    stack_id = deployed.description["StackId"]
-    pseudo = {
-        "AWS::Region": deployed.region,
-        "AWS::URLSuffix": "amazonaws.com",
-        "AWS::Partition": "aws",
-        "AWS::StackName": deployed.stack_name,
-        "AWS::StackId": stack_id,
-        "AWS::AccountId": stack_id.split(":")[4],
-    }
+class _Resolver:
+    """Turns values of the template into the text that CloudFormation makes of them."""
 
-    def resolve(value: Any) -> str:
+    def __init__(self, deployed: Deployed) -> None:
+        stack_id = deployed.description["StackId"]
+        self._known = {resource.logical_id: resource.id for resource in deployed.resources} | {
+            "AWS::Region": deployed.region,
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::Partition": "aws",
+            "AWS::StackName": deployed.stack_name,
+            "AWS::StackId": stack_id,
+            "AWS::AccountId": stack_id.split(":")[4],
+        }
+
+    def text(self, value: Any) -> str:
         match value:
             case str():
                 return value
             case {"Ref": name}:
-                if name in pseudo:
-                    return pseudo[name]
-                if name in physical:
-                    return physical[name]
-                raise ProblemError(f"{name} of the template is not deployed. Deploy it again: make local")
+                return self._name(name, self._known)
             case {"Fn::Join": [separator, parts]}:
-                return str(separator).join(map(resolve, parts))
+                return str(separator).join(map(self.text, parts))
+            case {"Fn::Sub": [text, variables]}:
+                return self._substituted(text, {name: self.text(inner) for name, inner in variables.items()})
             case {"Fn::Sub": text}:
-                raise ProblemError(f"The user data is written with Fn::Sub, which a rehearsal cannot read: {text}")
-            case {"Fn::GetAtt": [name, "Arn"]} if resources[name]["Type"] == "AWS::S3::Bucket":
-                return f"arn:aws:s3:::{resolve({'Ref': name})}"
-            case _:
-                raise ProblemError(f"A rehearsal cannot resolve {json.dumps(value)} of the template")
+                return self._substituted(text, {})
+        raise ProblemError(f"A rehearsal cannot resolve {json.dumps(value)} of the template")
 
-    return resolve
+    def _substituted(self, text: str, variables: dict[str, str]) -> str:
+        known = self._known | variables
+        return re.sub(
+            r"\$\{(!?)(.*?)\}", lambda found: f"${{{found[2]}}}" if found[1] else self._name(found[2], known), text
+        )
+
+    def _name(self, name: str, known: dict[str, str]) -> str:
+        if name not in known:
+            raise ProblemError(f"{name} of the template is not deployed. Deploy it again: make local")
+        return known[name]

@@ -160,6 +160,8 @@ def front(objects: Any, local_aws: local.Server, tmp_path: Path) -> Iterator[int
         "region": REGION,
         "endpoint": local_aws.endpoint,
         "policy": POLICY,
+        "stack": "arn:aws:cloudformation:us-east-1:1:stack/S/1",
+        "signals": {"StackName": "S", "LogicalResourceId": "R"},
         "key": KEY.hex(),
         "certificate": str(certificate),
         "session": ("test", "token"),
@@ -258,10 +260,12 @@ def test_signal_to_cloudformation_is_recorded(ask: Callable[..., tuple[int, str]
     call = b"Action=SignalResource&StackName=S&LogicalResourceId=R&UniqueId=i-1&Status=SUCCESS"
     options: dict[str, Any] = {"bucket": "", "aws_service": "cloudformation"}
     assert ask("POST", "/", body=call, **options)[0] == 200
+    status, said = ask("POST", "/", body=call.replace(b"=R", b"=Other"), **options)
+    assert (status, "No such resource waits" in said) == (400, True)
     Panel(tmp_path / "switches.json").set(deny=["cloudformation:*"])
     assert ask("POST", "/", body=call, **options)[0] == 403
     requests = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
-    assert [request.get("call", {}).get("Status") for request in requests] == ["SUCCESS", None]
+    assert [request.get("call", {}).get("Status") for request in requests] == ["SUCCESS", None, None]
 
 
 def test_delay(ask: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """How the tests read templates."""
 
+import re
 from typing import Any
 
 from aws_cdk.assertions import Template
@@ -22,10 +23,14 @@ def tag(resource: dict[str, Any], key: str) -> str | None:
 
 
 def in_words(value: Any, names: dict[str, str]) -> str:
-    """Return text with the references of ``Fn::Join`` replaced by ``names`` (a logical id, or ``id.attribute``)."""
+    """Return text with the references of ``Fn::Join`` and ``Fn::Sub`` replaced by ``names`` (or ``id.attribute``)."""
     if isinstance(value, str):
         return value
     if "Fn::Join" in value:
         separator, parts = value["Fn::Join"]
         return str(separator).join(in_words(part, names) for part in parts)
+    if "Fn::Sub" in value:
+        text, given = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
+        known = names | {name: in_words(part, names) for name, part in given.items()}
+        return re.sub(r"\$\{(!?)(.*?)\}", lambda found: f"${{{found[2]}}}" if found[1] else known[found[2]], text)
     return names[value["Ref"] if "Ref" in value else ".".join(value["Fn::GetAtt"])]

@@ -64,6 +64,12 @@ def test_the_role_may_do_exactly_this(template: Template, statements: dict[str, 
             ],
             "Resource": "*",
         },
+        "ReportTheFirstBoot": {
+            "Sid": "ReportTheFirstBoot",
+            "Effect": "Allow",
+            "Action": "cloudformation:SignalResource",
+            "Resource": {"Ref": "AWS::StackId"},
+        },
     }
 
 

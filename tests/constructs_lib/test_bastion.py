@@ -27,6 +27,7 @@ SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
 
 # Where the files of boot/ land, and with which permissions.
 ENVIRONMENT_FILE = "/etc/learning-stack.env"
+STACK = "a-stack"
 LIB = "/usr/local/lib/learning-stack"
 ALWAYS = {
     "/usr/local/sbin/learning-stack-first-boot": ("first-boot.sh", "0755"),
@@ -90,7 +91,7 @@ def instance_id(template: Template) -> str:
 def user_data(template: Template, bucket: str = "my-bucket", region: str = "ap-northeast-1") -> str:
     """Return the user data as the instance gets it."""
     (bucket_id,) = properties(template, "AWS::S3::Bucket")
-    names = {bucket_id: bucket, "AWS::Region": region, "AWS::URLSuffix": "amazonaws.com"}
+    names = {bucket_id: bucket, "AWS::Region": region, "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": STACK}
     return in_words(instance(template)["UserData"]["Fn::Base64"], names)
 
 
@@ -132,7 +133,7 @@ def test_it_stands_in_its_subnet_with_no_public_address_but_the_elastic_ip(basti
         if tag(subnet, "aws-cdk:subnet-type") == "Public"
     ]
     (interface,) = instance(template)["NetworkInterfaces"]
-    assert interface["AssociatePublicIpAddress"] is False
+    assert interface["AssociatePublicIpAddress"] is True  # the Elastic IP comes after the first boot
     assert interface["SubnetId"] == {"Ref": public[0]}
     assert interface["GroupSet"] == [{"Fn::GetAtt": [group_id, "GroupId"]}]
     (address,) = properties(template, "AWS::EC2::EIP").values()
@@ -218,6 +219,14 @@ def test_unchanged_user_data_keeps_the_logical_id(bastion: Callable[..., Templat
     assert instance_id(bastion(**changed)) == instance_id(bastion())
 
 
+# --- its report to the deploy
+
+
+def test_the_deploy_waits_for_the_first_boot(bastion: Callable[..., Template]) -> None:
+    (found,) = bastion().find_resources("AWS::EC2::Instance").values()
+    assert found["CreationPolicy"] == {"ResourceSignal": {"Timeout": "PT15M"}}
+
+
 # --- the user data
 
 
@@ -276,6 +285,8 @@ def test_the_environment_file_says_what_was_chosen(bastion: Callable[..., Templa
         "ROLE": "my.role@x+y",
         "REGION": "ap-northeast-1",
         "S3_URL": "https://s3.ap-northeast-1.amazonaws.com",
+        "STACK": STACK,
+        "SIGNAL": instance_id(template),
         "MOUNT_POINT": "/data/s3",
         "MOUNT_UID": "0",
         "MOUNT_GID": "65533",
@@ -312,14 +323,19 @@ HOSTILE = {
 FILES = {"rc.local": "/etc/rc.local"}
 
 
+def rendered(environment: dict[str, str]) -> str:
+    """Return what CloudFormation makes of it."""
+    return in_words({"Fn::Sub": render_user_data(environment, FILES)}, {})
+
+
 def test_hostile_values_come_back_from_a_real_shell_as_they_were(tmp_path: Path) -> None:
-    environment_file = written_files(render_user_data(HOSTILE, FILES))[ENVIRONMENT_FILE]["content"]
+    environment_file = written_files(rendered(HOSTILE))[ENVIRONMENT_FILE]["content"]
     assert sourced(environment_file, tmp_path, list(HOSTILE)) == HOSTILE
     assert [file.name for file in tmp_path.iterdir()] == ["learning-stack.env"], "something was run"
 
 
 def test_hostile_values_change_no_other_file() -> None:
-    hostile, plain = (written_files(render_user_data(values, FILES)) for values in (HOSTILE, {"BUCKET": "b"}))
+    hostile, plain = (written_files(rendered(values)) for values in (HOSTILE, {"BUCKET": "b"}))
     assert hostile.keys() == plain.keys() == {ENVIRONMENT_FILE, "/etc/rc.local"}
     assert hostile["/etc/rc.local"] == plain["/etc/rc.local"]
 

@@ -276,14 +276,6 @@ def test_deny_rules_stand_before_the_allow_rule_that_they_narrow(
     assert all(number < replies for number, action, _, _ in rules if action == "deny")
 
 
-@EITHER
-def test_each_acl_rule_says_in_words_what_it_is_for(firewall: Callable[..., Template], admin_cidr: str | None) -> None:
-    for name, entry in firewall(admin_cidr).find_resources("AWS::EC2::NetworkAclEntry").items():
-        description = entry["Metadata"]["Description"]
-        assert len(description.split()) >= 3, name
-        assert description.startswith("No ") == (entry["Properties"]["RuleAction"] == "deny"), name
-
-
 @pytest.mark.parametrize(("name", "kind"), [("learning-public", "Public"), ("learning-private", "Private")])
 def test_each_subnet_has_the_acl_of_its_kind(firewall: Callable[..., Template], name: str, kind: str) -> None:
     acls = properties(firewall(), "AWS::EC2::NetworkAcl")

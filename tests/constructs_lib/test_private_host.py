@@ -103,10 +103,10 @@ def test_it_takes_the_bastions_key_and_image(template: Template, host: dict[str,
     assert parameter["Default"].endswith("/26.04/stable/current/arm64/hvm/ebs-gp3/ami-id")
 
 
-def test_its_role_may_do_nothing(template: Template) -> None:
-    for role in properties(template, "AWS::IAM::Role").values():
-        assert {"Policies", "ManagedPolicyArns"}.isdisjoint(role)
-    template.resource_count_is("AWS::IAM::Policy", 0)
+def test_it_has_no_role(template: Template, host: dict[str, Any]) -> None:
+    assert "IamInstanceProfile" not in host
+    for kind in ("Role", "Policy", "InstanceProfile"):
+        template.resource_count_is(f"AWS::IAM::{kind}", 0)
 
 
 def test_it_boots_as_ubuntu_made_it(host: dict[str, Any]) -> None:
