@@ -2,11 +2,13 @@
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +17,8 @@ from lab.checks import run
 from lab.checks.check import Verdict
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
+from lab.rehearsal.proofs import PROOFS
+from lab.rehearsal.rehearsal import MachineName, Rehearsal
 
 STACK, OPERATORS = "LearningStack", "OperatorsStack"
 NEXT = """
@@ -24,7 +28,18 @@ Try next:
   cdk deploy LearningStack -c nat=single              # and change it
   cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
   python -m lab verify                                # prove it all again
+  python -m lab rehearse                              # really boot the bastion
   make local-down                                     # stop (local-clean: forget)
+"""
+
+TRY_THERE = """
+This is the bastion, as user ubuntu. Try:
+  df -h {point}
+  echo hello > {point}/hello.txt && aws s3 ls s3://{bucket}
+  aws sts get-caller-identity    # the role, and no key anywhere
+  cat /var/log/learning-stack.log
+  sudo reboot                    # this shell comes back by itself
+  exit
 """
 
 app = typer.Typer(
@@ -70,7 +85,8 @@ def up(
             local.stop()
         raise
     deployed = Deployed(STACK)
-    console.print(f"{STACK} is deployed.\n")
+    console.print(f"{STACK} is deployed.")
+    console.print("(Nothing boots here: the bastion's report of its first boot is made up.)\n")
     for name, value in deployed.outputs.items():
         console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
     console.print()
@@ -125,6 +141,56 @@ def verify(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
         typer.echo(json.dumps([_as_data(verdict) for verdict in verdicts], ensure_ascii=False, indent=2))
         raise typer.Exit(not all(verdict.holds for verdict in verdicts))
     raise typer.Exit(not _report(verdicts))
+
+
+@app.command()
+def rehearse(
+    *,
+    machine: Annotated[
+        MachineName, typer.Option(help="qemu: a whole computer in software; nspawn: a container, quick, needs root.")
+    ] = "qemu",
+    check: Annotated[bool, typer.Option("--check", help="Prove it all, reboot, prove it again; no shell.")] = False,
+    image: Annotated[
+        Path | None, typer.Option(help="Boot this Ubuntu cloud image (amd64), not a built system.", dir_okay=False)
+    ] = None,
+    packages: Annotated[
+        Path | None, typer.Option(help="With --image: a folder with the .deb files that it installs.", file_okay=False)
+    ] = None,
+) -> None:
+    """Really boot the bastion of cdk.out on this machine, with no account: its user data, its mount, its role.
+
+    A shell on it opens; leave it with exit, and everything is gone. Files in the bucket stay, in the local AWS.
+
+    Example: python -m lab rehearse
+    """
+    server = local.running()
+    if not server:
+        raise ProblemError("The bastion's bucket is in the local AWS, which is not running. Start it with: make local")
+    local.point_at(server)
+    with Rehearsal(machine, progress=_say, image_file=image, packages=packages) as rehearsal:
+        seconds = rehearsal.boot()
+        _say(f"Mounted {seconds:.0f} s after power-on. Waiting for the AWS CLI and the end of the first boot")
+        rehearsal.wait_for_first_boot()
+        if check:
+            holds = _prove(rehearsal)
+            rehearsal.reboot()
+            raise typer.Exit(not (_prove(rehearsal) and holds))
+        bastion = rehearsal.bastion
+        console.print(TRY_THERE.format(point=bastion.mount_point, bucket=bastion.bucket), markup=False)
+        rehearsal.shell()
+    console.print("The bastion is gone; what it wrote is in the bucket.")
+
+
+def _say(what: str) -> None:
+    console.print(f"{what} ...", markup=False, soft_wrap=True)
+
+
+def _prove(rehearsal: Rehearsal) -> bool:
+    """Print a line for each proof; return whether all hold."""
+    found = [(proof.claim, proof.look(rehearsal)) for proof in PROOFS]
+    for claim, instead in found:
+        console.print(f"  [green]✓[/] {claim}" if not instead else f"  [red]✗[/] {claim}: {escape(instead)}")
+    return not any(instead for _, instead in found)
 
 
 def _verdicts() -> list[Verdict]:

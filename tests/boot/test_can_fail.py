@@ -21,6 +21,24 @@ def with_option(option: str) -> Callable[[str], str]:
     return change
 
 
+def soon(user_data: str) -> str:
+    """Give up after seconds, not minutes."""
+    assert "SECONDS < 720" in user_data
+    return user_data.replace("SECONDS < 720", "SECONDS < 20")
+
+
+def test_the_deploy_fails_when_nothing_can_be_written(stage: Stage) -> None:
+    """As an instance would: by its report to CloudFormation, with the reason."""
+    with stage("nspawn", Changes(user_data=soon)) as rehearsal:
+        rehearsal.s3.panel.set(deny=["s3:PutObject"])
+        rehearsal.boot()
+        assert "status: error" in rehearsal.wait_for_first_boot()
+        [signal] = rehearsal.signals()
+        assert signal["Status"] == "FAILURE"
+        assert signal["UniqueId"].startswith("no file can be written to /mnt/s3")
+        assert "failed: no file can be written" in rehearsal.machine.output("sudo cat /var/log/learning-stack.log")
+
+
 def test_the_primers_acl(stage: Stage) -> None:
     """The mount looks fine, and the first write fails."""
     with stage("nspawn", Changes(user_data=with_option("default_acl=public-read"))) as rehearsal:

@@ -3,6 +3,7 @@
 import base64
 import ipaddress
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,8 +46,12 @@ class Deployed:
         assert status == expected, self.emulator.failures(self.name, self.account)
         self.template = body
 
+    @property
+    def id(self) -> str:
+        return str(self.aws("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]["StackId"])
+
     def delete(self) -> None:
-        stack_id = self.aws("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]["StackId"]
+        stack_id = self.id
         self.aws("cloudformation").delete_stack(StackName=self.name)
         status = self.emulator.wait_for_stack(stack_id, self.account)
         assert status == "DELETE_COMPLETE", self.emulator.failures(stack_id, self.account)
@@ -74,6 +79,8 @@ class Resolver:
             "AWS::AccountId": stack.account,
             "AWS::Partition": "aws",
             "AWS::Region": REGION,
+            "AWS::StackId": stack.id,
+            "AWS::StackName": stack.name,
             "AWS::URLSuffix": "amazonaws.com",
         }
 
@@ -105,6 +112,15 @@ class Resolver:
 
     def _join(self, argument: list[Any]) -> str:
         return str(argument[0]).join(self.resolve(argument[1]))
+
+    def _sub(self, argument: Any) -> str:
+        text, given = argument if isinstance(argument, list) else (argument, {})
+        known = {name: self.resolve(value) for name, value in given.items()}
+        return re.sub(
+            r"\$\{(!?)(.*?)\}",
+            lambda found: f"${{{found[2]}}}" if found[1] else known.get(found[2]) or self._ref(found[2]),
+            text,
+        )
 
     def _select(self, argument: list[Any]) -> Any:
         return self.resolve(argument[1])[int(argument[0])]
@@ -286,7 +302,6 @@ def instance(stack: Deployed, physical_id: str, _wanted: Properties) -> Properti
     mapping = one(found["BlockDeviceMappings"])
     volume = one(ec2.describe_volumes(VolumeIds=[mapping["Ebs"]["VolumeId"]])["Volumes"])
     interface = one(found["NetworkInterfaces"])
-    is_elastic = interface.get("Association", {}).get("IpOwnerId") == stack.account
     user_data = ec2.describe_instance_attribute(InstanceId=physical_id, Attribute="userData")["UserData"]
     credit = one(ec2.describe_instance_credit_specifications(InstanceIds=[physical_id])["InstanceCreditSpecifications"])
     profile_name = found["IamInstanceProfile"]["Arn"].split("/")[-1] if "IamInstanceProfile" in found else None
@@ -306,7 +321,7 @@ def instance(stack: Deployed, physical_id: str, _wanted: Properties) -> Properti
         "IamInstanceProfile": profile_name,
         "NetworkInterfaces": [
             {
-                "AssociatePublicIpAddress": "PublicIpAddress" in found and not is_elastic,
+                "AssociatePublicIpAddress": "PublicIpAddress" in found,  # by now it may be the Elastic IP
                 "DeviceIndex": str(interface["Attachment"]["DeviceIndex"]),
                 "GroupSet": [group["GroupId"] for group in interface["Groups"]],
                 "SubnetId": interface["SubnetId"],
