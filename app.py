@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from lab.idle_cost import idle_cost_line
+from lab.cost.bill import idle_cost_line
 from stacks.learning_stack import LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings, SettingsError

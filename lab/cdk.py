@@ -23,12 +23,9 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
 
     Raises ProblemError with what the CLI printed when it fails.
     """
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    cdk = shutil.which("cdk", path=path)
-    if not cdk:
-        raise ProblemError("The CDK CLI is not installed here. Set it up with: make setup")
-    command = [cdk, "deploy", stack, "--require-approval=never", "--progress=events", "--ci"]
-    command += [word for setting in settings for word in ("--context", setting)]
+    command, environment = _cli(
+        "deploy", stack, "--require-approval=never", "--progress=events", "--ci", settings=settings
+    )
     printed: list[str] = []
     with (
         Progress(
@@ -43,7 +40,7 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
         ) as progress,
         subprocess.Popen(  # noqa: S603  # the CDK CLI of this project
             command,
-            env=os.environ | {"PATH": path, "NO_COLOR": "1"},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -67,7 +64,33 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
         raise ProblemError(_what_failed("".join(printed)))
 
 
+def synth(stack: str, *, settings: Sequence[str], output: Path) -> None:
+    """Run ``cdk synth STACK`` into the folder ``output``, without the CDK's slow validation.
+
+    Raises ProblemError with what the CLI printed when it fails.
+    """
+    command, environment = _cli(
+        "synth", stack, "--quiet", "--no-validation", "--output", str(output), settings=settings
+    )
+    run = subprocess.run(  # noqa: S603  # the CDK CLI of this project
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        raise ProblemError(_what_failed(run.stdout + run.stderr))
+
+
+def _cli(*words: str, settings: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return a command line of this project's CDK CLI, and the environment to run it in."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    cdk = shutil.which("cdk", path=path)
+    if not cdk:
+        raise ProblemError("The CDK CLI is not installed here. Set it up with: make setup")
+    contexts = [word for setting in settings for word in ("--context", setting)]
+    return [cdk, *words, *contexts], os.environ | {"PATH": path, "NO_COLOR": "1"}
+
+
 def _what_failed(printed: str) -> str:
     """Return what a failed run of the CLI printed, without the lines that only say how far it came."""
-    lines = [line for line in printed.splitlines() if line.strip() and not re.search(r"_(COMPLETE|PROGRESS) ", line)]
+    noise = r"_(COMPLETE|PROGRESS) |^LearningStack costs about|Subprocess exited with error"
+    lines = [line for line in printed.splitlines() if line.strip() and not re.search(noise, line)]
     return "\n".join(lines)

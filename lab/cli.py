@@ -15,6 +15,7 @@ from rich.text import Text
 from lab import cdk, local
 from lab.checks import run
 from lab.checks.check import Verdict
+from lab.cost.command import cost
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
@@ -48,6 +49,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(cost)
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)

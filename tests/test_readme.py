@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.idle_cost import idle_cost_line
+from lab.cost.bill import idle_cost_line
 from stacks.settings import NAT_CHOICES, Settings
 
 ROOT = Path(__file__).parent.parent

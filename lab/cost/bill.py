@@ -1,0 +1,265 @@
+"""What a template costs a month, line by line. Only the standard library: ``cdk synth`` runs this too."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.cost.prices import FREE_TRANSFER_OUT_GB, INSTANCES, PRICES, Price, priced_region
+from lab.problem import ProblemError
+
+HOURS_A_MONTH = 730
+DAYS_A_MONTH = 30
+AN_INSTANCE = "instance type "
+
+# Resources that AWS does not charge for. A type that is neither here nor in PRICED leaves a bill incomplete.
+FREE = frozenset(
+    f"AWS::{name}"
+    for name in (
+        "EC2::InternetGateway",
+        "EC2::KeyPair",  # kept as a standard parameter
+        "EC2::NetworkAcl",
+        "EC2::NetworkAclEntry",
+        "EC2::Route",
+        "EC2::RouteTable",
+        "EC2::SecurityGroup",
+        "EC2::SecurityGroupEgress",
+        "EC2::SecurityGroupIngress",
+        "EC2::Subnet",
+        "EC2::SubnetNetworkAclAssociation",
+        "EC2::SubnetRouteTableAssociation",
+        "EC2::VPC",
+        "EC2::VPCGatewayAttachment",
+        "IAM::Group",
+        "IAM::InstanceProfile",
+        "IAM::ManagedPolicy",
+        "IAM::Role",
+        "IAM::User",
+        "S3::BucketPolicy",
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """How much is used in a month; the defaults are those of somebody who follows the primer."""
+
+    hours_a_day: float = 24
+    storage_gb: float = 10
+    archive_gb: float = 0
+    archived_objects: float = 0
+    gets: float = 10_000
+    puts: float = 1_000
+    nat_gb: float = 1
+    transfer_out_gb: float = 1
+    flow_log_gb: float = 0.1
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the bill.
+
+    ``part`` is what it is summed up under in a comparison. ``quantity`` is in units of ``price``, for a month.
+    """
+
+    part: str
+    resource: str
+    logical_id: str
+    quantity: float
+    price: Price
+    unit_price: float
+
+    @property
+    def usd(self) -> float:
+        return self.quantity * self.unit_price
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a template costs a month in USD.
+
+    ``idle`` is charged while nobody uses anything, ``used`` by use. ``unpriced`` names what the table lacks: the sums
+    are without it. ``free`` counts the resources without a charge.
+    """
+
+    region: str
+    priced_as: str
+    idle: list[Line] = field(default_factory=list)
+    used: list[Line] = field(default_factory=list)
+    unpriced: list[str] = field(default_factory=list)
+    free: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def idle_usd(self) -> float:
+        return math.fsum(line.usd for line in self.idle)
+
+    @property
+    def used_usd(self) -> float:
+        return math.fsum(line.usd for line in self.used)
+
+    @property
+    def usd(self) -> float:
+        return self.idle_usd + self.used_usd
+
+    def parts(self) -> dict[str, float]:
+        """Return the sum of each part, in the order of PARTS."""
+        lines = self.idle + self.used
+        return {part: math.fsum(line.usd for line in lines if line.part == part) for part in PARTS}
+
+    def where(self) -> str:
+        """Return the region, and whose prices stand for it where the table has none."""
+        return self.region if self.region == self.priced_as else f"{self.region} (at {self.priced_as} prices)"
+
+
+NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT gateways", "instances", "public addresses", "disks", "use")
+
+
+def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None) -> Bill:
+    """Return the monthly bill of a template in ``region``.
+
+    A region that the table lacks is reckoned at the prices of the nearest one. Left out: tax, volume discounts,
+    credits, free tiers that end, burst credits, and traffic between zones and regions.
+    Raises ProblemError when ``region`` is no region.
+    """
+    bill = Bill(region, priced_region(region))
+    reckoner = _Reckoner(template["Resources"], usage or Usage(), bill)
+    for logical_id, resource in template["Resources"].items():
+        kind = resource["Type"]
+        if kind in FREE:
+            bill.free[kind] += 1
+        elif kind in PRICED:
+            PRICED[kind](reckoner, logical_id, resource.get("Properties", {}))
+        else:
+            bill.unpriced.append(kind)
+    if bill.idle:
+        reckoner.transfer_out()
+    for lines in (bill.idle, bill.used):
+        lines.sort(key=lambda line: -line.usd)
+    bill.unpriced[:] = sorted(set(bill.unpriced))
+    return bill
+
+
+class _Reckoner:
+    """Adds the lines of one resource after the other to a bill."""
+
+    def __init__(self, resources: Mapping[str, Any], usage: Usage, bill: Bill) -> None:
+        self.usage = usage
+        self.bill = bill
+        properties = [resource.get("Properties", {}) for resource in resources.values()]
+        self.gateway_addresses = set(_targets(entry.get("AllocationId") for entry in properties))
+        self.log_buckets = set(
+            _targets(entry.get("LoggingConfiguration", {}).get("DestinationBucketName") for entry in properties)
+        )
+        # Traffic through NAT is shared by the gateways.
+        self.gateways = sum(resource["Type"] == "AWS::EC2::NatGateway" for resource in resources.values())
+
+    def idle(self, part: str, resource: str, logical_id: str, quantity: float, price: Price) -> None:
+        unit_price = price.in_region(self.bill.priced_as)
+        self.bill.idle.append(Line(part, resource, logical_id, quantity, price, unit_price))
+
+    def used(self, resource: str, logical_id: str, quantity: float, price: Price) -> None:
+        unit_price = price.in_region(self.bill.priced_as)
+        self.bill.used.append(Line(USE, resource, logical_id, quantity, price, unit_price))
+
+    def instance(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        kind, name = properties["InstanceType"], _name(logical_id, properties)
+        if kind in INSTANCES:
+            hours = HOURS_A_MONTH * self.usage.hours_a_day / 24
+            self.idle(INSTANCE, f"{kind} {name}", logical_id, hours, INSTANCES[kind])
+        else:
+            self.bill.unpriced.append(AN_INSTANCE + kind)
+        for device in properties.get("BlockDeviceMappings", []):
+            volume = device["Ebs"]
+            if volume.get("VolumeType") == "gp3":
+                self.idle(DISK, f"Disk of {name}", logical_id, volume["VolumeSize"], PRICES["gp3"])
+            else:
+                self.bill.unpriced.append(f"a disk of type {volume.get('VolumeType', 'gp2')}")
+
+    def address(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        part = NAT if logical_id in self.gateway_addresses else ADDRESS
+        self.idle(part, f"Address of {_name(logical_id, properties)}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
+
+    def nat_gateway(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        # A regional one counts once: AWS bills it for each zone that has machines, and ours are all in one.
+        name = _name(logical_id, properties)
+        self.idle(NAT, f"NAT gateway {name}", logical_id, HOURS_A_MONTH, PRICES["nat"])
+        if "AllocationId" not in properties:  # AWS gives it an address, and bills that too
+            self.idle(NAT, f"Address of {name}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
+        self.used(f"Through {name}", logical_id, self.usage.nat_gb / self.gateways, PRICES["nat-gb"])
+
+    def vpc_endpoint(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        if properties.get("VpcEndpointType", "Gateway") == "Gateway":
+            self.bill.free["AWS::EC2::VPCEndpoint"] += 1
+        else:
+            self.bill.unpriced.append(f"{properties['VpcEndpointType']} endpoint {_name(logical_id, properties)}")
+
+    def flow_log(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        if properties.get("LogDestinationType") == "s3":
+            self.used("Flow logs, delivered", logical_id, self.usage.flow_log_gb, PRICES["logs-to-s3"])
+        else:
+            self.bill.unpriced.append("flow logs that do not go to S3")
+
+    def bucket(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        usage = self.usage
+        rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
+        if logical_id in self.log_buckets:
+            days = next((rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule), DAYS_A_MONTH)
+            kept = usage.flow_log_gb * days / DAYS_A_MONTH
+            self.used(f"Logs, kept for {days} days", logical_id, kept, PRICES["s3"])
+            return
+        self.used("Bucket: storage", logical_id, usage.storage_gb, PRICES["s3"])
+        for archive in (move["StorageClass"] for rule in rules for move in rule.get("Transitions", [])):
+            if archive in PRICES:
+                self.used("Bucket: archive", logical_id, usage.archive_gb, PRICES[archive])
+                self.used(
+                    "Bucket: moved to the archive", logical_id, usage.archived_objects / 1_000, PRICES[f"to-{archive}"]
+                )
+            else:
+                self.bill.unpriced.append(f"storage class {archive}")
+        self.used("Bucket: PUT, LIST, COPY", logical_id, usage.puts / 1_000, PRICES["put"])
+        self.used("Bucket: GET", logical_id, usage.gets / 10_000, PRICES["get"])
+
+    def transfer_out(self) -> None:
+        beyond = max(0, self.usage.transfer_out_gb - FREE_TRANSFER_OUT_GB)
+        self.used("Out to the internet, beyond 100 GB", "", beyond, PRICES["out"])
+
+
+PRICED: Mapping[str, Callable[[_Reckoner, str, Mapping[str, Any]], None]] = {
+    "AWS::EC2::EIP": _Reckoner.address,
+    "AWS::EC2::FlowLog": _Reckoner.flow_log,
+    "AWS::EC2::Instance": _Reckoner.instance,
+    "AWS::EC2::NatGateway": _Reckoner.nat_gateway,
+    "AWS::EC2::VPCEndpoint": _Reckoner.vpc_endpoint,
+    "AWS::S3::Bucket": _Reckoner.bucket,
+}
+
+
+def idle_cost_line(template: Mapping[str, Any], region: str) -> str:
+    """Return one line: what LearningStack costs idle in ``region``, and with the cheapest choice of ``nat``.
+
+    The line says when prices are those of another region, which instance types it leaves out, and when there are no
+    prices for the region: a synth never fails for that.
+    """
+    try:
+        bill = reckon(template, region)
+    except ProblemError as error:
+        return str(error)
+    gateways = bill.parts()[NAT]
+    without = f", without {' and '.join(bill.unpriced)}, which our table lacks" if bill.unpriced else ""
+    cheapest = f"with nat=none, the cheapest, about {bill.idle_usd - gateways:.0f} USD"
+    return (
+        f"LearningStack costs about {bill.idle_usd:.0f} USD a month when idle in {bill.where()}{without}; "
+        f"{cheapest if gateways else 'nat=none is the cheapest choice'}."
+    )
+
+
+def _name(logical_id: str, properties: Mapping[str, Any]) -> str:
+    return next((tag["Value"] for tag in properties.get("Tags", []) if tag["Key"] == "Name"), logical_id)
+
+
+def _targets(references: Any) -> Iterator[str]:
+    """Yield the logical ids that a template's Refs and Fn::GetAtts point at."""
+    for reference in references:
+        if isinstance(reference, dict):
+            yield reference["Ref"] if "Ref" in reference else reference["Fn::GetAtt"][0]

@@ -1,0 +1,267 @@
+"""``python -m lab cost``: the bill, the comparison and the check of the price table, for people and for programs."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab.cost import live
+from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon
+from lab.cost.chart import svg
+from lab.cost.compare import HOURS, compare
+from lab.cost.prices import AS_OF, INSTANCES, priced_region
+from lab.problem import ProblemError
+
+OUT = Path("cdk.out")
+UNREGIONED = "us-east-1"
+LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."
+
+console = Console(highlight=False, soft_wrap=False)
+
+
+def _amount(option: str, highest: float = math.inf) -> Callable[[str], float]:
+    """Return a reader of numbers that says in one line what is wrong with one."""
+    allowed = "a number from 0 up" if highest == math.inf else f"a number from 0 to {highest:g}"
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (0 <= number <= highest and number < math.inf):
+            raise ProblemError(f"{option}: {text!r} is not {allowed}. Example: {option} 8")
+        return number
+
+    return read
+
+
+def _option(name: str, meaning: str, highest: float = math.inf) -> Any:
+    return typer.Option(
+        f"--{name}", help=meaning, parser=_amount(f"--{name}", highest), metavar="N", rich_help_panel="Usage in a month"
+    )
+
+
+def cost(
+    stack: Annotated[str, typer.Argument(help="The stack whose template in cdk.out is read.")] = "LearningStack",
+    *,
+    region: Annotated[str, typer.Option(help="Default: that of your AWS settings, else us-east-1.")] = "",
+    hours_a_day: Annotated[
+        float, _option("hours-a-day", "Hours a day that the instances run.", 24)
+    ] = Usage.hours_a_day,
+    storage_gb: Annotated[float, _option("storage-gb", "GB in the bucket.")] = Usage.storage_gb,
+    archive_gb: Annotated[float, _option("archive-gb", "GB in the bucket's archive.")] = Usage.archive_gb,
+    archived_objects: Annotated[
+        float, _option("archived-objects", "Objects moved to the archive.")
+    ] = Usage.archived_objects,
+    gets: Annotated[float, _option("gets", "GET and HEAD requests.")] = Usage.gets,
+    puts: Annotated[float, _option("puts", "PUT, COPY, POST and LIST requests.")] = Usage.puts,
+    nat_gb: Annotated[float, _option("nat-gb", "GB through NAT gateways.")] = Usage.nat_gb,
+    transfer_out_gb: Annotated[float, _option("transfer-out-gb", "GB out to the internet.")] = Usage.transfer_out_gb,
+    flow_log_gb: Annotated[float, _option("flow-log-gb", "GB of flow logs.")] = Usage.flow_log_gb,
+    comparing: Annotated[bool, typer.Option("--compare", help="Compare the choices of nat and hours a day.")] = False,
+    context: Annotated[
+        list[str] | None,
+        typer.Option("--context", "-c", metavar="KEY=VALUE", help="With --compare: a setting, as for cdk synth."),
+    ] = None,
+    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the comparison.")] = None,
+    check: Annotated[bool, typer.Option("--live", help="Check our prices against AWS's Price List.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Reckon what a stack costs a month, from its template alone: before anything is deployed.
+
+    Run cdk synth first; --compare does that itself. --live wants credentials
+    of an AWS account, and ends with status 1 when a price has moved.
+
+    Example: python -m lab cost --region ap-northeast-1 --gets 30000000
+    """
+    region = region or _region()
+    usage = Usage(
+        hours_a_day=hours_a_day,
+        storage_gb=storage_gb,
+        archive_gb=archive_gb,
+        archived_objects=archived_objects,
+        gets=gets,
+        puts=puts,
+        nat_gb=nat_gb,
+        transfer_out_gb=transfer_out_gb,
+        flow_log_gb=flow_log_gb,
+    )
+    if check:
+        raise typer.Exit(not _check(priced_region(region), as_json=as_json))
+    if comparing or chart:
+        _compare(stack, region, usage, context or [], chart, as_json=as_json)
+        return
+    if context:
+        raise ProblemError(
+            "-c goes with --compare. Without it the template of the last synth is read: cdk synth -c ..."
+        )
+    bill = reckon(_template(stack), region, usage)
+    if as_json:
+        _print_json(_as_data(stack, bill, usage))
+    else:
+        _print_bill(stack, bill, usage)
+
+
+def _region() -> str:
+    """Return the region of the environment or the profile, as all commands take it, or else UNREGIONED."""
+    return boto3.Session(region_name=os.environ.get("AWS_REGION") or None).region_name or UNREGIONED
+
+
+def _template(stack: str) -> dict[str, Any]:
+    file = OUT / f"{stack}.template.json"
+    try:
+        template: dict[str, Any] = json.loads(file.read_text())
+        template["Resources"].items()
+    except OSError:
+        made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in OUT.glob("*.template.json")))
+        raise ProblemError(
+            f"There is no {file}; there is {made}" if made else f"There is no {file}. Make it with: cdk synth --quiet"
+        ) from None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise ProblemError(f"{file} is not a template. Make it anew with: cdk synth --quiet") from None
+    return template
+
+
+# --- one bill
+
+
+def _print_bill(stack: str, bill: Bill, usage: Usage) -> None:
+    console.print(f"{stack} in {bill.where()}, USD a month at AWS's list prices of {AS_OF}\n")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("Resource")
+    for heading in ("Quantity", "Price"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Unit", no_wrap=True)
+    table.add_column("USD", justify="right", no_wrap=True)
+    _add_part(table, "Idle: while nobody uses it", bill.idle, bill.idle_usd)
+    _add_part(table, "By use", bill.used, bill.used_usd)
+    table.add_row("[bold]Total[/]" + (", incomplete" if bill.unpriced else ""), "", "", "", f"[bold]{bill.usd:,.2f}[/]")
+    console.print(table)
+    console.print()
+    if bill.unpriced:
+        _print_unpriced(bill)
+    console.print(f"{sum(bill.free.values())} other resources are free. Where each price is from: --json")
+    _print_usage(usage)
+
+
+def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None:
+    table.add_row(f"[bold]{heading}[/]", "", "", "", f"[bold]{usd:,.2f}[/]")
+    for line in lines:
+        table.add_row(
+            f"  {line.resource}", f"{line.quantity:,.7g}", f"{line.unit_price:g}", line.price.unit, f"{line.usd:,.2f}"
+        )
+    table.add_row()
+
+
+def _print_unpriced(bill: Bill) -> None:
+    families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
+    known = f"; of instances, {families} are" if any(name.startswith(AN_INSTANCE) for name in bill.unpriced) else ""
+    console.print(f"[red]Not priced: {', '.join(bill.unpriced)}[/]{known}. The sums are without it.")
+
+
+def _print_usage(usage: Usage) -> None:
+    options = " ".join(f"--{field.name.replace('_', '-')} {getattr(usage, field.name):.10g}" for field in fields(usage))
+    console.print(f"Reckoned for a month with: {options}")
+    console.print(LEFT_OUT)
+
+
+# --- programs
+
+
+def _print_json(data: object) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def _as_data(stack: str, bill: Bill, usage: Usage) -> dict[str, object]:
+    return {
+        "stack": stack,
+        "region": bill.region,
+        "prices_of_region": bill.priced_as,
+        "prices_as_of": AS_OF,
+        "usage": asdict(usage),
+        "idle": [_line(line) for line in bill.idle],
+        "by_use": [_line(line) for line in bill.used],
+        "free": dict(bill.free),
+        "not_priced": bill.unpriced,
+        "idle_usd": round(bill.idle_usd, 6),
+        "by_use_usd": round(bill.used_usd, 6),
+        "usd": round(bill.usd, 6),
+    }
+
+
+def _line(line: Line) -> dict[str, object]:
+    return {
+        "resource": line.resource,
+        "logical_id": line.logical_id,
+        "quantity": line.quantity,
+        "unit": line.price.unit,
+        "unit_price": line.unit_price,
+        "usd": round(line.usd, 6),
+        "source": line.price.source,
+    }
+
+
+# --- the comparison
+
+
+def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: Path | None, *, as_json: bool) -> None:
+    with Console(stderr=True).status("cdk synth, once for each choice of nat ..."):
+        comparison = compare(stack, region, usage, settings)
+    first = next(iter(comparison["none"].values()))
+    title = f"{stack} in {first.where()}, USD a month"
+    if chart:
+        try:
+            chart.write_text(svg(comparison, title))
+        except OSError as error:
+            raise ProblemError(f"{chart} cannot be written: {error.strerror}") from None
+    if as_json:
+        _print_json(
+            [
+                {"nat": nat, **_as_data(stack, bill, replace(usage, hours_a_day=hours))}
+                for nat, bills in comparison.items()
+                for hours, bill in bills.items()
+            ]
+        )
+        return
+    console.print(f"{title} at AWS's list prices of {AS_OF}\n")
+    table = Table("nat", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for hours in HOURS:
+        table.add_column(f"{hours} h a day", justify="right")
+    for nat, bills in comparison.items():
+        table.add_row(nat, *(f"{bill.usd:,.2f}" for bill in bills.values()))
+    console.print(table)
+    console.print()
+    console.print(
+        "Hours are those of the instances. Gateways, addresses and disks cost the same while they stand still."
+    )
+    if first.unpriced:
+        _print_unpriced(first)
+    _print_usage(usage)
+    if chart:
+        console.print(f"Drawn: {chart}")
+
+
+# --- the price table
+
+
+def _check(region: str, *, as_json: bool) -> bool:
+    """Print what AWS lists for each row; return whether none has moved."""
+    with Console(stderr=True).status(f"Asking AWS's Price List about {region} ..."):
+        rows = list(live.check_prices(region))
+    differing = [row for row in rows if row.verdict != "same"]
+    if as_json:
+        _print_json([{**asdict(row), "region": region, "verdict": row.verdict} for row in rows])
+    else:
+        for row in differing:
+            listed = " or ".join(f"{price:g}" for price in row.theirs) or "nothing"
+            console.print(f"{row.row}: {row.verdict}. Ours {row.ours:g} for a unit of {row.unit}, AWS lists {listed}")
+        console.print(f"{len(rows) - len(differing)} of {len(rows)} prices in {region} are those of AWS's Price List.")
+    return not differing

@@ -1,0 +1,35 @@
+"""The choices that decide the bill, side by side: how private subnets reach the internet, and hours a day."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from lab import cdk
+from lab.cost.bill import Bill, Usage, reckon
+
+# The values of the setting `nat`.
+NAT_CHOICES = ("per-az", "single", "regional", "none")
+# Always; eight hours of work; an evening's lesson.
+HOURS = (24, 8, 2)
+
+Comparison = dict[str, dict[int, Bill]]
+
+
+def compare(stack: str, region: str, usage: Usage, settings: Sequence[str]) -> Comparison:
+    """Return the bill of ``stack`` for each choice of ``nat`` and each of HOURS a day.
+
+    The CDK CLI makes the templates anew, with ``settings`` (KEY=VALUE) besides: some seconds for each choice.
+    Raises ProblemError with what the CLI printed when it fails.
+    """
+
+    def bills(nat: str) -> dict[int, Bill]:
+        with tempfile.TemporaryDirectory() as folder:
+            cdk.synth(stack, settings=[*settings, f"nat={nat}"], output=Path(folder))
+            template = json.loads(Path(folder, f"{stack}.template.json").read_text())
+        return {hours: reckon(template, region, replace(usage, hours_a_day=hours)) for hours in HOURS}
+
+    with ThreadPoolExecutor(max_workers=2) as workers:  # each is a Node.js and a Python process
+        return dict(zip(NAT_CHOICES, workers.map(bills, NAT_CHOICES), strict=True))
