@@ -6,7 +6,7 @@ from lab.cost.bill import PARTS
 from lab.cost.compare import Comparison
 from lab.cost.prices import AS_OF
 
-WIDTH, LEFT, RIGHT, TOP = 760, 170, 60, 84
+WIDTH, LEFT, RIGHT, TOP = 760, 210, 60, 84
 BAR, GAP = 18, 14
 # Okabe and Ito's colours, which colour-blind people can tell apart: https://jfly.uni-koeln.de/color/
 COLOURS = dict(zip(PARTS, ("#d55e00", "#0072b2", "#56b4e9", "#009e73", "#e69f00"), strict=True))
@@ -34,7 +34,7 @@ def svg(comparison: Comparison, title: str) -> str:
     for nat, bills in comparison.items():
         _text(root, 16, y + 13, f"nat={nat}", weight="bold")
         for hours, bill in bills.items():
-            _text(root, LEFT - 10, y + 13, f"{hours} h a day", anchor="end")
+            _text(root, LEFT - 10, y + 13, f"{hours:g} h a day", anchor="end")
             end = float(LEFT)
             for part, usd in bill.parts().items():
                 _box(root, (end, y + 1), (usd * scale, BAR - 3), COLOURS[part])

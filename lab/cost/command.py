@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from lab.cost import live
 from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon
 from lab.cost.chart import svg
-from lab.cost.compare import HOURS, compare
+from lab.cost.compare import compare
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
 from lab.problem import ProblemError
 
@@ -167,8 +167,9 @@ def _print_unpriced(bill: Bill) -> None:
     console.print(f"[red]Not priced: {', '.join(bill.unpriced)}[/]{known}. The sums are without it.")
 
 
-def _print_usage(usage: Usage) -> None:
-    options = " ".join(f"--{field.name.replace('_', '-')} {getattr(usage, field.name):.10g}" for field in fields(usage))
+def _print_usage(usage: Usage, *without: str) -> None:
+    amounts = {name: amount for name, amount in asdict(usage).items() if name not in without}
+    options = " ".join(f"--{name.replace('_', '-')} {amount:.10g}" for name, amount in amounts.items())
     console.print(f"Reckoned for a month with: {options}")
     console.print(LEFT_OUT)
 
@@ -213,6 +214,8 @@ def _line(line: Line) -> dict[str, object]:
 
 
 def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: Path | None, *, as_json: bool) -> None:
+    if chart and (chart.suffix != ".svg" or not chart.parent.is_dir()):
+        raise ProblemError(f"{chart}: the chart is an SVG in a folder that is there. Example: --chart cost.svg")
     with Console(stderr=True).status("cdk synth, once for each choice of nat ..."):
         comparison = compare(stack, region, usage, settings)
     first = next(iter(comparison["none"].values()))
@@ -233,8 +236,8 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
         return
     console.print(f"{title} at AWS's list prices of {AS_OF}\n")
     table = Table("nat", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for hours in HOURS:
-        table.add_column(f"{hours} h a day", justify="right")
+    for hours in comparison["none"]:
+        table.add_column(f"{hours:g} h a day", justify="right")
     for nat, bills in comparison.items():
         table.add_row(nat, *(f"{bill.usd:,.2f}" for bill in bills.values()))
     console.print(table)
@@ -244,7 +247,7 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
     )
     if first.unpriced:
         _print_unpriced(first)
-    _print_usage(usage)
+    _print_usage(usage, "hours_a_day")
     if chart:
         console.print(f"Drawn: {chart}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import NoCredentialsError
 
 from lab.cost.prices import INSTANCES, PRICES, Price
 from lab.deployed import CONFIG
@@ -47,14 +48,19 @@ class Checked:
 def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator[Checked]:
     """Yield each row of the table as AWS lists it for ``region``, one of REGIONS.
 
-    Raises ProblemError in a shell of the local AWS, which has no price list.
+    Raises ProblemError without credentials, and in a shell of the local AWS, which has no price list.
     """
     if client is None:
         if os.environ.get("AWS_ENDPOINT_URL"):
             raise ProblemError("The local AWS has no price list: open a new shell, with credentials of an AWS account")
         client = boto3.client("pricing", region_name="us-east-1", config=CONFIG)  # one of the few regions that has it
     for name, price in (PRICES | INSTANCES).items():
-        theirs = tuple(sorted({usd * price.per for usd in _listed(client, price, region)}))
+        try:
+            theirs = tuple(sorted({usd * price.per for usd in _listed(client, price, region)}))
+        except NoCredentialsError:
+            raise ProblemError(
+                "--live asks AWS, free of charge, and finds no credentials: sign in with aws login or aws configure"
+            ) from None
         yield Checked(name, price.unit, price.in_region(region), theirs)
 
 
