@@ -12,10 +12,10 @@ ROOT = Path(__file__).parent.parent.parent
 NOWHERE = "http://127.0.0.1:9"
 
 
-def verify(**environment: str) -> str:
-    """Run `lab verify` in a bare environment and return what it says on its way to status 1."""
+def fails(*words: str, **environment: str) -> str:
+    """Run a command of the lab in a bare environment and return what it says on its way to status 1."""
     run = subprocess.run(
-        [sys.executable, "-m", "lab", "verify"],
+        [sys.executable, "-m", "lab", *words],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", **environment},
         capture_output=True,
@@ -43,18 +43,30 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     ],
 )
 def test_without_an_aws_to_look_at(environment: dict[str, str], said: str) -> None:
-    assert said in verify(**environment)
+    assert said in fails("verify", **environment)
 
 
 def test_without_a_stack(local_aws: local.Server) -> None:
     """Another region of the local AWS, where nothing is deployed."""
-    said = verify(**{**local.environment(local_aws), "AWS_REGION": "eu-west-3"})
+    said = fails("verify", **{**local.environment(local_aws), "AWS_REGION": "eu-west-3"})
     assert said.startswith("There is no stack LearningStack in eu-west-3 (http://127.0.0.1:")
     assert "Deploy it first: make local, or cdk deploy LearningStack" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Nothing"], "There is no cdk.out/Nothing.template.json"),
+        (["--gets", "-1"], "--gets: '-1' is not a number from 0 up. Example: --gets 8"),
+        (["--live"], "--live asks AWS, free of charge, and finds no credentials: sign in with aws login"),
+    ],
+)
+def test_cost_fails_in_one_line(words: list[str], said: str) -> None:
+    assert said in fails("cost", *words)
+
+
 def test_every_command_has_an_example() -> None:
-    for command in (["verify"], ["local", "up"], ["local", "down"], ["local", "status"]):
+    for command in (["verify"], ["cost"], ["local", "up"], ["local", "down"], ["local", "status"]):
         run = subprocess.run(
             [sys.executable, "-m", "lab", *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
         )
