@@ -14,7 +14,7 @@ from lab.problem import ProblemError
 # The values of the setting `nat`.
 NAT_CHOICES = ("per-az", "single", "regional", "none")
 # Always; eight hours of work; an evening's lesson.
-HOURS = (24, 8, 2)
+HOURS: tuple[float, ...] = (24, 8, 2)
 
 Comparison = dict[str, dict[float, Bill]]
 
