@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import HTTPClientError, NoCredentialsError
 
 from lab.cost.prices import INSTANCES, PRICES, Price
 from lab.deployed import CONFIG
@@ -48,7 +49,7 @@ class Checked:
 def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator[Checked]:
     """Yield each row of the table as AWS lists it for ``region``, one of REGIONS.
 
-    Raises ProblemError without credentials, and in a shell of the local AWS, which has no price list.
+    Raises ProblemError without credentials or a network, and in a shell of the local AWS, which has no price list.
     """
     if client is None:
         if os.environ.get("AWS_ENDPOINT_URL"):
@@ -61,6 +62,8 @@ def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator
             raise ProblemError(
                 "--live asks AWS, free of charge, and finds no credentials: sign in with aws login or aws configure"
             ) from None
+        except (NoConnectionError, HTTPClientError) as error:
+            raise ProblemError(f"AWS's Price List does not answer: {error}") from None
         yield Checked(name, price.unit, price.in_region(region), theirs)
 
 

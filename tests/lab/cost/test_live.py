@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
@@ -163,6 +164,19 @@ def test_without_credentials_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ProblemError, match=re.escape("sign in with aws login or aws configure")):
         next(check_prices("us-east-1"))
+
+
+def test_without_a_network_it_says_so() -> None:
+    nowhere = boto3.client(
+        "pricing",
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(ProblemError, match="AWS's Price List does not answer: Could"):
+        next(check_prices("us-east-1", nowhere))
 
 
 def test_the_local_aws_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
