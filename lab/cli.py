@@ -17,6 +17,7 @@ from lab.checks import run
 from lab.checks.check import Verdict
 from lab.cost.command import cost
 from lab.deployed import Deployed, explain
+from lab.picture.command import picture
 from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
 from lab.rehearsal.rehearsal import MachineName, Rehearsal
@@ -50,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(cost)
+app.command()(picture)
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)

@@ -19,8 +19,8 @@ from lab.cost.chart import svg
 from lab.cost.compare import compare
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
 from lab.problem import ProblemError
+from lab.synthesised import read_template
 
-OUT = Path("cdk.out")
 UNREGIONED = "us-east-1"
 LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."
 
@@ -103,7 +103,7 @@ def cost(
         raise ProblemError(
             "-c goes with --compare. Without it the template of the last synth is read: cdk synth -c ..."
         )
-    bill = reckon(_template(stack), region, usage)
+    bill = reckon(read_template(stack), region, usage)
     if as_json:
         _print_json(_as_data(stack, bill, usage))
     else:
@@ -113,21 +113,6 @@ def cost(
 def _region() -> str:
     """Return the region of the environment or the profile, as all commands take it, or else UNREGIONED."""
     return boto3.Session(region_name=os.environ.get("AWS_REGION") or None).region_name or UNREGIONED
-
-
-def _template(stack: str) -> dict[str, Any]:
-    file = OUT / f"{stack}.template.json"
-    try:
-        template: dict[str, Any] = json.loads(file.read_text())
-        template["Resources"].items()
-    except OSError:
-        made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in OUT.glob("*.template.json")))
-        raise ProblemError(
-            f"There is no {file}; there is {made}" if made else f"There is no {file}. Make it with: cdk synth --quiet"
-        ) from None
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise ProblemError(f"{file} is not a template. Make it anew with: cdk synth --quiet") from None
-    return template
 
 
 # --- one bill

@@ -66,7 +66,7 @@ def test_cost_fails_in_one_line(words: list[str], said: str) -> None:
 
 
 def test_every_command_has_an_example() -> None:
-    for command in (["verify"], ["cost"], ["local", "up"], ["local", "down"], ["local", "status"]):
+    for command in (["verify"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]):
         run = subprocess.run(
             [sys.executable, "-m", "lab", *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
         )

@@ -1,0 +1,156 @@
+"""What a picture shows of a template: who stands in which subnet, and where its routes lead."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from lab.problem import ProblemError
+
+Properties = Mapping[str, Any]
+ANYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet; ``gateway`` is the logical id of what its default route leads to, or empty."""
+
+    logical_id: str
+    name: str
+    cidr: str
+    zone: int
+    gateway: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """A security group; ``inbound`` says in words what may come in."""
+
+    name: str
+    inbound: list[str] = field(default_factory=list)
+
+
+class Architecture:
+    """A template, read for a picture.
+
+    Raises ProblemError when it has no VPC: then there is nothing to draw.
+    """
+
+    def __init__(self, template: Mapping[str, Any]) -> None:
+        self._resources: Mapping[str, Any] = template["Resources"]
+        if not self.all("AWS::EC2::VPC"):
+            raise ProblemError("This template has no VPC, so there is nothing to draw. Try: python -m lab picture")
+
+    def all(self, kind: str) -> dict[str, Properties]:
+        """Return the properties of all resources of a type, by logical id."""
+        return {
+            logical_id: resource.get("Properties", {})
+            for logical_id, resource in self._resources.items()
+            if resource["Type"] == kind
+        }
+
+    def name(self, logical_id: str) -> str:
+        """Return the Name tag, or the logical id where there is none."""
+        tags = self._resources[logical_id].get("Properties", {}).get("Tags", [])
+        return next((tag["Value"] for tag in tags if tag["Key"] == "Name"), logical_id)
+
+    @cached_property
+    def vpc(self) -> Properties:
+        return next(iter(self.all("AWS::EC2::VPC").values()))
+
+    @cached_property
+    def subnets(self) -> list[Subnet]:
+        """All subnets in the order of their Name tags; zones are numbered from 0."""
+        tables = {
+            target(p["SubnetId"]): target(p["RouteTableId"])
+            for p in self.all("AWS::EC2::SubnetRouteTableAssociation").values()
+        }
+        routes = {
+            target(p["RouteTableId"]): target(p.get("GatewayId") or p.get("NatGatewayId"))
+            for p in self.all("AWS::EC2::Route").values()
+            if p.get("DestinationCidrBlock") == ANYWHERE
+        }
+        found = self.all("AWS::EC2::Subnet")
+        zones: list[Any] = []
+        subnets = []
+        for logical_id in sorted(found, key=self.name):
+            zone = found[logical_id]["AvailabilityZone"]
+            if zone not in zones:
+                zones.append(zone)
+            route = routes.get(tables.get(logical_id, ""), "")
+            subnets.append(
+                Subnet(logical_id, self.name(logical_id), found[logical_id]["CidrBlock"], zones.index(zone), route)
+            )
+        return subnets
+
+    def zone_name(self, number: int) -> str:
+        """Return the zone's own name where the template has one, or else its number."""
+        subnet = next(subnet for subnet in self.subnets if subnet.zone == number)
+        zone = self._resources[subnet.logical_id]["Properties"]["AvailabilityZone"]
+        return zone if isinstance(zone, str) else f"Zone {number + 1}"
+
+    def is_public(self, subnet: Subnet) -> bool:
+        """Tell whether the default route of a subnet leads to the internet gateway."""
+        return subnet.gateway in self.all("AWS::EC2::InternetGateway")
+
+    def instances_in(self, subnet: Subnet) -> Iterator[tuple[str, Properties]]:
+        """Yield logical id and properties of the instances in a subnet."""
+        for logical_id, properties in self.all("AWS::EC2::Instance").items():
+            interface = properties.get("NetworkInterfaces", [properties])[0]
+            if target(interface.get("SubnetId")) == subnet.logical_id:
+                yield logical_id, properties
+
+    def gateways_in(self, subnet: Subnet) -> Iterator[str]:
+        """Yield the logical ids of the NAT gateways in a subnet."""
+        for logical_id, properties in self.all("AWS::EC2::NatGateway").items():
+            if target(properties.get("SubnetId")) == subnet.logical_id:
+                yield logical_id
+
+    @cached_property
+    def regional_gateway(self) -> str:
+        """The logical id of the NAT gateway that stands in no subnet, or empty."""
+        return next(
+            (logical_id for logical_id, p in self.all("AWS::EC2::NatGateway").items() if "SubnetId" not in p), ""
+        )
+
+    def has_address(self, instance: str) -> bool:
+        """Tell whether an instance has an Elastic IP address."""
+        return instance in {target(p.get("InstanceId")) for p in self.all("AWS::EC2::EIP").values()}
+
+    def roles(self) -> Iterator[tuple[str, str]]:
+        """Yield each named role that an instance has, and the instance's name."""
+        profiles = self.all("AWS::IAM::InstanceProfile")
+        for logical_id, properties in self.all("AWS::EC2::Instance").items():
+            for role in profiles.get(target(properties.get("IamInstanceProfile")), {}).get("Roles", []):
+                if name := self._resources[target(role)]["Properties"].get("RoleName"):
+                    yield name, self.name(logical_id)
+
+    def archives(self, bucket: str) -> Iterator[str]:
+        """Yield in words what the bucket's lifecycle moves where."""
+        for rule in self.all("AWS::S3::Bucket")[bucket].get("LifecycleConfiguration", {}).get("Rules", []):
+            for move in rule.get("Transitions", []):
+                yield f"{rule.get('Prefix', 'all')} moves to {move['StorageClass']}"
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The security groups in the order of their names, with what may come in."""
+        found = []
+        for logical_id, properties in self.all("AWS::EC2::SecurityGroup").items():
+            rules = [*properties.get("SecurityGroupIngress", [])]
+            rules += [
+                p for p in self.all("AWS::EC2::SecurityGroupIngress").values() if target(p["GroupId"]) == logical_id
+            ]
+            found.append(Group(self.name(logical_id), [self._rule(rule) for rule in rules]))
+        return sorted(found, key=lambda group: group.name)
+
+    def _rule(self, rule: Properties) -> str:
+        sender = rule.get("CidrIp") or self.name(target(rule.get("SourceSecurityGroupId")))
+        return f"{rule['FromPort']} from {'anywhere' if sender == ANYWHERE else sender}"
+
+
+def target(reference: Any) -> str:
+    """Return the logical id that a Ref or Fn::GetAtt points at, or empty text."""
+    if not isinstance(reference, dict):
+        return ""
+    found: str = reference.get("Ref") or reference.get("Fn::GetAtt", [""])[0]
+    return found

@@ -1,0 +1,28 @@
+"""Templates as the last ``cdk synth`` left them in cdk.out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lab.problem import ProblemError
+
+OUT = Path("cdk.out")
+
+
+def read_template(stack: str) -> dict[str, Any]:
+    """Return the template of a stack.
+
+    Raises ProblemError, with how to make it, when there is none.
+    """
+    file = OUT / f"{stack}.template.json"
+    try:
+        template: dict[str, Any] = json.loads(file.read_text())
+        template["Resources"].items()
+    except OSError:
+        made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in OUT.glob("*.template.json")))
+        raise ProblemError(
+            f"There is no {file}; there is {made}" if made else f"There is no {file}. Make it with: cdk synth --quiet"
+        ) from None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise ProblemError(f"{file} is not a template. Make it anew with: cdk synth --quiet") from None
+    return template
