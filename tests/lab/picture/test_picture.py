@@ -19,7 +19,8 @@ from lab.problem import ProblemError
 from tests.test_templates import CASES, LONGEST
 
 DRAWN = Path(__file__).parents[3] / "docs" / "architecture.svg"
-SETTINGS = [settings for stack, settings in CASES.values() if stack == "LearningStack"] + [LONGEST]
+SETTINGS = [settings for stack, settings in CASES.values() if stack == "LearningStack"]
+SETTINGS += [{**LONGEST, "role_name": "M" * 64}]  # a wide letter
 NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest"]
 EACH = pytest.mark.parametrize("settings", SETTINGS, ids=NAMES)
 
