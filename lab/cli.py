@@ -178,11 +178,14 @@ def rehearse(
         if check:
             holds = _prove(rehearsal)
             rehearsal.reboot()
-            raise typer.Exit(not (_prove(rehearsal) and holds))
-        bastion = rehearsal.bastion
-        console.print(TRY_THERE.format(point=bastion.mount_point, bucket=bastion.bucket), markup=False)
-        rehearsal.shell()
+            holds = _prove(rehearsal) and holds
+        else:
+            holds = True
+            bastion = rehearsal.bastion
+            console.print(TRY_THERE.format(point=bastion.mount_point, bucket=bastion.bucket), markup=False)
+            rehearsal.shell()
     console.print("The bastion is gone; what it wrote is in the bucket.")
+    raise typer.Exit(not holds)
 
 
 def _say(what: str) -> None:
