@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import boto3
 import pytest
 
+from lab import local
+from lab.deployed import Deployed
 from stacks.learning_stack import LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings
@@ -73,3 +76,36 @@ def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
         return content
 
     return read
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
+    """Start a local AWS and point this process at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "HOME", tmp_path_factory.mktemp("local-aws"))
+        server = local.start()
+        for name, value in local.environment(server).items():
+            patch.setenv(name, value)
+        yield server
+        local.stop()
+
+
+@pytest.fixture(scope="session")
+def deploy(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> Callable[..., Deployed]:  # noqa: ARG001
+    """Give a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
+    there: dict[str, dict[str, Any]] = {}
+
+    def create_or_update(stack: str, **settings: object) -> Deployed:
+        wanted = template(stack, **settings)
+        if there.get(stack) != wanted:
+            cloudformation = boto3.client("cloudformation")
+            change = cloudformation.update_stack if stack in there else cloudformation.create_stack
+            change(StackName=stack, TemplateBody=json.dumps(wanted), Capabilities=["CAPABILITY_NAMED_IAM"])
+            if stack in there:
+                cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+            else:
+                cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+            there[stack] = wanted
+        return Deployed(stack)
+
+    return create_or_update

@@ -4,13 +4,15 @@ It has the systemd, the cloud-init and the s3fs of the same generation as the Ub
 Ubuntu image brings: the user `ubuntu`, an SSH server, bash completion.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import inspect
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +45,21 @@ apt: {preserve_sources_list: true}
 locale: C.UTF-8
 # One kind of host key: making the others takes long without hardware support.
 ssh_genkeytypes: [ed25519]
+"""
+# The image's folder, its sources of packages, and the packages are the arguments. The system itself stays as it is: all
+# that this writes vanishes with the mount, but the packages.
+FETCH = """
+set -e
+image=$1 sources=$2
+shift 2
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay overlay -o "lowerdir=$image/root,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/root
+cp --remove-destination /etc/resolv.conf /mnt/root/etc/
+echo "$sources" > /mnt/root/etc/apt/sources.list
+chroot /mnt/root apt-get -q update
+chroot /mnt/root apt-get -qy install --no-install-recommends --download-only "$@"
+mv /mnt/root/var/cache/apt/archives/*.deb "$image/repository/"
 """
 # Timers of a machine that lives for weeks: here they would only run into the measurements.
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer")
@@ -80,6 +97,23 @@ class Image:
         return self.folder / "authority.crt"
 
 
+@contextlib.contextmanager
+def in_use(image: Image) -> Iterator[None]:
+    """Keep the image from being deleted: a machine runs on it."""
+    with _locked(image.folder, fcntl.LOCK_SH):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, how)
+        yield
+    finally:
+        os.close(opened)
+
+
 def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> Image:
     """Return the image, built now unless one of the same recipe is there. Raises ProblemError where it cannot be."""
     recipe = inspect.getsource(sys.modules[__name__])
@@ -89,12 +123,20 @@ def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> 
     if os.geteuid():
         raise ProblemError("Building the system to boot needs root, once: run this with sudo")
     processes.need("mmdebstrap", "mke2fs", "apt-ftparchive", "setpriv")
-    mirror = _debian_mirror()
     images.mkdir(parents=True, exist_ok=True)
+    # Whoever else wants it waits for us, and finds it there.
+    with _locked(images, fcntl.LOCK_EX):
+        if not folder.exists():
+            _build(folder, progress)
+    return Image(folder)
+
+
+def _build(folder: Path, progress: Callable[[str], None]) -> None:
+    mirror = _debian_mirror()
     work = folder.with_name(f"{folder.name}.building-{os.getpid()}")
     image = Image(work)
     image.repository.mkdir(parents=True)
-    log = images.absolute() / "build.log"
+    log = folder.with_name("build.log")
     log.write_bytes(b"")
     try:
         progress("Building the system to boot, once: Debian 13 from packages (about two minutes)")
@@ -104,9 +146,32 @@ def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> 
         _make_disk(image, log)
         _hand_over(image)
         work.rename(folder)
+        _forget_others(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Image(folder)
+
+
+def offer(image: Image, packages: Sequence[str], progress: Callable[[str], None] = print) -> None:
+    """Let the machines that boot from an image install more packages: fetched once, with what they depend on."""
+    done = image.folder / f"offers-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:8]}"
+    with _locked(image.folder.parent, fcntl.LOCK_EX):
+        if done.exists():
+            return
+        progress(f"Fetching {len(packages)} more packages, once")
+        log = image.folder.with_name("build.log")
+        sources = "\n".join(_sources(_debian_mirror()))
+        fetch = ["unshare", "--mount", "--propagation=private", "sh", "-c", FETCH, "sh", str(image.folder), sources]
+        processes.run([*fetch, *packages], log=log, what="Fetching packages")
+        _list_repository(image, log)
+        done.touch()
+
+
+def _forget_others(folder: Path) -> None:
+    """Delete the images of older recipes, and what a killed build left: each is most of a gigabyte."""
+    for other in folder.parent.iterdir():
+        if other.is_dir() and other != folder:
+            with contextlib.suppress(BlockingIOError), _locked(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _debian_mirror() -> str:
@@ -125,8 +190,6 @@ def _debian_mirror() -> str:
 
 
 def _install(image: Image, mirror: str, log: Path) -> None:
-    sources = [f"deb {mirror} {SUITE} main", f"deb {mirror} {SUITE}-updates main"]
-    sources.append(f"deb {mirror}-security {SUITE}-security main")
     offer = " ".join(ON_OFFER)
     processes.run(
         [
@@ -142,21 +205,25 @@ def _install(image: Image, mirror: str, log: Path) -> None:
             f'--customize-hook=mv "$1"/var/cache/apt/archives/*.deb {image.repository}/',
             SUITE,
             image.root,
-            *sources,
+            *_sources(mirror),
         ],
         log=log,
         what="Installing Debian 13",
     )
-    processes.run(
-        [
-            "sh",
-            "-c",
-            'cd "$0" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release',
-            image.repository,
-        ],
-        log=log,
-        what="Making the repository of packages",
-    )
+    _list_repository(image, log)
+
+
+def _sources(mirror: str) -> list[str]:
+    return [
+        f"deb {mirror} {SUITE} main",
+        f"deb {mirror} {SUITE}-updates main",
+        f"deb {mirror}-security {SUITE}-security main",
+    ]
+
+
+def _list_repository(image: Image, log: Path) -> None:
+    listing = 'cd "$0" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release'
+    processes.run(["sh", "-c", listing, image.repository], log=log, what="Making the repository of packages")
 
 
 def _settle(image: Image, log: Path) -> None:

@@ -1,15 +1,18 @@
 """A strict instance metadata service: ``python -m lab.rehearsal.metadata --socket FD --folder DIR``.
 
 As on an instance that requires IMDSv2: nothing without a token, a token only for who asks with PUT and no proxy, and
-417 for ``Expect: 100-continue``, on which s3fs 1.90 fails.
+417 for ``Expect: 100-continue``, on which s3fs 1.90 fails. The answer with the token travels only as many hops as the
+instance's limit says: beyond the first router, in a container for example, nobody gets one when it is 1.
 
 Facts: ``user_data``, ``role``, ``region``, ``zone``, ``instance_id``, ``instance_type``, ``image_id``, ``account``,
 ``mac``, ``address``, ``public_key``, ``key`` (of ``credentials``, in hexadecimal), ``credential_seconds``,
-``tokenless`` (the beginning of a user agent that may ask without a token; nothing on a faithful machine).
+``tokenless`` (the beginning of a user agent that may ask without a token; nothing on a faithful machine),
+``hop_limit``.
 """
 
 import json
 import secrets
+import socket
 import time
 from http import HTTPStatus
 from typing import Any
@@ -127,6 +130,7 @@ class Request(service.Handler):
         elif not seconds.isdigit() or int(seconds) not in TOKEN_SECONDS:
             self._answer(HTTPStatus.BAD_REQUEST)
         else:
+            self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, self.server.facts["hop_limit"])
             token = secrets.token_urlsafe(40)
             self.server.tokens[token] = time.time() + int(seconds)
             self._answer(HTTPStatus.OK, token, headers={"X-aws-ec2-metadata-token-ttl-seconds": seconds})

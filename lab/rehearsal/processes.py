@@ -14,6 +14,8 @@ STOP_SECONDS = 10
 PACKAGES = {
     "apt-ftparchive": "apt-utils",
     "debugfs": "e2fsprogs",
+    "dnsmasq": "dnsmasq-base",
+    "git": "git",
     "ip": "iproute2",
     "mke2fs": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",

@@ -39,6 +39,7 @@ class Changes:
     user_data: Callable[[str], str] = str
     credential_seconds: float = CREDENTIAL_SECONDS
     role: str = ""
+    hop_limit: int | None = None
 
 
 class Service:
@@ -197,7 +198,9 @@ class Rehearsal:
 
     def _image(self) -> image.Image:
         if not self._image_file:
-            return image.build(self.progress, images=self._images)
+            built = image.build(self.progress, images=self._images)
+            self._cleanup.enter_context(image.in_use(built))
+            return built
         if self._machine_name != "qemu":
             raise ProblemError("An image of your own has its own kernel: boot it with --machine qemu")
         (self.folder / "image").mkdir()
@@ -214,6 +217,7 @@ class Rehearsal:
                 **{name: getattr(bastion, name) for name in ("user_data", "region", "instance_id", "instance_type")},
                 "image_id": bastion.image_id,
                 "role": self._changes.role or bastion.role,
+                "hop_limit": self._changes.hop_limit or bastion.hop_limit,
                 "zone": f"{bastion.region}a",
                 "account": bastion.account,
                 "mac": machines.MAC,

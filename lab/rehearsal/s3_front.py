@@ -106,7 +106,9 @@ class Request(service.Handler):
         self._log(status, action=wish.action, key=unquote(key))
 
     def _call(self, name: str) -> None:
-        """Judge a call of another service's API, and hand it on."""
+        """Judge a call of another service's API, and hand it on. To these, no VPC endpoint leads: only the internet."""
+        while self.server.switches.fault_now == "no internet":
+            time.sleep(service.POLL_SECONDS)
         if self._unread > MAX_SMALL_BODY:
             raise signature.Refusal(413, "RequestEntityTooLarge", "The request is too large.")
         body = self.rfile.read(self._unread)
@@ -194,12 +196,13 @@ class Request(service.Handler):
             status=status,
             agent=self.headers.get("User-Agent", ""),
             bytes=int(self.headers.get("Content-Length") or 0),
+            access_key=_access_key(self.headers),
             **facts,
         )
 
 
 def _access_key(headers: Any) -> str:
-    given = signature.AUTHORIZATION.match(headers["Authorization"])
+    given = signature.AUTHORIZATION.match(headers.get("Authorization", ""))
     return given["access_key"] if given else ""
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.rehearsal import service
+from lab.rehearsal.switches import Switches
 
 DOMAINS = (".amazonaws.com", ".test")
 QUERY_A, NXDOMAIN = 1, 3
@@ -39,9 +40,11 @@ def answer(query: bytes, address: str) -> bytes:
     return struct.pack(">6H", identity, response, 1, bool(record), 0, 0) + question + record
 
 
-def serve_names(names: socket.socket, address: str) -> None:
+def serve_names(names: socket.socket, address: str, switches: Path) -> None:
     while True:
         query, client = names.recvfrom(512)
+        if Switches.read(switches).fault_now == "no names":
+            continue
         try:
             names.sendto(answer(query, address), client)
         except (IndexError, struct.error, OSError):
@@ -74,7 +77,8 @@ if __name__ == "__main__":
     given = parser.parse_args()
     facts = json.loads((given.folder / "facts.json").read_text())
     repository = facts["repository"]
+    opened = socket.socket(fileno=given.names)
     threading.Thread(
-        target=serve_names, args=(socket.socket(fileno=given.names), facts["address"]), daemon=True
+        target=serve_names, args=(opened, facts["address"], given.folder / "switches.json"), daemon=True
     ).start()
     service.Service(socket.socket(fileno=given.socket), Package, given.folder).serve()

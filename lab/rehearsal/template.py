@@ -28,6 +28,7 @@ class Bastion:
     region: str
     account: str
     user_data: str
+    hop_limit: int  # of the metadata service
 
     @property
     def settings(self) -> dict[str, str]:
@@ -69,6 +70,7 @@ def bastion(deployed: Deployed, templates: Path = TEMPLATES) -> Bastion:
         region=deployed.region,
         account=resolve({"Ref": "AWS::AccountId"}),
         user_data=resolve(instance["UserData"]["Fn::Base64"]),
+        hop_limit=instance.get("MetadataOptions", {}).get("HttpPutResponseHopLimit", 1),
     )
 
 
