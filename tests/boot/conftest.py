@@ -14,12 +14,7 @@ from lab.problem import ProblemError
 from lab.rehearsal import processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
 
-# Session fixtures of the lab's tests, which are just what is needed here.
-from tests.lab.conftest import deploy, local_aws
-
-__all__ = ["deploy", "local_aws"]
-
-Recoveries = list[tuple[str, float]]  # what happened, and the seconds until all was well
+Recoveries = list[tuple[str, float, int | None]]  # what happened, the seconds until all was well, lost bytes
 RECOVERIES = pytest.StashKey[Recoveries]()
 Stage = Callable[..., AbstractContextManager[Rehearsal]]
 COMMANDS = ("apt-ftparchive", "ip", "mke2fs", "mmdebstrap", "qemu-system-x86_64", "ssh", "systemd-nspawn", "unshare")
@@ -33,8 +28,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Print how long the machine took to mend what the tests broke."""
     if measured := config.stash.get(RECOVERIES, []):
         terminalreporter.section("measured")
-        for what, seconds in measured:
-            terminalreporter.write_line(f"{seconds:7.1f} s  {what}")
+        for what, seconds, lost in measured:
+            bytes_lost = "" if lost is None else f"{lost:6} bytes lost"
+            terminalreporter.write_line(f"{seconds:7.1f} s {bytes_lost:17}  {what}")
 
 
 @pytest.fixture(scope="session")
@@ -62,25 +58,20 @@ def bootable() -> None:
 
 
 @pytest.fixture(scope="session")
-def templates(assembly: Callable[..., Path]) -> Path:
-    """Give the folder with the templates."""
-    return assembly()
-
-
-@pytest.fixture(scope="session")
 def stage(
     bootable: None,  # noqa: ARG001
     deploy: Callable[..., Deployed],
-    templates: Path,
+    assembly: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Stage:
-    """Give a function that sets up a rehearsal of the bastion, as deployed with our default settings."""
-    deploy("LearningStack")
+    """Give a function that sets up a rehearsal of the bastion, as deployed with these settings."""
     # The logs stay where pytest keeps such things for a while.
     runs = tmp_path_factory.mktemp("rehearsals")
 
     @contextlib.contextmanager
-    def set_up(machine: MachineName, changes: Changes | None = None) -> Iterator[Rehearsal]:
+    def set_up(machine: MachineName, changes: Changes | None = None, **settings: object) -> Iterator[Rehearsal]:
+        deploy("LearningStack", **settings)
+        templates = assembly(**settings)
         with Rehearsal(machine, templates=templates, changes=changes, runs=runs, keep=True) as rehearsal:
             yield rehearsal
             _empty(rehearsal.bastion.bucket)
@@ -92,6 +83,15 @@ def stage(
 def proof(request: pytest.FixtureRequest) -> proofs.Proof:
     found: proofs.Proof = request.param
     return found
+
+
+@pytest.fixture(scope="module")
+def fast_bastion(stage: Stage) -> Iterator[Rehearsal]:
+    """Boot the fast machine once; each test leaves it mounted."""
+    with stage("nspawn") as rehearsal:
+        rehearsal.boot()
+        rehearsal.wait_for_first_boot()
+        yield rehearsal
 
 
 def _empty(bucket: str) -> None:

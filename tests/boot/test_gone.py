@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lab.deployed import Deployed
 from lab.rehearsal.rehearsal import MachineName
-from tests.boot.conftest import Stage
 
 pytestmark = pytest.mark.boot
 PROGRAM = """
@@ -42,10 +43,13 @@ def belonging_to(runs: Path) -> set[int]:
 
 @pytest.mark.parametrize("machine", ["qemu", "nspawn"])
 @pytest.mark.parametrize("end", [*SIGNALS, "exception"])
-def test_nothing_is_left(stage: Stage, templates: Path, tmp_path: Path, machine: MachineName, end: str) -> None:
-    del stage  # what is rehearsed must be deployed
+@pytest.mark.usefixtures("bootable")
+def test_nothing_is_left(
+    deploy: Callable[..., Deployed], assembly: Callable[..., Path], tmp_path: Path, machine: MachineName, end: str
+) -> None:
+    deploy("LearningStack")
     runs = tmp_path / "runs"
-    command = [sys.executable, "-c", PROGRAM, machine, str(templates), str(runs)]
+    command = [sys.executable, "-c", PROGRAM, machine, str(assembly()), str(runs)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -18,7 +18,7 @@ def bastion(stage: Stage, recoveries: Recoveries) -> Iterator[Rehearsal]:
     with stage("qemu") as rehearsal:
         seconds = rehearsal.boot()
         rehearsal.wait_for_first_boot()
-        recoveries.append(("QEMU: first boot to mount", seconds))
+        recoveries.append(("QEMU: first boot to mount", seconds, None))
         yield rehearsal
 
 
@@ -29,7 +29,7 @@ def rebooted(bastion: Rehearsal, recoveries: Recoveries) -> Rehearsal:
     bastion.machine.output(f"echo before > {point}/before.txt && chmod 600 {point}/before.txt")
     before = bastion.machine.boot_id()
     seconds = bastion.reboot()
-    recoveries.append(("QEMU: reboot to mount", seconds))
+    recoveries.append(("QEMU: reboot to mount", seconds, None))
     assert bastion.machine.boot_id() not in ("", before)
     return bastion
 

@@ -67,6 +67,7 @@ def imds(tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
         "key": KEY.hex(),
         "credential_seconds": 600,
         "tokenless": "",
+        "hop_limit": 1,
     }
     with serving(metadata.Metadata(listener(), metadata.Request, tmp_path, facts=facts)) as port:
 

@@ -1,0 +1,89 @@
+"""Somebody who writes files into the bucket while it breaks, and knows which of them were closed."""
+
+import hashlib
+import secrets
+import shlex
+import time
+
+import boto3
+from botocore.exceptions import ClientError
+
+from lab.rehearsal import processes
+from lab.rehearsal.rehearsal import Rehearsal
+from tests.boot.conftest import Recoveries
+
+# Mostly small files, now and then one that goes up in parts. Written by root, who may write into the bare folder where
+# nothing is mounted: such a file would be lost. cp fails when closing fails. What was closed is told to us at once, so
+# no fault of the machine can take that back.
+WRITES = """
+for number in $(seq 100000); do
+  size=$((number % 8 ? 50 : 24000))
+  head -c ${{size}}K /dev/urandom > /dev/shm/next
+  sum=$(sha256sum < /dev/shm/next)
+  if cp /dev/shm/next {point}/{name}-$number 2> /dev/null; then
+    echo "{name}-$number $((size * 1024)) ${{sum%% *}}"
+  else
+    echo failed
+    sleep 0.5
+  fi
+  sleep 0.1
+done
+"""
+BEGIN_SECONDS = 30
+
+
+class Witness:
+    """Writes all the time to one machine, until the machine goes away or ``stop``."""
+
+    def __init__(self, bastion: Rehearsal, recoveries: Recoveries) -> None:
+        self.bastion = bastion
+        self._recoveries = recoveries
+        self._name = f"closed-{secrets.token_hex(3)}"
+        self._told = bastion.folder / f"{self._name}.log"
+        script = WRITES.format(point=bastion.bastion.mount_point, name=self._name)
+        command = bastion.machine.ssh(f"sudo bash -c {shlex.quote(script)}")
+        self._process = processes.spawn(command, log=self._told)
+        bastion.machine.wait_for(lambda: bool(self.closed), "No file was closed", seconds=BEGIN_SECONDS)
+
+    @property
+    def closed(self) -> dict[str, tuple[int, str]]:
+        """The files that were closed without an error: the size and the sum of each."""
+        lines = [line.split() for line in self._told.read_text(errors="replace").split("\n")[:-1]]
+        return {words[0]: (int(words[1]), words[2]) for words in lines if len(words) == 3 and "closed-" in words[0]}
+
+    @property
+    def failures(self) -> int:
+        return self._told.read_text(errors="replace").count("failed\n")
+
+    def stop(self) -> None:
+        processes.end(self._process)
+
+    def lost(self) -> int:
+        """Return the bytes of all closed files that are not in the bucket as they were written."""
+        client, lost = boto3.client("s3"), 0
+        for key, (size, sha256) in self.closed.items():
+            try:
+                found = client.get_object(Bucket=self.bastion.bastion.bucket, Key=key)["Body"].read()
+            except ClientError:
+                found = b""
+            if hashlib.sha256(found).hexdigest() != sha256:
+                lost += size
+        return lost
+
+    def works(self) -> bool:
+        """Whether a new file can be written through the mount and read again."""
+        point, text = self.bastion.bastion.mount_point, secrets.token_hex(8)
+        command = f"echo {text} | dd status=none of={point}/{text} && cat {point}/{text} && rm {point}/{text}"
+        said = self.bastion.machine.run(f"mountpoint -q {point} && timeout 10 sh -c {shlex.quote(command)}", seconds=20)
+        return said.ok and said.text == text
+
+    def testify(self, what: str, *, since: float, within: float) -> None:
+        """Wait until the mount works, at the latest ``within`` seconds after a moment; no closed file is lost."""
+        self.bastion.machine.wait_for(
+            self.works, "The mount does not work", seconds=max(since - time.monotonic(), 0) + within
+        )
+        taken = time.monotonic() - since
+        self.stop()
+        lost = self.lost()
+        self._recoveries.append((what, taken, lost))
+        assert lost == 0, f"{lost} bytes of {len(self.closed)} closed files are lost"
