@@ -8,15 +8,15 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 options="rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE,url=$S3_URL,endpoint=$REGION"
 options="$options,retries=2,connect_timeout=5"
 
-# A mount that does not answer in time gets two looks; one that is not there yet gets six.
+# A mount that does not answer in time gets two looks; one that is not there gets four.
 end_when_hung() {
   missed=0
-  while [ "$missed" -lt 6 ] && sleep 5; do
+  while [ "$missed" -lt 4 ] && sleep 5; do
     s3-mount-answers
     case $? in
       0) missed=0 ;;
       1) missed=$((missed + 1)) ;;
-      *) missed=$((missed + 3)) ;;
+      *) missed=$((missed + 2)) ;;
     esac
   done
   echo "s3fs does not answer: ending it"
@@ -26,6 +26,7 @@ end_when_hung() {
 mkdir -p "$MOUNT_POINT"
 while true; do
   umount --lazy "$MOUNT_POINT" 2> /dev/null # what a killed s3fs leaves behind
+  chattr +i "$MOUNT_POINT"                  # not even root writes where nothing is mounted
   s3fs "$BUCKET" "$MOUNT_POINT" -f -o "$options" &
   s3fs=$!
   end_when_hung "$s3fs" &
