@@ -41,8 +41,20 @@ test: $(READY) ## Run all tests and checks
 	@$(MAKE) --no-print-directory lint
 	@$(VENV)/bin/python -m pytest
 
-test-boot: $(READY) ## Really boot the bastion (as root, on Linux; about a quarter of an hour)
-	@$(VENV)/bin/python -m pytest tests/boot -m boot
+# In parallel, the long ones first. Each prints what it has to say when it ends.
+LONG_BOOT_TESTS := tests/boot/test_faults_at_work.py tests/boot/test_faults_at_boot.py tests/boot/test_qemu.py
+BOOT_TESTS := $(LONG_BOOT_TESTS) $(filter-out $(LONG_BOOT_TESTS),$(wildcard tests/boot/test_*.py))
+IN_PARALLEL := --jobs=5 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+test-boot: $(READY) ## Really boot the bastion (as root, on Linux; about eight minutes)
+	@$(MAKE) --no-print-directory $(IN_PARALLEL) $(BOOT_TESTS)
+
+.PHONY: $(BOOT_TESTS)
+$(BOOT_TESTS):
+	@echo "$@"
+	@$(POLITELY) $(VENV)/bin/python -m pytest -m boot -rs $@
+# A computer in software takes all that it gets of ours, and the others measure seconds.
+tests/boot/test_qemu.py: POLITELY := nice
 
 lint: $(READY) ## Run the linters and type checks
 	@$(VENV)/bin/ruff check --quiet
