@@ -103,6 +103,21 @@ def test_the_keeper_ends(witness: Witness, command: str) -> None:
     machine.wait_for(witness.works, "The mount does not work", seconds=MEND_SECONDS)
 
 
+def test_rc_local_is_run_by_hand(witness: Witness) -> None:
+    """As a learner may: the second keeper does not take the mount away from the first."""
+    machine = witness.bastion.machine
+    before = machine.output("pgrep -x s3fs")
+    machine.output("sudo systemd-run --quiet --property=Type=forking --unit=by-hand /etc/rc.local")
+    time.sleep(LOOK_SECONDS)
+    assert machine.output("pgrep -x s3fs") == before
+    machine.output("sudo pkill -KILL -x s3fs")
+    began = time.monotonic()
+    noticed(witness.bastion)
+    witness.testify("at work: s3fs gets SIGKILL, with two to mend it", since=began, within=MEND_SECONDS)
+    machine.output("sudo systemctl stop by-hand")
+    machine.wait_for(witness.works, "The mount does not work", seconds=MEND_SECONDS)
+
+
 def test_unmounted_by_hand(witness: Witness) -> None:
     """While a file is open: its s3fs lives on, where nobody sees it."""
     point = witness.bastion.bastion.mount_point
@@ -133,7 +148,10 @@ def test_nothing_is_written_where_nothing_is_mounted(witness: Witness) -> None:
 
 
 def test_disk_is_full(witness: Witness) -> None:
-    """Of the files that s3fs has no room for, none is closed as if all were well; with room again, all is well."""
+    """Of the files that s3fs has no room for, none is closed as if all were well; with room again, all is well.
+
+    s3fs 1.95 writes nothing where less than 200 MB would be left, and says that no space is left.
+    """
     machine, point = witness.bastion.machine, witness.bastion.bastion.mount_point
     # s3fs keeps what is written in an unnamed file until it is closed: where, its open files tell.
     room = machine.output(
@@ -141,7 +159,7 @@ def test_disk_is_full(witness: Witness) -> None:
         " sudo find /proc/$(pgrep -x s3fs)/fd -lname '*(deleted)' -printf '%l\\n' | head -n 1 | xargs -d '\\n' dirname"
     )
     assert room.startswith("/"), room
-    machine.output(f"sudo mount -t tmpfs -o size=200m,mode=1777 tmpfs {room}; ! head -c 201M /dev/zero > {room}/full")
+    machine.output(f"sudo mount -t tmpfs -o size=600m,mode=1777 tmpfs {room}; ! head -c 601M /dev/zero > {room}/full")
     try:
         machine.output("head -c 100M /dev/urandom > /dev/shm/big")
         big = machine.run(f"cp /dev/shm/big {point}/big", seconds=120)

@@ -64,3 +64,16 @@ def test_file_outlives_the_reboot(rebooted: Rehearsal) -> None:
 def test_cloud_init_knows_ec2_by_itself(bastion: Rehearsal) -> None:
     assert bastion.machine.output("cloud-id") == "aws"
     assert "DataSourceEc2Local" in bastion.machine.output("cloud-init status --long")
+
+
+def test_clock_is_wrong_for_a_while(rebooted: Rehearsal) -> None:
+    """S3 refuses what is signed an hour ahead. When the clock is right again, all is as before, without a new mount."""
+    machine, path = rebooted.machine, f"{rebooted.bastion.mount_point}/time.txt"
+    s3fs = machine.output("pgrep -x s3fs")
+    write = f"date | dd status=none of={path}"
+    machine.output("sudo date --set='1 hour'")
+    assert not machine.run(write).ok
+    assert "RequestTimeTooSkewed" in {request.get("refused") for request in rebooted.s3.requests}
+    machine.output("sudo date --set='1 hour ago'")
+    machine.output(write)
+    assert machine.output("pgrep -x s3fs") == s3fs
