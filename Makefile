@@ -42,9 +42,9 @@ test: $(READY) ## Run all tests and checks
 	@$(VENV)/bin/python -m pytest
 
 # In parallel, the long ones first. Each prints what it has to say when it ends.
-LONG_BOOT_TESTS := tests/boot/test_faults_at_work.py tests/boot/test_faults_at_boot.py tests/boot/test_qemu.py
+LONG_BOOT_TESTS := tests/boot/test_qemu.py tests/boot/test_faults_at_work.py tests/boot/test_faults_at_first_boot.py
 BOOT_TESTS := $(LONG_BOOT_TESTS) $(filter-out $(LONG_BOOT_TESTS),$(wildcard tests/boot/test_*.py))
-IN_PARALLEL := --jobs=5 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+IN_PARALLEL := --jobs=6 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 test-boot: $(READY) ## Really boot the bastion (as root, on Linux; about eight minutes)
 	@$(MAKE) --no-print-directory $(IN_PARALLEL) $(BOOT_TESTS)

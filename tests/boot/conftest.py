@@ -13,8 +13,8 @@ from lab.deployed import Deployed
 from lab.problem import ProblemError
 from lab.rehearsal import processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
+from tests.boot.witness import Recoveries, Witness
 
-Recoveries = list[tuple[str, float, int | None]]  # what happened, the seconds until all was well, lost bytes
 RECOVERIES = pytest.StashKey[Recoveries]()
 Stage = Callable[..., AbstractContextManager[Rehearsal]]
 COMMANDS = ("apt-ftparchive", "ip", "mke2fs", "mmdebstrap", "qemu-system-x86_64", "ssh", "systemd-nspawn", "unshare")
@@ -92,6 +92,16 @@ def fast_bastion(stage: Stage) -> Iterator[Rehearsal]:
         rehearsal.boot()
         rehearsal.wait_for_first_boot()
         yield rehearsal
+
+
+@pytest.fixture
+def witness(fast_bastion: Rehearsal, recoveries: Recoveries) -> Iterator[Witness]:
+    """Have somebody write. What an earlier test could not mend is mended by a reboot."""
+    if not fast_bastion.is_mounted():
+        fast_bastion.reboot()
+    witness = Witness(fast_bastion, recoveries)
+    yield witness
+    witness.stop()
 
 
 def _empty(bucket: str) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from lab.rehearsal import machines, processes
 from lab.rehearsal.rehearsal import Changes
-from tests.boot.conftest import Recoveries, Stage
-from tests.boot.witness import Witness
+from tests.boot.conftest import Stage
+from tests.boot.witness import Recoveries, Witness
 
 pytestmark = pytest.mark.boot
 CREDENTIAL_SECONDS, COPY_SECONDS = 20, 100

@@ -10,7 +10,8 @@ from lab.problem import ProblemError
 from lab.rehearsal import machines, processes
 from lab.rehearsal.nspawn import BRIDGE
 from lab.rehearsal.rehearsal import Rehearsal
-from tests.boot.conftest import Recoveries, Stage
+from tests.boot.conftest import Stage
+from tests.boot.witness import Recoveries
 
 pytestmark = pytest.mark.boot
 # The promise is 30 s; what a slow machine needs to boot and to install s3fs comes on top.

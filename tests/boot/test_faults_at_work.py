@@ -4,35 +4,14 @@ The machine must mend by itself what a fault broke within ``MEND_SECONDS`` after
 """
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from lab.rehearsal.rehearsal import Rehearsal
-from tests.boot.conftest import Recoveries
-from tests.boot.witness import Witness
+from tests.boot.witness import Witness, noticed
 
 pytestmark = pytest.mark.boot
 MEND_SECONDS = 30
-NOTICE_SECONDS = 60
 LOOK_SECONDS = 12  # until the machine itself has looked once at a mount that is new
-
-
-@pytest.fixture
-def witness(fast_bastion: Rehearsal, recoveries: Recoveries) -> Iterator[Witness]:
-    """Have somebody write. What an earlier test could not mend is mended by a reboot."""
-    if not fast_bastion.is_mounted():
-        fast_bastion.reboot()
-    witness = Witness(fast_bastion, recoveries)
-    yield witness
-    witness.stop()
-
-
-def noticed(bastion: Rehearsal) -> None:
-    """Wait until a fault is felt."""
-    bastion.machine.wait_for(
-        lambda: not bastion.is_mounted(), "The mount is as if nothing had happened", seconds=NOTICE_SECONDS
-    )
 
 
 @pytest.mark.parametrize(
@@ -76,46 +55,6 @@ def test_s3fs_ends_again_and_again(witness: Witness) -> None:
         "sudo sh -c 'for i in 1 2 3 4 5; do until pkill -KILL -x s3fs; do sleep 0.1; done; sleep 1; done'"
     )
     witness.testify("at work: s3fs gets SIGKILL five times", since=time.monotonic(), within=MEND_SECONDS)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "pkill -KILL -x keep-s3-mounted",
-        "pkill -TERM -x keep-s3-mounted",
-        "pkill -KILL -x s3fs; pkill -KILL -x keep-s3-mounted",
-        "pkill -STOP -x s3fs; pkill -KILL -x keep-s3-mounted",
-        "systemctl kill --signal=KILL rc-local",
-        "systemctl restart rc-local",
-    ],
-)
-def test_the_keeper_ends(witness: Witness, command: str) -> None:
-    """Who mends the mount is mended too: afterwards, s3fs is again mounted again."""
-    machine = witness.bastion.machine
-    time.sleep(LOOK_SECONDS)
-    began = time.monotonic()
-    machine.output(f"sudo sh -c '{command}'")
-    machine.wait_for(
-        lambda: machine.run("pgrep -x keep-s3-mounted").ok, "Nobody keeps the bucket mounted", seconds=MEND_SECONDS
-    )
-    witness.testify(f"at work: {command}", since=began, within=MEND_SECONDS)
-    machine.output("sudo pkill -KILL -x s3fs")
-    machine.wait_for(witness.works, "The mount does not work", seconds=MEND_SECONDS)
-
-
-def test_rc_local_is_run_by_hand(witness: Witness) -> None:
-    """As a learner may: the second keeper does not take the mount away from the first."""
-    machine = witness.bastion.machine
-    before = machine.output("pgrep -x s3fs")
-    machine.output("sudo systemd-run --quiet --property=Type=forking --unit=by-hand /etc/rc.local")
-    time.sleep(LOOK_SECONDS)
-    assert machine.output("pgrep -x s3fs") == before
-    machine.output("sudo pkill -KILL -x s3fs")
-    began = time.monotonic()
-    noticed(witness.bastion)
-    witness.testify("at work: s3fs gets SIGKILL, with two to mend it", since=began, within=MEND_SECONDS)
-    machine.output("sudo systemctl stop by-hand")
-    machine.wait_for(witness.works, "The mount does not work", seconds=MEND_SECONDS)
 
 
 def test_unmounted_by_hand(witness: Witness) -> None:

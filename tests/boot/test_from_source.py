@@ -16,7 +16,8 @@ import pytest
 from constructs_lib.bastion import BOOT, Bastion
 from lab.rehearsal import image, processes
 from lab.rehearsal.rehearsal import Changes, Rehearsal
-from tests.boot.conftest import Recoveries, Stage
+from tests.boot.conftest import Stage
+from tests.boot.witness import Recoveries
 
 pytestmark = pytest.mark.boot
 REAL = os.environ.get("S3FS_SOURCE", "")

@@ -15,10 +15,12 @@ from lab.deployed import Deployed
 from lab.rehearsal.rehearsal import MachineName
 
 pytestmark = pytest.mark.boot
+# Whatever runs the tests in the background may have them ignore Ctrl-C, and so their children.
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from lab.rehearsal.rehearsal import Rehearsal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Rehearsal(sys.argv[1], templates=Path(sys.argv[2]), runs=Path(sys.argv[3])) as rehearsal:
     rehearsal.machine.start()
     time.sleep(3)

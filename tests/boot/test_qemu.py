@@ -6,7 +6,8 @@ import pytest
 
 from lab.rehearsal import proofs
 from lab.rehearsal.rehearsal import Rehearsal
-from tests.boot.conftest import Recoveries, Stage
+from tests.boot.conftest import Stage
+from tests.boot.witness import Recoveries
 
 pytestmark = pytest.mark.boot
 MEGABYTES = 200

@@ -10,14 +10,14 @@ from botocore.exceptions import ClientError
 
 from lab.rehearsal import processes
 from lab.rehearsal.rehearsal import Rehearsal
-from tests.boot.conftest import Recoveries
 
+Recoveries = list[tuple[str, float, int | None]]  # what happened, the seconds until all was well, lost bytes
 # Mostly small files, now and then one that goes up in parts. Written by root, who may write into the bare folder where
 # nothing is mounted: such a file would be lost. cp fails when closing fails. What was closed is told to us at once, so
 # no fault of the machine can take that back.
 WRITES = """
 for number in $(seq 100000); do
-  size=$((number % 8 ? 50 : 24000))
+  size=$((number % 16 ? 50 : 24000))
   head -c ${{size}}K /dev/urandom > /dev/shm/next
   sum=$(sha256sum < /dev/shm/next)
   if cp /dev/shm/next {point}/{name}-$number 2> /dev/null; then
@@ -26,10 +26,10 @@ for number in $(seq 100000); do
     echo failed
     sleep 0.5
   fi
-  sleep 0.1
+  sleep 0.3
 done
 """
-BEGIN_SECONDS = 30
+BEGIN_SECONDS, NOTICE_SECONDS = 30, 60
 
 
 class Witness:
@@ -87,3 +87,10 @@ class Witness:
         lost = self.lost()
         self._recoveries.append((what, taken, lost))
         assert lost == 0, f"{lost} bytes of {len(self.closed)} closed files are lost"
+
+
+def noticed(bastion: Rehearsal) -> None:
+    """Wait until a fault is felt."""
+    bastion.machine.wait_for(
+        lambda: not bastion.is_mounted(), "The mount is as if nothing had happened", seconds=NOTICE_SECONDS
+    )
