@@ -34,12 +34,13 @@ CREDENTIAL_SECONDS = 6 * 3600.0  # as on EC2
 
 @dataclass(frozen=True)
 class Changes:
-    """How a rehearsal may differ from what is deployed: to prove that it can fail."""
+    """How a rehearsal may differ from what is deployed: to prove that it can fail, and to measure it."""
 
     user_data: Callable[[str], str] = str
     credential_seconds: float = CREDENTIAL_SECONDS
     role: str = ""
     hop_limit: int | None = None
+    s3: str = "lab.rehearsal.s3_front"  # the module that answers for S3
 
 
 class Service:
@@ -211,7 +212,7 @@ class Rehearsal:
         key = secrets.token_hex(32)
         listen = isolation.listen
         self.metadata = self._start_service(
-            "metadata",
+            "lab.rehearsal.metadata",
             {"socket": listen("tcp", 80)},
             {
                 **{name: getattr(bastion, name) for name in ("user_data", "region", "instance_id", "instance_type")},
@@ -228,10 +229,12 @@ class Rehearsal:
                 "tokenless": MACHINES[self._machine_name].tokenless,
             },
         )
+        # Without a region too: what the primer's own command calls.
         names = [f"{prefix}{bastion.region}.amazonaws.com" for prefix in ("*.s3.", "s3.", "*.")]
+        names += ["*.s3.amazonaws.com", "s3.amazonaws.com"]
         certificate = certificates.make_certificate(surroundings.image.authority, names, self.folder)
         self.s3 = self._start_service(
-            "s3_front",
+            self._changes.s3,
             {"socket": listen("tcp", 443)},
             {
                 "region": bastion.region,
@@ -245,7 +248,7 @@ class Rehearsal:
             },
         )
         self.packages = self._start_service(
-            "surroundings",
+            "lab.rehearsal.surroundings",
             {"socket": listen("tcp", image.REPOSITORY_PORT), "names": listen("udp", 53)},
             {"address": machines.AWS_ADDRESS, "repository": str(surroundings.image.repository)},
         )
@@ -260,7 +263,7 @@ class Rehearsal:
         return given["AccessKeyId"], given["SessionToken"]
 
     def _start_service(self, module: str, sockets: Mapping[str, Any], facts: Mapping[str, Any]) -> Service:
-        folder = self.folder / module
+        folder = self.folder / module.rpartition(".")[2]
         folder.mkdir()
         (folder / "requests.jsonl").touch()
         (folder / "facts.json").touch(mode=0o600)
@@ -268,7 +271,7 @@ class Rehearsal:
         numbers = {name: opened.fileno() for name, opened in sockets.items()}
         process = processes.spawn(
             [
-                *(sys.executable, "-m", f"lab.rehearsal.{module}", "--folder", folder),
+                *(sys.executable, "-m", module, "--folder", folder),
                 *(word for name, number in numbers.items() for word in (f"--{name}", str(number))),
             ],
             log=folder / "service.log",
