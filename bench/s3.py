@@ -98,6 +98,10 @@ class Store:
     def keys(self) -> list[str]:
         return sorted(name for name in map(unquote, os.listdir(self.objects)) if not name.startswith(f"{MULTIPART}\n"))
 
+    def size(self, key: str) -> int:
+        found = self.get(key)
+        return _size(found) if found else 0
+
     def _path(self, key: str) -> Path:
         return self.objects / quote(key, safe="")
 

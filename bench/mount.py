@@ -1,0 +1,289 @@
+"""How fast the mount is: the primer's options against ours, with rclone and the AWS CLI for comparison.
+
+All contestants work on the same machine (systemd-nspawn), on the same S3 (``bench.s3``), which adds 20 ms to each
+request, as S3 does. What is written counts until it is in the bucket. What is called cold is read through a fresh mount.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import packages, results
+from bench.s3 import Store
+from lab import local
+from lab.problem import ProblemError
+from lab.rehearsal.rehearsal import Changes, Rehearsal
+
+DELAY = 0.02
+COMMAND_SECONDS = 1800
+MOUNT = "/mnt/bench"
+SOURCE = "/root/bench"  # what is written, on the machine's own disk
+MEDIUM_MB, APPENDED_MB = 64, 1
+RENAMED, IN_FOLDER = 10, 100  # files renamed one by one, and files in the folder that is renamed
+RCLONE = (
+    "rclone mount :s3:$BUCKET $M --daemon --allow-other --uid $MOUNT_UID --gid $MOUNT_GID --s3-provider AWS"
+    " --s3-env-auth --s3-region $REGION --vfs-cache-mode writes --vfs-write-back 0s"
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is written and read."""
+
+    big_mb: int
+    files: int
+    repetitions: int
+
+
+FULL, QUICK = Sizes(1024, 1000, 3), Sizes(64, 100, 1)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to use the bucket: a command that mounts it at $M, or none at all, for the AWS CLI."""
+
+    name: str
+    mount: str = ""
+
+
+CONTESTANTS = (
+    # As printed in the primer, but for default_acl=public-read: with it nothing can be written to a bucket of today.
+    Contestant("primer", "s3fs $BUCKET $M -o rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE"),
+    # What keep-s3-mounted says, taken from the machine itself.
+    Contestant("ours", 'eval "$(grep ^options= /usr/local/sbin/keep-s3-mounted)"; s3fs $BUCKET $M -o $options'),
+    Contestant("rclone mount", RCLONE),
+    Contestant("aws s3"),
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something to do: by the mount at $M, and by the AWS CLI in $B, where that can do it at all."""
+
+    name: str
+    mounted: str
+    cli: str = ""
+    fresh: bool = False  # through a mount that has seen nothing yet
+    # What must be in the bucket when it is done: the beginning of the keys, how many of them, and their size together.
+    result: Callable[[Sizes], tuple[str, int, int]] | None = None
+
+
+MEASURES = (
+    Measure(
+        "write the large file",
+        f"cp {SOURCE}/big $M/bench/big",
+        f"aws s3 cp --quiet {SOURCE}/big $B/big",
+        result=lambda sizes: ("bench/big", 1, sizes.big_mb << 20),
+    ),
+    Measure("read it, cold", "cat $M/bench/big", "aws s3 cp --quiet $B/big -", fresh=True),
+    Measure(
+        "create the small files",
+        f"cp -r {SOURCE}/small $M/bench/small",
+        f"aws s3 cp --quiet --recursive {SOURCE}/small $B/small",
+        result=lambda sizes: ("bench/small/", sizes.files, sizes.files * 4096),
+    ),
+    Measure("list them, cold (`ls -l`)", "ls -l $M/bench/small", "aws s3 ls $B/small/", fresh=True),
+    Measure(
+        "read them",
+        "cat $M/bench/small/*",
+        "rm -rf /root/back; aws s3 cp --quiet --recursive $B/small /root/back",
+    ),
+    Measure("read them again", "cat $M/bench/small/*"),
+    Measure(
+        f"append {APPENDED_MB} MiB to {MEDIUM_MB} MiB",
+        f"cat {SOURCE}/appended >> $M/bench/medium",
+        fresh=True,
+        result=lambda _: ("bench/medium", 1, (MEDIUM_MB + APPENDED_MB) << 20),
+    ),
+    Measure("read that", "cat $M/bench/medium", "aws s3 cp --quiet $B/medium -", fresh=True),
+    Measure("read that again", "cat $M/bench/medium"),
+    Measure(
+        f"rename {RENAMED} files",
+        f"for i in $(seq {RENAMED}); do mv $M/bench/folder/$i $M/bench/folder/renamed-$i; done",
+        f"for i in $(seq {RENAMED}); do aws s3 mv --quiet $B/folder/$i $B/folder/renamed-$i; done",
+        fresh=True,
+    ),
+    Measure(
+        f"rename a folder of {IN_FOLDER} files",
+        "mv $M/bench/folder $M/bench/other",
+        "aws s3 mv --quiet --recursive $B/folder $B/other",
+        fresh=True,
+    ),
+)
+MOUNTING = """
+{mount} < /dev/null > /tmp/mount.log 2>&1 || { cat /tmp/mount.log; exit 1; }
+for i in $(seq 100); do mountpoint -q $M && timeout 5 stat $M/. > /dev/null && exit; sleep 0.1; done
+echo "it does not mount"; exit 1
+"""
+UNMOUNTING = """
+! mountpoint -q $M || umount $M || { sleep 2; umount $M; } || exit
+for i in $(seq 100); do pgrep -f "^(s3fs|rclone).* $M " > /dev/null || exit 0; sleep 0.1; done; exit 1
+"""
+
+
+class Bench:
+    """One machine, on which the contestants take turns."""
+
+    def __init__(self, rehearsal: Rehearsal, sizes: Sizes) -> None:
+        self.machine = rehearsal.machine
+        self.store = Store(rehearsal.s3.folder)
+        self.sizes = sizes
+        self.taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+
+    def prepare(self) -> None:
+        """Install rclone, and make what will be written."""
+        packages.bring(self.machine, ["rclone"], "/tmp/packages")  # noqa: S108  # on the other machine
+        self.root("dpkg -i /tmp/packages/*.deb")
+        self.root(
+            f"mkdir -p $M {SOURCE}/small && cd {SOURCE} && head -c {self.sizes.big_mb}M /dev/urandom > big &&"
+            f" head -c {self.sizes.files * 4096} big | split -a 4 -d -b 4096 - small/ && head -c {APPENDED_MB}M big > appended"
+        )
+
+    def run(self, contestant: Contestant) -> None:
+        """Let one contestant do everything once."""
+        self._empty()
+        self._provide()
+        self._mount(contestant)
+        for measure in MEASURES:
+            command = measure.mounted if contestant.mount else measure.cli
+            if not command:
+                continue
+            if measure.fresh:
+                self._unmount()
+                self._mount(contestant)
+            # The machine has our clock: it is in a container.
+            said = self.root(f"date +%s.%N; ( {command} ) > /dev/null || exit; date +%s.%N")
+            began, ended = map(float, said.split())
+            if measure.result and not self._is_there(*measure.result(self.sizes)):
+                ended = self._wait(measure)
+            self.taken[contestant.name, measure.name].append(ended - began)
+            print(f"{contestant.name:14} {measure.name:32} {ended - began:8.2f} s", flush=True)
+        self._unmount()
+
+    def root(self, script: str) -> str:
+        """Run a script as root, with the machine's settings, and return what it printed."""
+        start = f". /etc/learning-stack.env; export AWS_DEFAULT_REGION=$REGION; M={MOUNT} B=s3://$BUCKET/bench\n"
+        quoted = (start + script).replace("'", "'\\''")
+        return self.machine.output(f"sudo bash -c '{quoted}'", seconds=COMMAND_SECONDS)
+
+    def _mount(self, contestant: Contestant) -> None:
+        if contestant.mount:
+            self.root(MOUNTING.replace("{mount}", contestant.mount))
+
+    def _unmount(self) -> None:
+        self.root(UNMOUNTING)
+
+    def _empty(self) -> None:
+        for key in self.store.keys():
+            self.store.delete(key)
+
+    def _provide(self) -> None:
+        """Put into the bucket what is there before the contestants come."""
+
+        def folder(name: str) -> None:
+            self._object(f"{name}/", 0o40755, b"", "application/x-directory")
+
+        folder("bench")
+        folder("bench/folder")
+        for number in range(1, IN_FOLDER + 1):
+            self._object(f"bench/folder/{number}", 0o100644, b"x" * 4096)
+        self._object("bench/medium", 0o100644, b"x" * (MEDIUM_MB << 20))
+
+    def _object(self, key: str, mode: int, content: bytes, kind: str = "application/octet-stream") -> None:
+        pieces, etag = self.store.receive([content])
+        owner = {"x-amz-meta-uid": "1000", "x-amz-meta-gid": "1000", "x-amz-meta-mtime": str(time.time())}
+        headers = {"Content-Type": kind, "x-amz-meta-mode": str(mode), **owner}
+        self.store.put(key, pieces=pieces, etag=etag, headers=headers)
+
+    def _is_there(self, prefix: str, count: int, size: int) -> bool:
+        keys = [key for key in self.store.keys() if key.startswith(prefix) and not key.endswith("/")]
+        found = [self.store.size(key) for key in keys]
+        return len(found) == count and sum(found) == size
+
+    def _wait(self, measure: Measure) -> float:
+        """Return when what was written is in the bucket, for a contestant that says so before."""
+        deadline = time.time() + COMMAND_SECONDS
+        while measure.result and not self._is_there(*measure.result(self.sizes)):
+            if time.time() > deadline:
+                raise ProblemError(f"{measure.name}: it never came to the bucket")
+            time.sleep(0.02)
+        return time.time()
+
+
+def report(bench: Bench) -> str:
+    """Return the section of RESULTS.md."""
+    sizes, taken = bench.sizes, bench.taken
+    names = [contestant.name for contestant in CONTESTANTS]
+    ratios: dict[str, list[float]] = defaultdict(list)
+    rows = []
+    for measure in MEASURES:
+        row = [measure.name]
+        primer = median(taken["primer", measure.name])
+        for name in names:
+            values = taken[name, measure.name]
+            row.append(results.seconds(values))
+            if name != "primer":
+                ratio = primer / median(values) if values else 0
+                ratios[name] += [ratio] if ratio else []
+                row.append(f"{ratio:.2f}x" if ratio else "-")
+        rows.append(row)
+    means = [f"{results.geometric_mean(ratios[name]):.2f}x" for name in names[1:]]
+    rows.append(["geometric mean", "", *(word for mean in means for word in ("", mean))])
+    header = ["seconds", "primer", *(word for name in names[1:] for word in (name, "against the primer"))]
+    versions = bench.root(
+        "s3fs --version | head -n 1; rclone version | head -n 1; aws --version; grep ^options= "
+        "/usr/local/sbin/keep-s3-mounted"
+    ).splitlines()
+    options = "\n".join(versions[3:])
+    return f"""
+{results.machine()}. {"; ".join(versions[:3])}.
+A large file of {sizes.big_mb} MiB, {sizes.files} small files of 4 KiB; {sizes.repetitions} repetitions; {DELAY * 1000:g}
+ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor read twice.
+
+{results.table(header, rows)}
+
+The primer's line is measured without its `default_acl=public-read`: with it, S3 refuses every write to a bucket made
+since April 2023, as ACLs are disabled there. rclone's is `{RCLONE}`. Ours:
+
+```sh
+{options}
+```
+"""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.mount", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a small round, to see that it works; nothing is written")
+    parser.add_argument("--big-mb", type=int, help="size of the large file")
+    parser.add_argument("--files", type=int, help="number of small files")
+    parser.add_argument("--repetitions", type=int)
+    given = parser.parse_args(words)
+    base = QUICK if given.quick else FULL
+    sizes = Sizes(given.big_mb or base.big_mb, given.files or base.files, given.repetitions or base.repetitions)
+    server = local.running()
+    if not server:
+        raise ProblemError("No local AWS is running. Start it first: make local")
+    local.point_at(server)
+    with Rehearsal("nspawn", changes=Changes(s3="bench.s3")) as rehearsal:
+        rehearsal.boot()
+        rehearsal.wait_for_first_boot()
+        bench = Bench(rehearsal, sizes)
+        bench.prepare()
+        rehearsal.s3.panel.set(delay=DELAY)
+        for turn in range(sizes.repetitions):
+            # Each time another one begins.
+            for contestant in (*CONTESTANTS[turn % len(CONTESTANTS) :], *CONTESTANTS[: turn % len(CONTESTANTS)]):
+                bench.run(contestant)
+        text = report(bench)
+    print(text)
+    if not given.quick:
+        results.write("The mount", text)
+        print(f"Written to {results.RESULTS.relative_to(Path.cwd())}")
+
+
+if __name__ == "__main__":
+    main()
