@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing of this project is sent anywhere.
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-.PHONY: help setup local local-down local-clean test test-boot lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean test test-boot bench-mount bench-boot lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -55,6 +55,12 @@ $(BOOT_TESTS):
 	@$(POLITELY) $(VENV)/bin/python -m pytest -m boot -rs $@
 # A computer in software takes all that it gets of ours, and the others measure seconds.
 tests/boot/test_qemu.py: POLITELY := nice
+
+bench-mount: $(READY) ## Measure the mount (needs make local, root; half an hour; ARGS=--quick)
+	@$(VENV)/bin/python -m bench.mount $(ARGS)
+
+bench-boot: $(READY) ## Measure the boot (needs make local, root; ARGS="--machine nspawn")
+	@$(VENV)/bin/python -m bench.boot $(ARGS)
 
 lint: $(READY) ## Run the linters and type checks
 	@$(VENV)/bin/ruff check --quiet

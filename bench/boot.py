@@ -15,7 +15,9 @@ from typing import cast
 
 from bench import packages, results
 from lab import local
+from lab.deployed import Deployed
 from lab.problem import ProblemError
+from lab.rehearsal import template
 from lab.rehearsal.machines import Machine
 from lab.rehearsal.rehearsal import MACHINES, Changes, MachineName, Rehearsal
 
@@ -23,10 +25,11 @@ SOURCE = "S3FS_SOURCE"
 COMMAND_SECONDS = 1800
 # As in the primer (chapter 10-3), but for libfuse3-dev: s3fs of today does not build with libfuse-dev.
 PRIMER_PACKAGES = (
-    "automake autotools-dev g++ git libcurl4-gnutls-dev libfuse3-dev libssl-dev libxml2-dev make pkg-config".split()
+    *("automake", "autotools-dev", "g++", "git", "libcurl4-gnutls-dev", "libfuse3-dev", "libssl-dev", "libxml2-dev"),
+    *("make", "pkg-config"),
 )
 PRIMER_STEPS = (
-    "dpkg -i --force-depends --refuse-downgrade /tmp/packages/*.deb",
+    "apt-get install -qy --no-download /tmp/packages/*.deb",
     "git clone -q /tmp/s3fs-fuse /root/s3fs-fuse",
     "cd /root/s3fs-fuse && ./autogen.sh",
     "cd /root/s3fs-fuse && ./configure",
@@ -66,15 +69,16 @@ def first_mount(machine: Machine) -> tuple[float, float]:
     """Return the seconds from the start until the first boot had the mount, and from its own beginning until then."""
     stamp = f"sed -n 's/^learning-stack \\([^ ]*\\): .*{{}}.*/\\1/p' {FIRST_BOOT_LOG} | head -n 1"
     times = [
-        float(machine.output(f'date -d "$({stamp.format(words)})" +%s')) for words in ("first boot begins", "is mounted at")
+        float(machine.output(f'date -d "$({stamp.format(words)})" +%s'))
+        for words in ("first boot begins", "is mounted at")
     ]
     now, uptime = machine.output("date +%s.%N; cut -d ' ' -f 1 /proc/uptime").split()
     return times[1] - (float(now) - float(uptime)) - _start(machine), times[1] - times[0]
 
 
-def primer(rehearsal: Rehearsal, source: str) -> float:
+def primer(machine: Machine, source: str) -> float:
     """Run the primer's commands; return the seconds until its mount answers. Downloads are not counted."""
-    machine, bastion = rehearsal.machine, rehearsal.bastion
+    bastion = template.bastion(Deployed("LearningStack"))  # the machine itself was told nothing
     with tempfile.TemporaryDirectory() as work:
         clone = ["git", "clone", "--quiet", source, work]
         subprocess.run(clone, check=True, timeout=COMMAND_SECONDS)  # noqa: S603  # our own command
@@ -123,7 +127,7 @@ def floor(machine_name: MachineName, reboots: int, turn: Turn) -> None:
             machine.reboot()
             turn.reboots.append(entered(machine, "multi-user.target"))
         if source := os.environ.get(SOURCE):
-            turn.primer.append(primer(rehearsal, source))
+            turn.primer.append(primer(machine, source))
 
 
 def ours(machine_name: MachineName, reboots: int, turn: Turn) -> None:
@@ -136,13 +140,17 @@ def ours(machine_name: MachineName, reboots: int, turn: Turn) -> None:
         turn.first.append(first)
         turn.user_data.append(user_data)
         machine.output(
-            f"echo '{WATCH}' | sudo tee /etc/systemd/system/{WATCH_UNIT} > /dev/null && sudo systemctl enable {WATCH_UNIT}"
+            f"echo '{WATCH}' | sudo tee /etc/systemd/system/{WATCH_UNIT} > /dev/null"
+            f" && sudo systemctl enable {WATCH_UNIT}"
         )
         for _ in range(reboots):
             machine.reboot()
             turn.reboots.append(entered(machine, WATCH_UNIT))
-        turn.blame = machine.run("systemctl is-system-running --wait; systemd-analyze critical-chain rc-local.service;"
-                                 " systemd-analyze blame | head -n 12", seconds=300).text
+        turn.blame = machine.run(
+            "systemctl is-system-running --wait; systemd-analyze critical-chain rc-local.service;"
+            " systemd-analyze blame | head -n 12",
+            seconds=300,
+        ).text
 
 
 def report(machine_name: str, floor_turn: Turn, our_turn: Turn) -> str:

@@ -1,7 +1,8 @@
 """How fast the mount is: the primer's options against ours, with rclone and the AWS CLI for comparison.
 
 All contestants work on the same machine (systemd-nspawn), on the same S3 (``bench.s3``), which adds 20 ms to each
-request, as S3 does. What is written counts until it is in the bucket. What is called cold is read through a fresh mount.
+request, as S3 does. What is written counts until it is in the bucket. What is called cold is read through a fresh
+mount.
 """
 
 import argparse
@@ -26,7 +27,8 @@ MEDIUM_MB, APPENDED_MB = 64, 1
 RENAMED, IN_FOLDER = 10, 100  # files renamed one by one, and files in the folder that is renamed
 RCLONE = (
     "rclone mount :s3:$BUCKET $M --daemon --allow-other --uid $MOUNT_UID --gid $MOUNT_GID --s3-provider AWS"
-    " --s3-env-auth --s3-region $REGION --s3-acl bucket-owner-full-control --s3-no-check-bucket --vfs-cache-mode writes --vfs-write-back 0s"
+    " --s3-env-auth --s3-region $REGION --s3-acl bucket-owner-full-control --s3-no-check-bucket"
+    " --vfs-cache-mode writes --vfs-write-back 0s"
 )
 
 
@@ -118,7 +120,9 @@ MOUNTING = """
 for i in $(seq 100); do mountpoint -q $M && timeout 5 stat $M/. > /dev/null && exit; sleep 0.1; done
 echo "it does not mount"; exit 1
 """
+# rclone keeps what it wrote on the disk: that would not be cold.
 UNMOUNTING = """
+rm -rf /root/.cache/rclone
 ! mountpoint -q $M || umount $M || { sleep 2; umount $M; } || exit
 for i in $(seq 100); do pgrep -f "^(s3fs|rclone).* $M " > /dev/null || exit 0; sleep 0.1; done; exit 1
 """
@@ -139,7 +143,8 @@ class Bench:
         self.root("dpkg -i /tmp/packages/*.deb")
         self.root(
             f"mkdir -p $M {SOURCE}/small && cd {SOURCE} && head -c {self.sizes.big_mb}M /dev/urandom > big &&"
-            f" head -c {self.sizes.files * 4096} big | split -a 4 -d -b 4096 - small/ && head -c {APPENDED_MB}M big > appended"
+            f" head -c {self.sizes.files * 4096} big | split -a 4 -d -b 4096 - small/ &&"
+            f" head -c {APPENDED_MB}M big > appended"
         )
 
     def run(self, contestant: Contestant) -> None:
@@ -177,7 +182,7 @@ class Bench:
         self.root(UNMOUNTING)
 
     def _empty(self) -> None:
-        for key in self.store.keys():
+        for key in self.store.all_keys():
             self.store.delete(key)
 
     def _provide(self) -> None:
@@ -199,7 +204,7 @@ class Bench:
         self.store.put(key, pieces=pieces, etag=etag, headers=headers)
 
     def _is_there(self, prefix: str, count: int, size: int) -> bool:
-        keys = [key for key in self.store.keys() if key.startswith(prefix) and not key.endswith("/")]
+        keys = [key for key in self.store.all_keys() if key.startswith(prefix) and not key.endswith("/")]
         found = [self.store.size(key) for key in keys]
         return len(found) == count and sum(found) == size
 
@@ -240,8 +245,8 @@ def report(bench: Bench) -> str:
     options = "\n".join(versions[3:])
     return f"""
 {results.machine()}. {"; ".join(versions[:3])}.
-A large file of {sizes.big_mb} MiB, {sizes.files} small files of 4 KiB; {sizes.repetitions} repetitions; {DELAY * 1000:g}
-ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor read twice.
+A large file of {sizes.big_mb} MiB, {sizes.files} small files of 4 KiB; {sizes.repetitions} repetitions;
+{DELAY * 1000:g} ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor read twice.
 
 {results.table(header, rows)}
 

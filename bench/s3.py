@@ -95,8 +95,12 @@ class Store:
         self._path(key).unlink(missing_ok=True)
         self._forget(found)
 
-    def keys(self) -> list[str]:
-        return sorted(name for name in map(unquote, os.listdir(self.objects)) if not name.startswith(f"{MULTIPART}\n"))
+    def all_keys(self) -> list[str]:
+        return sorted(
+            name
+            for name in (unquote(path.name) for path in self.objects.iterdir())
+            if not name.startswith(f"{MULTIPART}\n")
+        )
 
     def size(self, key: str) -> int:
         found = self.get(key)
@@ -124,32 +128,36 @@ class Request(s3_front.Request):
         missing = signature.Refusal(403, "AccessDenied", "Access Denied")
         if not missing_is_denied:
             missing = signature.Refusal(404, "NoSuchKey", "The specified key does not exist.")
-        store = self.server.store
         match self.command:
-            case "HEAD" | "GET" if key:
-                found = store.get(key)
-                if not found:
-                    raise missing
-                return self._send(found)
-            case "HEAD":
-                return self._answer()
-            case "GET":
-                return self._answer(self._list(query))
-            case "DELETE" if "uploadId" in query:
-                self._end_upload(query["uploadId"])
-                return self._answer(status=204)
-            case "DELETE":
-                store.delete(key)
-                return self._answer(status=204)
-            case "POST" if "uploads" in query:
-                upload = uuid.uuid4().hex
-                store.put(f"{MULTIPART}\n{upload}", pieces=[], headers=self._kept())
-                return self._answer(f"<Upload><Key>{escape(key)}</Key><UploadId>{upload}</UploadId></Upload>")
-            case "POST" if "uploadId" in query:
-                return self._complete(key, query["uploadId"])
+            case "HEAD" | "GET":
+                return self._get(key, query, missing)
             case "PUT":
                 return self._put(key, query, missing)
-        raise signature.Refusal(501, "NotImplemented", "The bench needs no such thing.")
+            case "POST":
+                return self._post(key, query)
+            case _:
+                if upload := query.get("uploadId"):
+                    self._end_upload(upload)
+                else:
+                    self.server.store.delete(key)
+                return self._answer(status=204)
+
+    def _get(self, key: str, query: dict[str, str], missing: signature.Refusal) -> int:
+        if not key:
+            return self._answer(self._list(query) if self.command == "GET" else "")
+        found = self.server.store.get(key)
+        if not found:
+            raise missing
+        return self._send(found)
+
+    def _post(self, key: str, query: dict[str, str]) -> int:
+        if "uploadId" in query:
+            return self._complete(key, query["uploadId"])
+        if "uploads" not in query:
+            raise signature.Refusal(501, "NotImplemented", "The bench needs no such thing.")
+        upload = uuid.uuid4().hex
+        self.server.store.put(f"{MULTIPART}\n{upload}", pieces=[], headers=self._kept())
+        return self._answer(f"<Upload><Key>{escape(key)}</Key><UploadId>{upload}</UploadId></Upload>")
 
     def _put(self, key: str, query: dict[str, str], missing: signature.Refusal) -> int:
         store = self.server.store
@@ -194,16 +202,15 @@ class Request(s3_front.Request):
 
     def _end_upload(self, upload: str) -> None:
         beginning = quote(f"{MULTIPART}\n{upload}", safe="")
-        for name in os.listdir(self.server.store.objects):
-            if name.startswith(beginning):
-                self.server.store.delete(unquote(name))
+        for path in self.server.store.objects.glob(f"{beginning}*"):
+            self.server.store.delete(unquote(path.name))
 
     def _list(self, query: dict[str, str]) -> str:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = query.get("continuation-token") or query.get("start-after") or query.get("marker") or ""
         limit = min(int(query.get("max-keys") or 1000), 1000)
         lines, count, last, more = [], 0, "", False
-        for key in self.server.store.keys():
+        for key in self.server.store.all_keys():
             folder, cut, _ = key.removeprefix(prefix).partition(delimiter) if delimiter else ("", "", "")
             name = f"{prefix}{folder}{cut}" if cut else key
             if not key.startswith(prefix) or name <= after or name == last:
