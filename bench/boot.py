@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from typing import cast
 
-from bench import packages, results
+from bench import results
 from lab import local
 from lab.deployed import Deployed
 from lab.problem import ProblemError
-from lab.rehearsal import template
+from lab.rehearsal import image, template
 from lab.rehearsal.machines import Machine
 from lab.rehearsal.rehearsal import MACHINES, Changes, MachineName, Rehearsal
 
@@ -29,7 +29,7 @@ PRIMER_PACKAGES = (
     *("make", "pkg-config"),
 )
 PRIMER_STEPS = (
-    "apt-get install -qy --no-download /tmp/packages/*.deb",
+    f"apt-get install -qy --no-install-recommends --no-download {' '.join(PRIMER_PACKAGES)}",
     "git clone -q /tmp/s3fs-fuse /root/s3fs-fuse",
     "cd /root/s3fs-fuse && ./autogen.sh",
     "cd /root/s3fs-fuse && ./configure",
@@ -82,8 +82,10 @@ def primer(machine: Machine, source: str) -> float:
     with tempfile.TemporaryDirectory() as work:
         clone = ["git", "clone", "--quiet", source, work]
         subprocess.run(clone, check=True, timeout=COMMAND_SECONDS)  # noqa: S603  # our own command
-        packages.send(machine, Path(work), "/tmp/s3fs-fuse")  # noqa: S108  # on the other machine
-    packages.bring(machine, PRIMER_PACKAGES, "/tmp/packages")  # noqa: S108
+        _send(machine, Path(work), "/tmp/s3fs-fuse")  # noqa: S108  # on the other machine
+    image.offer(machine.image, PRIMER_PACKAGES)
+    fetch = f"apt-get install -qy --no-install-recommends --download-only {' '.join(PRIMER_PACKAGES)}"
+    machine.output(f"sudo apt-get -q update && sudo {fetch}", seconds=COMMAND_SECONDS)
     total = 0.0
     for step in PRIMER_STEPS:
         command = step.format(point=bastion.mount_point, bucket=bastion.bucket, role=bastion.role)
@@ -95,6 +97,13 @@ def primer(machine: Machine, source: str) -> float:
         print(f"  {taken:6.1f} s  {command}", flush=True)
         total += taken
     return total
+
+
+def _send(machine: Machine, files: Path, folder: str) -> None:
+    """Copy the files of a folder to the machine."""
+    with subprocess.Popen(["tar", "-C", files, "-c", "."], stdout=subprocess.PIPE) as tar:  # noqa: S603, S607  # our own
+        command = machine.ssh(f"mkdir -p {folder} && tar -C {folder} -x")
+        subprocess.run(command, stdin=tar.stdout, check=True, timeout=COMMAND_SECONDS)  # noqa: S603  # our own command
 
 
 def _start(machine: Machine) -> float:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import packages, results
+from bench import results
 from bench.s3 import Store
 from lab import local
 from lab.problem import ProblemError
+from lab.rehearsal import image
 from lab.rehearsal.rehearsal import Changes, Rehearsal
 
 DELAY = 0.02
@@ -77,21 +78,21 @@ MEASURES = (
     Measure(
         "write the large file",
         f"cp {SOURCE}/big $M/bench/big",
-        f"aws s3 cp --quiet {SOURCE}/big $B/big",
+        f"aws s3 cp --only-show-errors {SOURCE}/big $B/big",
         result=lambda sizes: ("bench/big", 1, sizes.big_mb << 20),
     ),
-    Measure("read it, cold", "cat $M/bench/big", "aws s3 cp --quiet $B/big -", fresh=True),
+    Measure("read it, cold", "cat $M/bench/big", "aws s3 cp --only-show-errors $B/big -", fresh=True),
     Measure(
         "create the small files",
         f"cp -r {SOURCE}/small $M/bench/small",
-        f"aws s3 cp --quiet --recursive {SOURCE}/small $B/small",
+        f"aws s3 cp --only-show-errors --recursive {SOURCE}/small $B/small",
         result=lambda sizes: ("bench/small/", sizes.files, sizes.files * 4096),
     ),
     Measure("list them, cold (`ls -l`)", "ls -l $M/bench/small", "aws s3 ls $B/small/", fresh=True),
     Measure(
         "read them",
         "cat $M/bench/small/*",
-        "rm -rf /root/back; aws s3 cp --quiet --recursive $B/small /root/back",
+        "rm -rf /root/back; aws s3 cp --only-show-errors --recursive $B/small /root/back",
     ),
     Measure("read them again", "cat $M/bench/small/*"),
     Measure(
@@ -100,18 +101,18 @@ MEASURES = (
         fresh=True,
         result=lambda _: ("bench/medium", 1, (MEDIUM_MB + APPENDED_MB) << 20),
     ),
-    Measure("read that", "cat $M/bench/medium", "aws s3 cp --quiet $B/medium -", fresh=True),
+    Measure("read that", "cat $M/bench/medium", "aws s3 cp --only-show-errors $B/medium -", fresh=True),
     Measure("read that again", "cat $M/bench/medium"),
     Measure(
         f"rename {RENAMED} files",
         f"for i in $(seq {RENAMED}); do mv $M/bench/folder/$i $M/bench/folder/renamed-$i; done",
-        f"for i in $(seq {RENAMED}); do aws s3 mv --quiet $B/folder/$i $B/folder/renamed-$i; done",
+        f"for i in $(seq {RENAMED}); do aws s3 mv --only-show-errors $B/folder/$i $B/folder/renamed-$i; done",
         fresh=True,
     ),
     Measure(
         f"rename a folder of {IN_FOLDER} files",
         "mv $M/bench/folder $M/bench/other",
-        "aws s3 mv --quiet --recursive $B/folder $B/other",
+        "aws s3 mv --only-show-errors --recursive $B/folder $B/other",
         fresh=True,
     ),
 )
@@ -139,8 +140,8 @@ class Bench:
 
     def prepare(self) -> None:
         """Install rclone, and make what will be written."""
-        packages.bring(self.machine, ["rclone"], "/tmp/packages")  # noqa: S108  # on the other machine
-        self.root("dpkg -i /tmp/packages/*.deb")
+        image.offer(self.machine.image, ["rclone"])
+        self.root("apt-get -q update && apt-get install -qy --no-install-recommends rclone")
         self.root(
             f"mkdir -p $M {SOURCE}/small && cd {SOURCE} && head -c {self.sizes.big_mb}M /dev/urandom > big &&"
             f" head -c {self.sizes.files * 4096} big | split -a 4 -d -b 4096 - small/ &&"
@@ -246,7 +247,8 @@ def report(bench: Bench) -> str:
     return f"""
 {results.machine()}. {"; ".join(versions[:3])}.
 A large file of {sizes.big_mb} MiB, {sizes.files} small files of 4 KiB; {sizes.repetitions} repetitions;
-{DELAY * 1000:g} ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor read twice.
+{DELAY * 1000:g} ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor
+read twice.
 
 {results.table(header, rows)}
 

@@ -132,7 +132,6 @@ def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> 
 
 
 def _build(folder: Path, progress: Callable[[str], None]) -> None:
-    mirror = _debian_mirror()
     work = folder.with_name(f"{folder.name}.building-{os.getpid()}")
     image = Image(work)
     image.repository.mkdir(parents=True)
@@ -140,7 +139,7 @@ def _build(folder: Path, progress: Callable[[str], None]) -> None:
     log.write_bytes(b"")
     try:
         progress("Building the system to boot, once: Debian 13 from packages (about two minutes)")
-        _install(image, mirror, log)
+        _install(image, log)
         _settle(image, log)
         progress("Making its disk")
         _make_disk(image, log)
@@ -159,7 +158,9 @@ def offer(image: Image, packages: Sequence[str], progress: Callable[[str], None]
             return
         progress(f"Fetching {len(packages)} more packages, once")
         log = image.folder.with_name("build.log")
-        sources = "\n".join(_sources(_debian_mirror()))
+        sources = "\n".join(_sources())
+        if not sources:
+            raise ProblemError("apt has no Debian archive here to fetch more packages from")
         fetch = ["unshare", "--mount", "--propagation=private", "sh", "-c", FETCH, "sh", str(image.folder), sources]
         processes.run([*fetch, *packages], log=log, what="Fetching packages")
         _list_repository(image, log)
@@ -174,8 +175,8 @@ def _forget_others(folder: Path) -> None:
                 shutil.rmtree(other, ignore_errors=True)
 
 
-def _debian_mirror() -> str:
-    """Return the address of the Debian archive that apt uses here."""
+def _sources() -> list[str]:
+    """Return lines for the Debian archive that apt uses here; none where it uses another, such as Ubuntu's."""
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],  # noqa: S607
         capture_output=True,
@@ -184,12 +185,14 @@ def _debian_mirror() -> str:
     ).stdout
     for line in listing.splitlines():
         address, _, release = line.partition(" ")
-        if address.rstrip("/").endswith("/debian") and "-" not in release:
-            return address.rstrip("/")
-    raise ProblemError("apt has no Debian archive here to build the system from: give an image with --image FILE")
+        mirror = address.rstrip("/")
+        if mirror.endswith("/debian") and "-" not in release:
+            security = f"deb {mirror}-security {SUITE}-security main"
+            return [f"deb {mirror} {SUITE} main", f"deb {mirror} {SUITE}-updates main", security]
+    return []
 
 
-def _install(image: Image, mirror: str, log: Path) -> None:
+def _install(image: Image, log: Path) -> None:
     offer = " ".join(ON_OFFER)
     processes.run(
         [
@@ -205,20 +208,12 @@ def _install(image: Image, mirror: str, log: Path) -> None:
             f'--customize-hook=mv "$1"/var/cache/apt/archives/*.deb {image.repository}/',
             SUITE,
             image.root,
-            *_sources(mirror),
+            *_sources(),  # without any, mmdebstrap knows where Debian is
         ],
         log=log,
         what="Installing Debian 13",
     )
     _list_repository(image, log)
-
-
-def _sources(mirror: str) -> list[str]:
-    return [
-        f"deb {mirror} {SUITE} main",
-        f"deb {mirror} {SUITE}-updates main",
-        f"deb {mirror}-security {SUITE}-security main",
-    ]
 
 
 def _list_repository(image: Image, log: Path) -> None:
