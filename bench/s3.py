@@ -172,7 +172,7 @@ class Request(s3_front.Request):
             if self.headers.get("x-amz-metadata-directive", "COPY") == "COPY":
                 headers = found["headers"]
         else:
-            pieces, etag = store.receive(self._pieces())
+            pieces, etag = store.receive(self._body)
         if "uploadId" in query:
             key = f"{MULTIPART}\n{query['uploadId']}\n{query['partNumber']}"
         store.put(key, pieces=pieces, etag=etag, headers=headers)
@@ -187,7 +187,7 @@ class Request(s3_front.Request):
         store = self.server.store
         numbers = [
             part.text
-            for part in ET.fromstring(b"".join(self._pieces())).iter()  # noqa: S314  # our own bench sends it
+            for part in ET.fromstring(b"".join(self._body)).iter()  # noqa: S314  # our own bench sends it
             if part.tag.endswith("PartNumber")
         ]
         pieces: list[Piece] = []

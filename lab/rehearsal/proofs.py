@@ -103,6 +103,19 @@ def _cli_lists(rehearsal: Rehearsal) -> str:
     return "" if said.ok and key in said.text else f"{said.text} {said.errors}"
 
 
+@proof("aws s3 cp copies a large file into the bucket and back, in parts")
+def _cli_copies(rehearsal: Rehearsal) -> str:
+    key = _new_key()
+    url = f"s3://{rehearsal.bastion.bucket}/{key}"
+    said = rehearsal.machine.run(
+        f"head -c 20M /dev/urandom > {key} && aws s3 cp --only-show-errors {key} {url}"
+        f" && aws s3 cp --only-show-errors {url} - | cmp - {key} && rm {key}",
+        seconds=300,
+    )
+    parts = sum(f"{key}?" in request["path"] and "partNumber=" in request["path"] for request in rehearsal.s3.requests)
+    return "" if said.ok and parts > 1 else f"{said.text} {said.errors} {parts} parts"
+
+
 @proof("A login shell completes the AWS CLI's commands")
 def _completion(rehearsal: Rehearsal) -> str:
     said = rehearsal.machine.run("bash -lc 'complete -p aws'")

@@ -9,10 +9,11 @@ hexadecimal), ``certificate``, ``session`` (access key and token of the role in 
 """
 
 import http.client
+import io
 import ssl
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -23,7 +24,8 @@ IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
 MAX_SMALL_BODY = 1 << 20
 # Between client and server of one connection: not for the next one.
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "expect", "host", "authorization")
-OURS = ("x-amz-security-token",)
+OF_CHUNKS = ("content-encoding", "content-length", "x-amz-content-sha256")
+OURS = ("x-amz-security-token", "x-amz-decoded-content-length", "x-amz-trailer")
 
 
 class Front(service.Service):
@@ -53,6 +55,7 @@ class Request(service.Handler):
         if self.gone():
             return
         self._unread = int(self.headers.get("Content-Length") or 0)
+        self._body = self._pieces()
         try:
             self._route()
         except signature.Refusal as refusal:
@@ -92,7 +95,7 @@ class Request(service.Handler):
         acl = self.headers.get("x-amz-acl", "bucket-owner-full-control")
         if acl != "bucket-owner-full-control":
             raise signature.Refusal(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
-        if self.command == "PUT" and "Content-Length" not in self.headers:
+        if self.command == "PUT" and self._size() is None:
             raise signature.Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
         wish = policy.of_s3(self.command, bucket, unquote(key), dict(parse_qsl(query, keep_blank_values=True)))
         if not self._may(wish):
@@ -145,11 +148,14 @@ class Request(service.Handler):
                 self._upstream.close()
             self._upstream = http.client.HTTPConnection(self.server.local, timeout=60)
         access_key, token = self.server.facts["session"]
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in (*HOP_BY_HOP, *OURS)} | {
+        ours = (*HOP_BY_HOP, *OURS, *(OF_CHUNKS if self._is_aws_chunked() else ()))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ours} | {
             "Authorization": self.headers["Authorization"].replace(_access_key(self.headers), access_key),
             "x-amz-security-token": token,
         }
-        pieces: Any = body if body is not None else self._pieces() if self._unread else None
+        if self._is_aws_chunked():
+            headers |= {"Content-Length": str(self._size()), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+        pieces: Any = body if body is not None else self._body if self._size() else None
         self._upstream.request(self.command, target, pieces, headers)
         answer = self._upstream.getresponse()
         if answer.status == 404 and missing_is_denied:
@@ -170,7 +176,23 @@ class Request(service.Handler):
         self._last_used = time.monotonic()
         return answer.status
 
+    def _size(self) -> int | None:
+        """Return how long the body is, once it is plain."""
+        said = self.headers.get("x-amz-decoded-content-length") or self.headers.get("Content-Length")
+        return int(said) if said else None
+
+    def _is_aws_chunked(self) -> bool:
+        return "aws-chunked" in self.headers.get("Content-Encoding", "")
+
     def _pieces(self) -> Iterator[bytes]:
+        """Read the body as plain bytes, however it was sent; all of it must be read before the next request."""
+        chunked = self.headers.get("Transfer-Encoding", "") == "chunked"
+        sent = dechunked(self.rfile) if chunked else self._counted()
+        if self._is_aws_chunked():
+            yield from dechunked(io.BufferedReader(Joined(sent)))
+        yield from sent
+
+    def _counted(self) -> Iterator[bytes]:
         while self._unread:
             piece = self.rfile.read(min(CHUNK, self._unread))
             if not piece:
@@ -181,7 +203,7 @@ class Request(service.Handler):
 
     def _refuse(self, refusal: signature.Refusal) -> None:
         self._log(refusal.status, refused=refusal.code)
-        for _ in self._pieces():
+        for _ in self._body:
             pass  # read to its end: a client that is still sending would not hear the answer
         body = f"<Error><Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message></Error>"
         self.reply(
@@ -195,10 +217,42 @@ class Request(service.Handler):
             path=self.target,
             status=status,
             agent=self.headers.get("User-Agent", ""),
-            bytes=int(self.headers.get("Content-Length") or 0),
+            bytes=self._size() or 0,
             access_key=_access_key(self.headers),
             **facts,
         )
+
+
+class Joined(io.RawIOBase):
+    """Pieces, as something to read from."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._left = self._left or next(self._pieces, b"")
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+def dechunked(stream: BinaryIO | io.BufferedIOBase) -> Iterator[bytes]:
+    """Undo the chunks of HTTP, or those of S3 (aws-chunked), which look the same. What trails them is dropped."""
+    while left := int(stream.readline().split(b";")[0], 16):
+        while left:
+            piece = stream.read(min(CHUNK, left))
+            if not piece:
+                raise ConnectionError
+            left -= len(piece)
+            yield piece
+        stream.readline()
+    while stream.readline().strip():
+        pass
 
 
 def _access_key(headers: Any) -> str:

@@ -78,6 +78,8 @@ def _signature(
     """Return the signature that the request should have; it consists of the signed headers alone."""
     signer_type = S3SigV4Auth if given["service"] == "s3" else SigV4Auth
     signer: Any = signer_type(Signer(known.access_key, known.secret_key), given["service"], given["region"])
+    # All that the client says it signed; botocore leaves out what it does not sign itself, and older CLIs do.
+    signer.headers_to_sign = lambda request: request.headers
     text = signer.string_to_sign(request, signer.canonical_request(request))
     return str(signer.signature(text, request))
 
