@@ -169,6 +169,11 @@ class Bench:
             print(f"{contestant.name:14} {measure.name:32} {ended - began:8.2f} s", flush=True)
         self._unmount()
 
+    def clear(self) -> None:
+        """Take away what a contestant that failed has left: what it wrote where nothing was mounted, too."""
+        self._unmount()
+        self.root("rm -rf $M/*")
+
     def root(self, script: str) -> str:
         """Run a script as root, with the machine's settings, and return what it printed."""
         start = f". /etc/learning-stack.env; export AWS_DEFAULT_REGION=$REGION; M={MOUNT} B=s3://$BUCKET/bench\n"
@@ -289,6 +294,7 @@ def main(words: Sequence[str] | None = None) -> None:
                     bench.run(rival)
                 except ProblemError as error:
                     print(f"{rival.name}: {error}", flush=True)
+                    bench.clear()
         text = report(bench)
     print(text)
     if not given.quick:

@@ -8,8 +8,8 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 options="rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE,url=$S3_URL,endpoint=$REGION"
 options="$options,retries=2,connect_timeout=5"
 # Measured (bench/): no second hash of what TLS protects halves the CPU of a write; a file that has not changed is read
-# again from memory. A name that was missing a moment ago is asked for again after 30 s, not 15 minutes.
-options="$options,enable_unsigned_payload,auto_cache,stat_cache_expire=30"
+# again from memory. A name that was missing a moment ago is asked for again after 60 s, not 15 minutes.
+options="$options,enable_unsigned_payload,auto_cache,stat_cache_expire=60"
 
 # A mount that does not answer in time gets two looks; one that is not there gets four.
 end_when_hung() {
