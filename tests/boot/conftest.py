@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from lab.deployed import Deployed
 from lab.problem import ProblemError
-from lab.rehearsal import processes, proofs
+from lab.rehearsal import image, isolation, processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
 from tests.boot.witness import Recoveries, Witness
 
@@ -43,8 +44,13 @@ def why_not() -> str:
     """Return what this machine lacks for booting another one."""
     if os.geteuid():
         return "booting needs root"
+    if not Path("/dev/fuse").exists():
+        return "s3fs needs /dev/fuse"
     try:
         processes.need(*COMMANDS)
+        image._debian_mirror()
+        with tempfile.TemporaryDirectory() as folder:
+            isolation.Isolation(Path(folder)).close()  # root in a container may not be allowed this
     except ProblemError as error:
         return str(error)
     return ""
