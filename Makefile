@@ -52,9 +52,7 @@ test-boot: $(READY) ## Really boot the bastion (as root, on Linux; about eight m
 .PHONY: $(BOOT_TESTS)
 $(BOOT_TESTS):
 	@echo "$@"
-	@$(POLITELY) $(VENV)/bin/python -m pytest -m boot -rs $@
-# A computer in software takes all that it gets of ours, and the others measure seconds.
-tests/boot/test_qemu.py: POLITELY := nice
+	@$(VENV)/bin/python -m pytest -m boot -rs $@
 
 bench-mount: $(READY) ## Measure the mount (needs make local, root; half an hour; ARGS=--quick)
 	@$(VENV)/bin/python -m bench.mount $(ARGS)

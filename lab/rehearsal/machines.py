@@ -16,7 +16,7 @@ from lab.rehearsal.image import Image
 from lab.rehearsal.isolation import Isolation
 
 USER = "ubuntu"
-BOOT_SECONDS = 300
+BOOT_SECONDS = 600  # a computer in software on a busy machine
 POLL_SECONDS = 0.5
 MAC = "52:54:00:77:00:10"
 ADDRESS = "169.254.0.15"  # of the machine

@@ -48,7 +48,7 @@ def why_not() -> str:
         return "s3fs needs /dev/fuse"
     try:
         processes.need(*COMMANDS)
-        image._debian_mirror()
+        image._sources()
         with tempfile.TemporaryDirectory() as folder:
             isolation.Isolation(Path(folder)).close()  # root in a container may not be allowed this
     except ProblemError as error:
