@@ -12,7 +12,7 @@ import pytest
 
 from lab.deployed import Deployed
 from lab.problem import ProblemError
-from lab.rehearsal import image, isolation, processes, proofs
+from lab.rehearsal import isolation, processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
 from tests.boot.witness import Recoveries, Witness
 
@@ -48,7 +48,6 @@ def why_not() -> str:
         return "s3fs needs /dev/fuse"
     try:
         processes.need(*COMMANDS)
-        image._sources()
         with tempfile.TemporaryDirectory() as folder:
             isolation.Isolation(Path(folder)).close()  # root in a container may not be allowed this
     except ProblemError as error:
