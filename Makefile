@@ -46,7 +46,7 @@ LONG_BOOT_TESTS := tests/boot/test_qemu.py tests/boot/test_faults_at_work.py tes
 BOOT_TESTS := $(LONG_BOOT_TESTS) $(filter-out $(LONG_BOOT_TESTS),$(wildcard tests/boot/test_*.py))
 IN_PARALLEL := --jobs=6 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-test-boot: $(READY) ## Really boot the bastion (as root, on Linux; about eight minutes)
+test-boot: $(READY) ## Really boot the bastion (as root, on Linux; ten minutes and more)
 	@$(MAKE) --no-print-directory $(IN_PARALLEL) $(BOOT_TESTS)
 
 .PHONY: $(BOOT_TESTS)
