@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import cdk, local
+from lab.bastion import command as bastion
 from lab.checks import run
 from lab.checks.check import Verdict
 from lab.cost.command import cost
@@ -52,6 +53,9 @@ app = typer.Typer(
 )
 app.command()(cost)
 app.command()(picture)
+app.command()(bastion.status)
+app.command()(bastion.start)
+app.command()(bastion.stop)
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)

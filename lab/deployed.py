@@ -47,6 +47,23 @@ class Resource:
         return next((tag["Value"] for tag in self.properties.get("Tags", []) if tag["Key"] == "Name"), "")
 
 
+def new_session() -> boto3.Session:
+    """Return a session in the region that all our commands take.
+
+    Raises ProblemError when none is set.
+    """
+    # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the CDK CLI look at AWS_REGION first.
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    if not session.region_name:
+        raise ProblemError("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
+    return session
+
+
+def is_local() -> bool:
+    """Say whether the environment points at the local AWS."""
+    return bool(os.environ.get("AWS_ENDPOINT_URL"))
+
+
 class Deployed:
     """A deployed stack, in whatever AWS the environment points at.
 
@@ -55,10 +72,7 @@ class Deployed:
 
     def __init__(self, stack_name: str) -> None:
         self.stack_name = stack_name
-        # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the CDK CLI look at AWS_REGION first.
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-        if not session.region_name:
-            raise ProblemError("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
+        session = new_session()
         self.region = session.region_name
         self.cloudformation: CloudFormationClient = session.client("cloudformation", config=CONFIG)
         self.ec2: EC2Client = session.client("ec2", config=CONFIG)
@@ -135,6 +149,7 @@ class Deployed:
         return resource.name or resource.logical_id if resource else physical_id or "nothing"
 
 
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 WHAT_TO_DO = {
     "ExpiredToken": "Your AWS credentials have expired: sign in again",
     "ExpiredTokenException": "Your AWS credentials have expired: sign in again",
@@ -150,7 +165,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
-        if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"):
+        if code in DENIED:
             return f"You are not allowed to do this: {text}"
         return WHAT_TO_DO.get(code, text)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):

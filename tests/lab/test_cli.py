@@ -65,8 +65,14 @@ def test_cost_fails_in_one_line(words: list[str], said: str) -> None:
     assert said in fails("cost", *words)
 
 
+COMMANDS = [
+    *(["verify"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
+    *([command] for command in ("status", "start", "stop")),
+]
+
+
 def test_every_command_has_an_example() -> None:
-    for command in (["verify"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]):
+    for command in COMMANDS:
         run = subprocess.run(
             [sys.executable, "-m", "lab", *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
         )

@@ -1,0 +1,75 @@
+"""``python -m lab status | start | stop | boot-log | connect``."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from lab.bastion import machine
+from lab.bastion.machine import Bastion, find_bastion
+from lab.deployed import CONFIG, is_local, new_session
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+console = Console(highlight=False)
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def status(*, as_json: AsJson = False) -> None:
+    """Say whether the bastion runs. Asks EC2 alone, so it works for operators too.
+
+    Example: python -m lab status
+    """
+    ec2: EC2Client = new_session().client("ec2", config=CONFIG)
+    _tell(find_bastion(ec2), as_json=as_json)
+
+
+def start(*, as_json: AsJson = False) -> None:
+    """Start the bastion and wait until it runs. Operators need a session that began with MFA.
+
+    Example: python -m lab start
+    """
+    session = new_session()
+    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    machine.start(session, ec2, find_bastion(ec2))
+    _tell(find_bastion(ec2), as_json=as_json)
+
+
+def stop(*, as_json: AsJson = False) -> None:
+    """Stop the bastion and wait until it stands still. Operators need a session that began with MFA.
+
+    What is on its disk and in the bucket stays; disk and address go on costing.
+
+    Example: python -m lab stop
+    """
+    session = new_session()
+    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    machine.stop(session, ec2, find_bastion(ec2))
+    _tell(find_bastion(ec2), as_json=as_json)
+
+
+def _tell(bastion: Bastion, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(
+            {
+                "id": bastion.id,
+                "state": bastion.state,
+                "address": bastion.address,
+                "instance_type": bastion.instance_type,
+                "launched": bastion.launched.isoformat(),
+            }
+        )
+        return
+    address = f" at {bastion.address}" if bastion.address else ""
+    running = f" since {bastion.launched:%Y-%m-%d %H:%M} UTC" if bastion.state == "running" else ""
+    console.print(
+        f"{bastion.name} {bastion.id} ({bastion.instance_type}) is {bastion.state}{address}{running}.", soft_wrap=True
+    )
+    if is_local():
+        console.print("(In the local AWS nothing boots: this is what it would say.)")
+
+
+def _print_json(data: object) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2))

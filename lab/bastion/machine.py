@@ -1,0 +1,124 @@
+"""The bastion as EC2 knows it. Found by its tags: an operator may look at EC2, and not at CloudFormation."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lab.deployed import CONFIG, DENIED
+from lab.problem import ProblemError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+
+TAGS = {"Project": "LearningStack", "Role": "bastion"}
+HERE = ["pending", "running", "stopping", "stopped"]
+AN_OPERATOR_WITHOUT_MFA = (
+    "You may not {verb} {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"
+)
+A_SESSION_THAT_MAY_NOT = (
+    "Your session may not {verb} {id}: that takes an operator, in a session that began with MFA. {get_one}"
+)
+
+
+@dataclass(frozen=True)
+class Bastion:
+    """The one bastion of an account and region, as it was when it was looked up."""
+
+    id: str
+    name: str
+    state: str
+    address: str
+    instance_type: str
+    key_name: str
+    groups: tuple[str, ...]
+    launched: datetime
+
+
+def find_bastion(ec2: "EC2Client") -> Bastion:
+    """Return the bastion.
+
+    Raises ProblemError when there is none, or more than one, as while a deploy replaces it.
+    """
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in TAGS.items()]
+    filters.append({"Name": "instance-state-name", "Values": HERE})
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)  # type: ignore[arg-type]
+    found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
+    where = f"{ec2.meta.region_name} ({ec2.meta.endpoint_url})"
+    if not found:
+        raise ProblemError(f"There is no bastion in {where}. Deploy it: make local, or cdk deploy LearningStack")
+    if len(found) > 1:
+        ids = ", ".join(sorted(each["InstanceId"] for each in found))
+        raise ProblemError(f"There are {len(found)} bastions in {where}: {ids}. Wait until the deploy has ended")
+    [instance] = found
+    return Bastion(
+        id=instance["InstanceId"],
+        name=next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), "The bastion"),
+        state=instance["State"]["Name"],
+        address=instance.get("PublicIpAddress", ""),
+        instance_type=instance["InstanceType"],
+        key_name=instance.get("KeyName", ""),
+        groups=tuple(group["GroupId"] for group in instance.get("SecurityGroups", [])),
+        launched=instance["LaunchTime"].astimezone(UTC),
+    )
+
+
+def start(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
+    """Start the bastion and wait until it runs.
+
+    Raises ProblemError when whoever asks may not, or it is just stopping.
+    """
+    if bastion.state == "stopping":
+        raise ProblemError(f"{bastion.id} is still stopping. Start it in a minute")
+    try:
+        ec2.start_instances(InstanceIds=[bastion.id])
+    except ClientError as error:
+        _tell_of_mfa(error, session, "start", bastion)
+        raise
+    ec2.get_waiter("instance_running").wait(InstanceIds=[bastion.id], WaiterConfig={"Delay": 5, "MaxAttempts": 60})
+
+
+def stop(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
+    """Stop the bastion and wait until it stands still.
+
+    Raises ProblemError when whoever asks may not, or it is just starting.
+    """
+    if bastion.state == "pending":
+        raise ProblemError(f"{bastion.id} is still starting. Stop it in a minute")
+    try:
+        ec2.stop_instances(InstanceIds=[bastion.id])
+    except ClientError as error:
+        _tell_of_mfa(error, session, "stop", bastion)
+        raise
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=[bastion.id], WaiterConfig={"Delay": 5, "MaxAttempts": 60})
+
+
+def _tell_of_mfa(error: ClientError, session: boto3.Session, verb: str, bastion: Bastion) -> None:
+    """Raise ProblemError with how to get a session with MFA, when the error is a refusal."""
+    if error.response["Error"]["Code"] not in DENIED:
+        return
+    credentials = session.get_credentials()
+    # A key of a user, which has no token, never carries MFA; a session may or may not.
+    text = A_SESSION_THAT_MAY_NOT if credentials and credentials.token else AN_OPERATOR_WITHOUT_MFA
+    get_one = how_to_get_mfa(session.client("iam", config=CONFIG))
+    raise ProblemError(text.format(verb=verb, id=bastion.id, get_one=get_one)) from None
+
+
+def how_to_get_mfa(iam: "IAMClient") -> str:
+    """Return what to do for a session with MFA, with the user's own device where IAM tells it."""
+    serial = "arn:aws:iam::ACCOUNT:mfa/USER"
+    try:
+        devices = iam.list_mfa_devices()["MFADevices"]
+    except (BotoCoreError, ClientError):
+        pass  # a role has none, and not everybody may ask
+    else:
+        if not devices:
+            return "You have no MFA device: set one up in the console (Security credentials), named like your user"
+        serial = devices[0]["SerialNumber"]
+    return (
+        f"Get one with: aws sts get-session-token --serial-number {serial} --token-code 123456 (your device's code), "
+        "and export its values as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+    )
