@@ -1,19 +1,30 @@
 """``python -m lab status | start | stop | boot-log | connect``."""
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from lab.bastion import boot_log as reading
 from lab.bastion import machine
 from lab.bastion.machine import Bastion, find_bastion
 from lab.deployed import CONFIG, is_local, new_session
+from lab.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 console = Console(highlight=False)
+NOTHING_BOOTS = "Nothing boots in the local AWS. Really boot the bastion with: python -m lab rehearse"
+SAID = {
+    "no output": "The console of {id} has said nothing yet.",
+    "not begun": "The console of {id} says nothing of the first boot.",
+    "begun": "The first boot of {id} has begun, and neither ended nor failed by {at}.",
+    "failed": "The first boot of {id} failed at {at}: {reason}",
+    "complete": "The first boot of {id} was complete at {at}.",
+}
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -48,6 +59,29 @@ def stop(*, as_json: AsJson = False) -> None:
     ec2: EC2Client = session.client("ec2", config=CONFIG)
     machine.stop(session, ec2, find_bastion(ec2))
     _tell(find_bastion(ec2), as_json=as_json)
+
+
+def boot_log(*, as_json: AsJson = False) -> None:
+    """Say how far the bastion's first boot came, and why it failed: its console output, read for you.
+
+    Ends with status 1 when it failed.
+
+    Example: python -m lab boot-log
+    """
+    if is_local():
+        raise ProblemError(NOTHING_BOOTS)
+    ec2: EC2Client = new_session().client("ec2", config=CONFIG)
+    bastion = find_bastion(ec2)
+    log = reading.read(reading.console_output(ec2, bastion.id))
+    if as_json:
+        _print_json({"id": bastion.id, **asdict(log)})
+    else:
+        console.print(SAID[log.state].format(id=bastion.id, **asdict(log)), soft_wrap=True, markup=False)
+        for line in log.lines:
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+        if log.advice:
+            console.print(log.advice, soft_wrap=True, markup=False)
+    raise typer.Exit(log.state == "failed")
 
 
 def _tell(bastion: Bastion, *, as_json: bool) -> None:
