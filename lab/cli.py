@@ -16,6 +16,7 @@ from lab import cdk, local
 from lab.bastion import command as bastion
 from lab.checks import run
 from lab.checks.check import Verdict
+from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.deployed import Deployed, explain
 from lab.picture.command import picture
@@ -57,6 +58,7 @@ app.command()(bastion.status)
 app.command()(bastion.start)
 app.command()(bastion.stop)
 app.command()(bastion.boot_log)
+app.command()(cleanup)
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)

@@ -1,0 +1,1 @@
+"""What a destroy leaves behind, what it costs, and its removal."""
