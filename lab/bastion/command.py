@@ -1,6 +1,7 @@
 """``python -m lab status | start | stop | boot-log | connect``."""
 
 import json
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lab.bastion import boot_log as reading
-from lab.bastion import machine
+from lab.bastion import connection, machine
 from lab.bastion.machine import Bastion, find_bastion
 from lab.deployed import CONFIG, is_local, new_session
 from lab.problem import ProblemError
@@ -82,6 +83,31 @@ def boot_log(*, as_json: AsJson = False) -> None:
         if log.advice:
             console.print(log.advice, soft_wrap=True, markup=False)
     raise typer.Exit(log.state == "failed")
+
+
+def connect(
+    *,
+    ssh: Annotated[bool, typer.Option("--ssh", help="Through port 22, with the key from Parameter Store.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Only print the command, for programs.")] = False,
+) -> None:
+    """Open a shell on the bastion: through Session Manager, with no key and no open port, or through SSH.
+
+    Example: python -m lab connect
+    """
+    if is_local():
+        raise ProblemError(NOTHING_BOOTS)
+    session = new_session()
+    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    bastion = find_bastion(ec2)
+    connection.require_running(bastion)
+    if ssh:
+        command = connection.ssh_command(bastion, ec2, session.client("ssm", config=CONFIG))
+    else:
+        command = connection.session_command(bastion, session.region_name)
+    if as_json:
+        _print_json({"id": bastion.id, "command": command})
+        return
+    os.execv(command[0], command)  # noqa: S606  # the shell takes this process's place, and Ctrl-C is its own
 
 
 def _tell(bastion: Bastion, *, as_json: bool) -> None:

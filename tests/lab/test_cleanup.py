@@ -143,29 +143,29 @@ def test_the_bucket_that_gets_the_logs_goes_last(s3: Any) -> None:
 
 
 def test_what_cannot_be_removed_is_one_line_and_stops_nothing(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    make(s3, "a", TAG)
-    make(s3, "b", TAG)
-    make(s3, "c", TAG)
-    s3.put_object(Bucket="a", Key="file", Body=b"1")
+    make(s3, "aaa", TAG)
+    make(s3, "bbb", TAG)
+    make(s3, "ccc", TAG)
+    s3.put_object(Bucket="aaa", Key="file", Body=b"1")
     empty = Account._empty
     not_empty = {"Error": {"Code": "AccessDenied", "Message": "no"}}
 
     def refuse(account: Account, bucket: str) -> None:
-        if bucket == "b":
+        if bucket == "bbb":
             raise ClientError(not_empty, "DeleteObjects")  # type: ignore[arg-type]
-        if bucket == "c":
-            s3.put_object(Bucket="c", Key="late.log", Body=b"1")
+        if bucket == "ccc":
+            s3.put_object(Bucket="ccc", Key="late.log", Body=b"1")
         else:
             empty(account, bucket)
 
     monkeypatch.setattr(Account, "_empty", refuse)
     result = cleanup("--yes")
     assert result.exit_code == 1
-    assert "Removed: bucket a\nStays: bucket b: You are not allowed to do this: " in result.stdout
+    assert "Removed: bucket aaa\nStays: bucket bbb: You are not allowed to do this: " in result.stdout
     assert result.stdout.endswith(
-        "Stays: bucket c: logs went on arriving. S3 delivers for some hours: try again later\n"
+        "Stays: bucket ccc: logs went on arriving. S3 delivers for some hours: try again later\n"
     )
-    assert names(s3) == ["b", "c"]
+    assert names(s3) == ["bbb", "ccc"]
 
 
 def test_a_bucket_that_gets_a_stack_or_loses_its_tag_meanwhile_stays(s3: Any) -> None:

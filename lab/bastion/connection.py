@@ -1,0 +1,87 @@
+"""A shell on the bastion: the command that opens it, when all that it needs is there."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.bastion.machine import Bastion
+from lab.problem import ProblemError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ssm import SSMClient
+
+KEY_FILE = Path("learning-stack.pem")
+SSH = 22
+PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
+
+
+def require_running(bastion: Bastion) -> None:
+    """Raise ProblemError unless there is something to connect to."""
+    if bastion.state != "running":
+        raise ProblemError(f"{bastion.id} is {bastion.state}. Start it with: python -m lab start")
+
+
+def session_command(bastion: Bastion, region: str) -> list[str]:
+    """Return the command for a session through Session Manager: no key, no open port.
+
+    Raises ProblemError when the AWS CLI version 2 or its plugin is not installed.
+    """
+    aws = shutil.which("aws")
+    said = ""
+    if aws:
+        said = subprocess.run([aws, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    if not aws or not re.match(r"aws-cli/([2-9]|\d\d)", said):
+        raise ProblemError(
+            "Session Manager wants the AWS CLI version 2, which is not on PATH: https://aws.amazon.com/cli/"
+        )
+    if not shutil.which("session-manager-plugin"):
+        raise ProblemError(f"Session Manager wants AWS's plugin for the AWS CLI, which is not on PATH: {PLUGIN}")
+    return [aws, "ssm", "start-session", "--region", region, "--target", bastion.id]
+
+
+def ssh_command(bastion: Bastion, ec2: "EC2Client", ssm: "SSMClient") -> list[str]:
+    """Fetch the private key into KEY_FILE and return the command for SSH as ubuntu.
+
+    Raises ProblemError when port 22 is open to nobody, or there is no key or no ssh.
+    """
+    ssh = shutil.which("ssh")
+    if not ssh:
+        raise ProblemError("There is no ssh on PATH. Install OpenSSH's client, or leave --ssh out")
+    if not _port_is_open(bastion, ec2):
+        raise ProblemError(
+            "Port 22 of the bastion is open to nobody. Leave --ssh out, or open it to your own address: "
+            "cdk deploy LearningStack -c admin_cidr=YOUR.IP.ADD.RESS/32"
+        )
+    if not bastion.address:
+        raise ProblemError(f"{bastion.id} has no public address yet. Try again in a minute")
+    [pair] = ec2.describe_key_pairs(KeyNames=[bastion.key_name])["KeyPairs"]
+    try:
+        found = ssm.get_parameter(Name=f"/ec2/keypair/{pair['KeyPairId']}", WithDecryption=True)
+    except ssm.exceptions.ParameterNotFound:
+        raise ProblemError(f"Parameter Store has no private key of {bastion.key_name}. Leave --ssh out") from None
+    write_key(KEY_FILE, found["Parameter"]["Value"])
+    # A key that an agent offers first would use up the tries; an address that does not answer is told soon.
+    options = ["-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=10"]
+    return [ssh, "-i", str(KEY_FILE), *options, f"ubuntu@{bastion.address}"]
+
+
+def write_key(file: Path, key: str) -> None:
+    """Write the key for nobody else's eyes, from its first byte; what was there is replaced, not written into."""
+    file.unlink(missing_ok=True)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as opened:
+        opened.write(key if key.endswith("\n") else f"{key}\n")
+
+
+def _port_is_open(bastion: Bastion, ec2: "EC2Client") -> bool:
+    groups = ec2.describe_security_groups(GroupIds=list(bastion.groups))["SecurityGroups"]
+    rules = [rule for group in groups for rule in group["IpPermissions"]]
+    return any(
+        rule["IpProtocol"] == "-1" or rule.get("FromPort", 0) <= SSH <= rule.get("ToPort", 65535)
+        for rule in rules
+        if rule["IpProtocol"] in ("tcp", "-1")
+    )
