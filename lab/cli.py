@@ -19,6 +19,7 @@ from lab.checks.check import Verdict
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.deployed import Deployed, explain
+from lab.doctor.command import doctor
 from lab.picture.command import picture
 from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
@@ -60,6 +61,7 @@ app.command()(bastion.stop)
 app.command()(bastion.boot_log)
 app.command()(bastion.connect)
 app.command()(cleanup)
+app.command()(doctor)
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)

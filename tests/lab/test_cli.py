@@ -67,7 +67,7 @@ def test_cost_fails_in_one_line(words: list[str], said: str) -> None:
 
 COMMANDS = [
     *(["verify"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
-    *([command] for command in ("status", "start", "stop", "boot-log", "connect", "cleanup")),
+    *([command] for command in ("status", "start", "stop", "boot-log", "connect", "cleanup", "doctor")),
 ]
 
 

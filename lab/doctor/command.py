@@ -1,0 +1,36 @@
+"""``python -m lab doctor``."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lab.deployed import new_session
+from lab.doctor.findings import as_json as written
+from lab.doctor.findings import look
+from lab.problem import ProblemError
+
+MARKS = {"fine": "[green]✓[/]", "not known": "[yellow]?[/]", "fails": "[red]✗[/]"}
+console = Console(highlight=False)
+
+
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Look whether a deploy would work from here, before it fails half-way. Changes nothing.
+
+    Zones and quotas are held against the template of the last cdk synth.
+    Ends with status 1 when a deploy would fail.
+
+    Example: python -m lab doctor
+    """
+    try:
+        session = new_session()
+    except ProblemError:
+        session = None
+    findings = list(look(session))
+    if as_json:
+        typer.echo(written(findings))
+    else:
+        for finding in findings:
+            console.print(f"{MARKS[finding.verdict]} {finding.about}: ", end="")
+            console.print(finding.text, markup=False, soft_wrap=True)
+    raise typer.Exit(any(finding.verdict == "fails" for finding in findings))
