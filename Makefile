@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing of this project is sent anywhere.
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-.PHONY: help setup local local-down local-clean test test-boot bench-mount bench-boot lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-boot bench-mount bench-boot lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -36,6 +36,21 @@ local-down: $(READY) ## Stop the local AWS; it keeps its state
 
 local-clean: $(READY) ## Stop the local AWS and forget its state
 	@$(VENV)/bin/python -m lab local down --clean
+
+# To the AWS that the shell points at. What is shown is what is deployed: the template is made once.
+deploy: $(READY) ## Cost, diff, question, deploy, proof (SETTINGS="-c nat=none")
+	@$(VENV)/bin/cdk synth LearningStack --quiet $(SETTINGS)
+	@$(VENV)/bin/python -m lab doctor
+	@$(VENV)/bin/cdk diff LearningStack --app cdk.out
+	@printf 'Type deploy to deploy this: '; read -r answer && [ "$$answer" = deploy ] || { echo "Nothing was deployed."; exit 1; }
+	@$(VENV)/bin/cdk deploy LearningStack --app cdk.out --require-approval never
+	@$(VENV)/bin/python -m lab verify
+
+destroy: $(READY) ## Question, destroy, and a list of what is left
+	@$(VENV)/bin/cdk synth LearningStack --quiet $(SETTINGS)
+	@printf 'Type destroy to destroy LearningStack; its buckets stay: '; read -r answer && [ "$$answer" = destroy ] || { echo "Nothing was destroyed."; exit 1; }
+	@$(VENV)/bin/cdk destroy LearningStack --app cdk.out --force
+	@$(VENV)/bin/python -m lab cleanup --list
 
 test: $(READY) ## Run all tests and checks
 	@$(MAKE) --no-print-directory lint
