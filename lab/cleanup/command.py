@@ -35,7 +35,7 @@ def cleanup(
     found = account.find()
     if not as_json:
         _print(found, account.region)
-    removing = bool(found.left) and (yes or (not only_list and not as_json and _confirmed(found)))
+    removing = bool(found.left) and (yes or (not only_list and not as_json and _confirmed()))
     stays = _remove(account, found.left, quiet=as_json) if removing else {}
     if as_json:
         listed = [
@@ -49,7 +49,8 @@ def cleanup(
 
 def _print(found: Found, region: str) -> None:
     if found.left:
-        table = Table("Left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column("Left", overflow="fold")  # a name is there to be copied
         for heading in ("Objects", "Versions", "GB", "USD a month"):
             table.add_column(heading, justify="right", no_wrap=True)
         for each in found.left:
@@ -66,11 +67,8 @@ def _print(found: Found, region: str) -> None:
         console.print(f"You may not look at these, so they are not judged: {', '.join(found.unread)}", soft_wrap=True)
 
 
-def _confirmed(found: Found) -> bool:
-    versions = sum(each.versions for each in found.left)
-    question = (
-        f"This removes all {len(found.left)} with {versions:,} versions of files, for good. Type delete to do it: "
-    )
+def _confirmed() -> bool:
+    question = "This removes all that is listed, with every file and version, for good. Type delete to do it: "
     try:
         answer = input(question)
     except EOFError:  # no terminal
