@@ -16,7 +16,7 @@ from lab.cost.compare import HOURS, NAT_CHOICES
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.ja.md"]
-EXAMPLE = re.compile(r"```console\n\$ python -m lab (cost .*)\n```\n\n```text\n(.*?)\n```", re.DOTALL)
+EXAMPLE = re.compile(r"```console\n\$ python -m lab (cost [^\n]*)\n```\n\n```text\n(.*?)\n```", re.DOTALL)
 
 Template = Callable[..., dict[str, Any]]
 

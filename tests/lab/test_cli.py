@@ -46,6 +46,11 @@ def test_without_an_aws_to_look_at(environment: dict[str, str], said: str) -> No
     assert said in fails("verify", **environment)
 
 
+@pytest.mark.parametrize("command", ["status", "start", "stop", "boot-log", "connect", "cleanup"])
+def test_every_command_that_asks_aws_says_that_there_are_no_credentials(command: str) -> None:
+    assert "Unable to locate credentials: sign in with aws login" in fails(command, AWS_REGION="us-east-1")
+
+
 def test_without_a_stack(local_aws: local.Server) -> None:
     """Another region of the local AWS, where nothing is deployed."""
     said = fails("verify", **{**local.environment(local_aws), "AWS_REGION": "eu-west-3"})
