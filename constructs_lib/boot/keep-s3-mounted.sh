@@ -11,15 +11,20 @@ options="$options,retries=2,connect_timeout=5"
 # again from memory. A name that was missing a moment ago is asked for again after 60 s, not 15 minutes.
 options="$options,enable_unsigned_payload,auto_cache,stat_cache_expire=60"
 
-# A mount that does not answer in time gets two looks; one that is not there gets four.
+# A mount that does not answer in time gets two looks; one that is not there gets four. One that is slow, as its s3fs is
+# at work (its CPU time grows), is left alone: a file is on its way.
 end_when_hung() {
-  missed=0
+  missed=0 used=
   while [ "$missed" -lt 4 ] && sleep 5; do
     s3-mount-answers
     case $? in
       0) missed=0 ;;
       1) missed=$((missed + 1)) ;;
-      *) missed=$((missed + 2)) ;;
+      *)
+        before=$used
+        used=$(cut -d ' ' -f 14,15 "/proc/$1/stat")
+        [ "$used" != "$before" ] || missed=$((missed + 2))
+        ;;
     esac
   done
   echo "s3fs does not answer: ending it"
