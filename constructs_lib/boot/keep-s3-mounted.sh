@@ -13,18 +13,16 @@ options="$options,enable_unsigned_payload,auto_cache,stat_cache_expire=60"
 
 # A mount that does not answer in time gets two looks; one that is not there gets four. One that is slow, as its s3fs is
 # at work (its CPU time grows), is left alone: a file is on its way.
+cpu_time() { cut -d ' ' -f 14,15 "/proc/$1/stat"; }
 end_when_hung() {
-  missed=0 used=
+  missed=0
   while [ "$missed" -lt 4 ] && sleep 5; do
+    before=$(cpu_time "$1")
     s3-mount-answers
     case $? in
       0) missed=0 ;;
       1) missed=$((missed + 1)) ;;
-      *)
-        before=$used
-        used=$(cut -d ' ' -f 14,15 "/proc/$1/stat")
-        [ "$used" != "$before" ] || missed=$((missed + 2))
-        ;;
+      *) [ "$(cpu_time "$1")" != "$before" ] || missed=$((missed + 2)) ;;
     esac
   done
   echo "s3fs does not answer: ending it"
