@@ -125,7 +125,11 @@ echo "it does not mount"; exit 1
 UNMOUNTING = """
 rm -rf /root/.cache/rclone
 ! mountpoint -q $M || umount $M || { sleep 2; umount $M; } || exit
-for i in $(seq 100); do pgrep -f "^(s3fs|rclone).* $M " > /dev/null || exit 0; sleep 0.1; done; exit 1
+for i in $(seq 100); do
+  pgrep -x rclone > /dev/null || pgrep -f "^s3fs.* $M " > /dev/null || exit 0
+  sleep 0.1
+done
+echo "it does not end"; exit 1
 """
 
 
