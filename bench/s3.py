@@ -43,9 +43,11 @@ class Store:
             for part in body:
                 file.write(part)
                 size += len(part)
-                if size < s3_front.MAX_SMALL_BODY:  # nobody compares those of large ones
+                if size < s3_front.MAX_SMALL_BODY:
                     checksum.update(part)
-        return [(name, 0, size)], checksum.hexdigest()
+        # That of a large one is no checksum, as for what S3 got in parts: rclone would delete what does not fit.
+        etag = checksum.hexdigest() if size < s3_front.MAX_SMALL_BODY else f"{uuid.uuid4().hex}-1"
+        return [(name, 0, size)], etag
 
     def cut(self, pieces: Iterable[Piece], start: int, end: int) -> list[Piece]:
         """Return the pieces that make up the bytes from ``start`` to before ``end``, under names of their own."""
