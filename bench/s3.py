@@ -170,7 +170,7 @@ class Request(s3_front.Request):
             if not found:
                 raise missing
             start, end = self._range("x-amz-copy-source-range", _size(found))
-            pieces, etag = store.cut(found["pieces"], start, end), uuid.uuid4().hex
+            pieces, etag = store.cut(found["pieces"], start, end), found["etag"]
             if self.headers.get("x-amz-metadata-directive", "COPY") == "COPY":
                 headers = found["headers"]
         else:
