@@ -279,10 +279,7 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     base = QUICK if given.quick else FULL
     sizes = Sizes(given.big_mb or base.big_mb, given.files or base.files, given.repetitions or base.repetitions)
-    server = local.running()
-    if not server:
-        raise ProblemError("No local AWS is running. Start it first: make local")
-    local.point_at(server)
+    local.point_at_running()
     with Rehearsal("nspawn", changes=Changes(s3="bench.s3")) as rehearsal:
         rehearsal.boot()
         rehearsal.wait_for_first_boot()

@@ -1,6 +1,5 @@
 """The learner's command line: ``python -m lab``."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +20,7 @@ from lab.cost.command import cost
 from lab.deployed import Deployed, explain
 from lab.doctor.command import doctor
 from lab.picture.command import picture
+from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
 from lab.rehearsal.rehearsal import MachineName, Rehearsal
@@ -152,7 +152,7 @@ def verify(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
     """
     verdicts = _verdicts()
     if as_json:
-        typer.echo(json.dumps([_as_data(verdict) for verdict in verdicts], ensure_ascii=False, indent=2))
+        print_json([_as_data(verdict) for verdict in verdicts])
         raise typer.Exit(not all(verdict.holds for verdict in verdicts))
     raise typer.Exit(not _report(verdicts))
 
@@ -177,10 +177,7 @@ def rehearse(
 
     Example: python -m lab rehearse
     """
-    server = local.running()
-    if not server:
-        raise ProblemError("The bastion's bucket is in the local AWS, which is not running. Start it with: make local")
-    local.point_at(server)
+    local.point_at_running()
     with Rehearsal(machine, progress=_say, image_file=image, packages=packages) as rehearsal:
         seconds = rehearsal.boot()
         _say(f"Mounted {seconds:.0f} s after power-on. Waiting for the AWS CLI and the end of the first boot")

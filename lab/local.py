@@ -102,6 +102,14 @@ def forget() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 
 
+def point_at_running() -> None:
+    """Point at the local AWS of this folder. Raises ProblemError when it does not run."""
+    server = running()
+    if not server:
+        raise ProblemError("The local AWS is not running. Start it with: make local")
+    point_at(server)
+
+
 def point_at(server: Server) -> None:
     """Point this process and what it starts at the local AWS."""
     for name in HIDDEN:

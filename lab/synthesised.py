@@ -9,17 +9,17 @@ from lab.problem import ProblemError
 OUT = Path("cdk.out")
 
 
-def read_template(stack: str) -> dict[str, Any]:
-    """Return the template of a stack.
+def read_template(stack: str, folder: Path = OUT) -> dict[str, Any]:
+    """Return the template of a stack, as it lies in ``folder``.
 
     Raises ProblemError, with how to make it, when there is none.
     """
-    file = OUT / f"{stack}.template.json"
+    file = folder / f"{stack}.template.json"
     try:
         template: dict[str, Any] = json.loads(file.read_text())
         template["Resources"].items()
     except OSError:
-        made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in OUT.glob("*.template.json")))
+        made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in folder.glob("*.template.json")))
         raise ProblemError(
             f"There is no {file}; there is {made}" if made else f"There is no {file}. Make it with: cdk synth --quiet"
         ) from None

@@ -1,10 +1,11 @@
 """``python -m lab status | start | stop | boot-log | connect``."""
 
-import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
+import boto3
 import typer
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from lab.bastion import boot_log as reading
 from lab.bastion import connection, machine
 from lab.bastion.machine import Bastion, find_bastion
 from lab.deployed import CONFIG, is_local, new_session
+from lab.printed import print_json
 from lab.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -43,10 +45,7 @@ def start(*, as_json: AsJson = False) -> None:
 
     Example: python -m lab start
     """
-    session = new_session()
-    ec2: EC2Client = session.client("ec2", config=CONFIG)
-    machine.start(session, ec2, find_bastion(ec2))
-    _tell(find_bastion(ec2), as_json=as_json)
+    _switch(machine.start, as_json=as_json)
 
 
 def stop(*, as_json: AsJson = False) -> None:
@@ -56,10 +55,7 @@ def stop(*, as_json: AsJson = False) -> None:
 
     Example: python -m lab stop
     """
-    session = new_session()
-    ec2: EC2Client = session.client("ec2", config=CONFIG)
-    machine.stop(session, ec2, find_bastion(ec2))
-    _tell(find_bastion(ec2), as_json=as_json)
+    _switch(machine.stop, as_json=as_json)
 
 
 def boot_log(*, as_json: AsJson = False) -> None:
@@ -75,7 +71,7 @@ def boot_log(*, as_json: AsJson = False) -> None:
     bastion = find_bastion(ec2)
     log = reading.read(reading.console_output(ec2, bastion.id))
     if as_json:
-        _print_json({"id": bastion.id, **asdict(log)})
+        print_json({"id": bastion.id, **asdict(log)})
     else:
         console.print(SAID[log.state].format(id=bastion.id, **asdict(log)), soft_wrap=True, markup=False)
         for line in log.lines:
@@ -105,14 +101,21 @@ def connect(
     else:
         command = connection.session_command(bastion, session.region_name)
     if as_json:
-        _print_json({"id": bastion.id, "command": command})
+        print_json({"id": bastion.id, "command": command})
         return
     os.execv(command[0], command)  # noqa: S606  # the shell takes this process's place, and Ctrl-C is its own
 
 
+def _switch(change: Callable[[boto3.Session, "EC2Client", Bastion], None], *, as_json: bool) -> None:
+    session = new_session()
+    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    change(session, ec2, find_bastion(ec2))
+    _tell(find_bastion(ec2), as_json=as_json)
+
+
 def _tell(bastion: Bastion, *, as_json: bool) -> None:
     if as_json:
-        _print_json(
+        print_json(
             {
                 "id": bastion.id,
                 "state": bastion.state,
@@ -129,7 +132,3 @@ def _tell(bastion: Bastion, *, as_json: bool) -> None:
     )
     if is_local():
         console.print("(In the local AWS nothing boots: this is what it would say.)")
-
-
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2))

@@ -1,6 +1,5 @@
 """``python -m lab cleanup``: the list, the question, the removal."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from rich.table import Table
 from lab.cleanup.leftovers import BUCKET, Account, Found, Leftover
 from lab.cost.prices import AS_OF
 from lab.deployed import new_session
+from lab.printed import print_json
 from lab.problem import ProblemError
 
 console = Console(highlight=False)
@@ -43,7 +43,7 @@ def cleanup(
             for each in found.left
         ]
         data = {"region": account.region, "left": listed, "held": found.held, "not_readable": found.unread}
-        typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        print_json(data)
     raise typer.Exit(bool(stays))
 
 

@@ -1,6 +1,5 @@
 """``python -m lab cost``: the bill, the comparison and the check of the price table, for people and for programs."""
 
-import json
 import math
 import os
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon
 from lab.cost.chart import svg
 from lab.cost.compare import compare
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
+from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.synthesised import read_template
 
@@ -105,7 +105,7 @@ def cost(
         )
     bill = reckon(read_template(stack), region, usage)
     if as_json:
-        _print_json(_as_data(stack, bill, usage))
+        print_json(_as_data(stack, bill, usage))
     else:
         _print_bill(stack, bill, usage)
 
@@ -162,10 +162,6 @@ def _print_usage(usage: Usage, *without: str) -> None:
 # --- programs
 
 
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
-
-
 def _as_data(stack: str, bill: Bill, usage: Usage) -> dict[str, object]:
     return {
         "stack": stack,
@@ -211,7 +207,7 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
         except OSError as error:
             raise ProblemError(f"{chart} cannot be written: {error.strerror}") from None
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"nat": nat, **_as_data(stack, bill, replace(usage, hours_a_day=hours))}
                 for nat, bills in comparison.items()
@@ -246,7 +242,7 @@ def _check(region: str, *, as_json: bool) -> bool:
         rows = list(live.check_prices(region))
     differing = [row for row in rows if row.verdict != "same"]
     if as_json:
-        _print_json([{**asdict(row), "region": region, "verdict": row.verdict} for row in rows])
+        print_json([{**asdict(row), "region": region, "verdict": row.verdict} for row in rows])
     else:
         for row in differing:
             listed = " or ".join(f"{price:g}" for price in row.theirs) or "nothing"

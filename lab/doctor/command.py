@@ -1,13 +1,14 @@
 """``python -m lab doctor``."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from lab.deployed import new_session
-from lab.doctor.findings import as_json as written
 from lab.doctor.findings import look
+from lab.printed import print_json
 from lab.problem import ProblemError
 
 MARKS = {"fine": "[green]✓[/]", "not known": "[yellow]?[/]", "fails": "[red]✗[/]"}
@@ -28,7 +29,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
         session = None
     findings = list(look(session))
     if as_json:
-        typer.echo(written(findings))
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             console.print(f"{MARKS[finding.verdict]} {finding.about}: ", end="")

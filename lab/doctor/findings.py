@@ -1,6 +1,5 @@
 """What a deploy needs, one look after the other. Each look says what it found, and what to do when that will not do."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -173,7 +172,3 @@ def _held(session: boto3.Session, kind: str) -> int:
         for page in pages
         for summary in page["StackResourceSummaries"]
     )
-
-
-def as_json(findings: list[Finding]) -> str:
-    return json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False, indent=2)

@@ -1,6 +1,5 @@
 """``python -m lab picture``: the architecture, drawn from a template."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lab.picture.architecture import Architecture
+from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.synthesised import read_template
 
@@ -40,7 +40,7 @@ def picture(
             ],
             "security_groups": [asdict(group) for group in architecture.groups],
         }
-        typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        print_json(data)
         return
     if output.suffix not in (".svg", ".png") or not output.parent.is_dir():
         raise ProblemError(

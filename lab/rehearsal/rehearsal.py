@@ -23,6 +23,7 @@ from lab.rehearsal.isolation import Isolation
 from lab.rehearsal.nspawn import Nspawn
 from lab.rehearsal.qemu import Qemu
 from lab.rehearsal.switches import Panel
+from lab.synthesised import OUT
 
 MachineName = Literal["qemu", "nspawn"]
 MACHINES: Mapping[MachineName, type[machines.Machine]] = {"qemu": Qemu, "nspawn": Nspawn}
@@ -75,7 +76,7 @@ class Rehearsal:
         machine: MachineName = "qemu",
         *,
         stack: str = "LearningStack",
-        templates: Path = template.TEMPLATES,
+        templates: Path = OUT,
         progress: Callable[[str], None] = print,
         changes: Changes | None = None,
         image_file: Path | None = None,

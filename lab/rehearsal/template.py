@@ -10,8 +10,8 @@ import yaml
 
 from lab.deployed import Deployed
 from lab.problem import ProblemError
+from lab.synthesised import OUT, read_template
 
-TEMPLATES = Path("cdk.out")
 BASTION = "learning-bastion"
 SETTINGS = "/etc/learning-stack.env"
 
@@ -47,19 +47,14 @@ class Bastion:
         return self.settings["MOUNT_POINT"]
 
 
-def bastion(deployed: Deployed, templates: Path = TEMPLATES) -> Bastion:
+def bastion(deployed: Deployed, templates: Path = OUT) -> Bastion:
     """Return the bastion of the template in ``templates``; ``deployed`` says what its references are.
 
     Raises ProblemError when there is no such template, or when it has more than what is deployed.
     """
-    file = templates / f"{deployed.stack_name}.template.json"
-    try:
-        template = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise ProblemError(f"There is no {file}. Make it first: make local, or cdk synth") from None
-    resources: dict[str, Any] = template["Resources"]
+    resources: dict[str, Any] = read_template(deployed.stack_name, templates)["Resources"]
     resolve = _Resolver(deployed).text
-    logical_id, instance = _instance(resources, file)
+    logical_id, instance = _instance(resources)
     profile = resources[instance["IamInstanceProfile"]["Ref"]]["Properties"]
     return Bastion(
         logical_id=logical_id,
@@ -74,13 +69,13 @@ def bastion(deployed: Deployed, templates: Path = TEMPLATES) -> Bastion:
     )
 
 
-def _instance(resources: dict[str, Any], file: Path) -> tuple[str, dict[str, Any]]:
+def _instance(resources: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     for logical_id, resource in resources.items():
         properties = resource.get("Properties", {})
         named = {"Key": "Name", "Value": BASTION} in properties.get("Tags", [])
         if resource["Type"] == "AWS::EC2::Instance" and named:
             return logical_id, properties
-    raise ProblemError(f"{file} has no instance {BASTION}")
+    raise ProblemError(f"The template has no instance {BASTION}")
 
 
 class _Resolver:
