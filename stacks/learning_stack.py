@@ -97,13 +97,6 @@ class LearningStack(Stack):
         self._output("BucketName", storage.bucket.bucket_name, "The bucket that the bastion mounts")
         self._output("MountPoint", settings.mount_point, "Where the bastion mounts it")
         self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
-        self._output(
-            "RemoveBucketsCommand",
-            'python -c "import boto3; [(each.object_versions.delete(), each.delete()) for each in '
-            "map(boto3.resource('s3').Bucket, "
-            f"['{storage.bucket.bucket_name}', '{storage.log_bucket.bucket_name}'])]\"",
-            "Deletes both buckets, which a destroy keeps, WITH ALL FILES",
-        )
         self._output("VpcId", network.vpc.vpc_id, "The VPC")
         for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
             self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets), f"{name} subnets")

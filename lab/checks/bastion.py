@@ -152,7 +152,7 @@ def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
 def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
     attribute = aws.ec2.describe_instance_attribute(InstanceId=bastion(aws).id, Attribute="userData")["UserData"]
     text = base64.b64decode(attribute.get("Value", "")).decode()
-    literal, _ = bastion(aws).properties["UserData"]["Fn::Base64"]["Fn::Sub"]
+    literal = bastion(aws).properties["UserData"]["Fn::Base64"]["Fn::Sub"]
 
     def variable(name: str, where: str) -> str:
         line = next((line for line in where.splitlines() if line.strip().startswith(f"{name}=")), f"{name}=?")

@@ -81,12 +81,6 @@ def test_outputs_name_the_bucket_and_where_it_is_mounted(template: Templates) ->
     assert chosen["MountPoint"] == "/data"
 
 
-def test_the_command_that_removes_the_buckets_names_both(template: Templates) -> None:
-    buckets = {name for name, resource in template()["Resources"].items() if resource["Type"] == "AWS::S3::Bucket"}
-    _, parts = outputs(template())["RemoveBucketsCommand"]["Fn::Join"]
-    assert {part["Ref"] for part in parts if isinstance(part, dict)} == buckets
-
-
 def test_there_is_no_private_host_unless_asked_for(template: Templates) -> None:
     names = {
         tag["Value"]
