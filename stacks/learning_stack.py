@@ -5,9 +5,11 @@ from constructs import Construct
 
 from constructs_lib.access import Access
 from constructs_lib.bastion import Bastion
+from constructs_lib.budget import Budget
 from constructs_lib.firewall import Firewall
 from constructs_lib.network import Network
 from constructs_lib.private_host import PrivateHost
+from constructs_lib.schedule import Schedule
 from constructs_lib.storage import Storage
 from stacks.settings import Settings
 
@@ -103,6 +105,7 @@ class LearningStack(Stack):
         for name, group in (("Web", firewall.web), ("Database", firewall.database)):
             self._output(f"{name}GroupId", group.security_group_id, f"Security group for {name.lower()} servers")
 
+        instances = [bastion.instance]
         if settings.private_host:
             host = PrivateHost(
                 self,
@@ -114,6 +117,7 @@ class LearningStack(Stack):
                 image=bastion.image,
                 instance_type=bastion.instance_type,
             )
+            instances.append(host.instance)
             self._output("PrivateHostId", host.instance.instance_id, "The private host")
             # The key stays on your own machine: the bastion only passes the connection on.
             through = f"ssh -i learning-stack.pem -W %h:%p ubuntu@{address}"
@@ -125,6 +129,17 @@ class LearningStack(Stack):
                 f'ssh -i learning-stack.pem -o ProxyCommand="{through}" ubuntu@{host.instance.instance_private_ip}',
                 "A shell on the private host, through the bastion",
             )
+        if settings.stop_at or settings.start_at:
+            Schedule(
+                self,
+                "Schedule",
+                instances=instances,
+                stop_at=settings.stop_at or None,
+                start_at=settings.start_at or None,
+                time_zone=settings.time_zone,
+            )
+        if settings.monthly_budget_usd:
+            Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
 
     def _output(self, name: str, value: str, description: str) -> None:
         CfnOutput(self, name, value=value, description=description)
