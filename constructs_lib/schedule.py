@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from aws_cdk import Fn, Stack
+from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -15,10 +15,10 @@ class Schedule(Construct):
 
     EventBridge Scheduler calls EC2 itself: there is no function in between. One role may do that, and only to these
     instances. Each time may be given alone. People may still start and stop the instances by hand: the schedules act
-    at their minute only. The schedules are named after the stack: ``LearningStack-stop``.
+    at their minute only.
 
-    Limits: one of these in a stack, for instances of this stack. A stopped instance still costs its disk and its Elastic IP. Where EBS encrypts with
-    a customer managed key, that key's policy must let the role start instances (``kms:CreateGrant``).
+    Limits: instances of this stack alone. Stopped ones go on costing their disks and Elastic IPs. Where EBS encrypts
+    with a customer managed key, the key's policy must let the role start them (``kms:CreateGrant``).
 
     Sources: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html,
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
@@ -52,7 +52,7 @@ class Schedule(Construct):
                     statements=[
                         iam.PolicyStatement(
                             actions=[f"ec2:{action.title()}Instances" for action in times],
-                            resources=[Fn.sub(f"arn:${{AWS::Partition}}:ec2:{here}:instance/{id_}") for id_ in ids],
+                            resources=[Fn.sub(f"arn:${{AWS::Partition}}:ec2:{here}:instance/{each}") for each in ids],
                         )
                     ]
                 )
@@ -62,7 +62,6 @@ class Schedule(Construct):
             scheduler.CfnSchedule(
                 self,
                 action.title(),
-                name=f"{Stack.of(self).stack_name}-{action}",
                 schedule_expression=f"cron({int(time[3:])} {int(time[:2])} * * ? *)",
                 schedule_expression_timezone=time_zone,
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),

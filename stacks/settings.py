@@ -144,7 +144,10 @@ class Settings:
         if self.monthly_budget_usd and not self.alert_email:
             yield ("alert_email", "monthly_budget_usd"), "must be set with monthly_budget_usd: who gets the mails"
         if self.alert_email and not self.monthly_budget_usd:
-            yield ("monthly_budget_usd", "alert_email"), "must be set with alert_email: without a budget nothing is mailed"
+            yield (
+                ("monthly_budget_usd", "alert_email"),
+                "must be set with alert_email: without a budget nothing is mailed",
+            )
         if len({name.lower() for name in self.operators}) != len(self.operators):
             yield (
                 ("operators",),

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.checks import access, bastion, firewall, network, operators, storage
+from lab.checks import access, bastion, firewall, network, operators, saving, storage
 from lab.checks.check import CHECKS, Check, Verdict
+from lab.checks.policy import account
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 
 # Importing a chapter registers its checks.
-CHAPTERS = (network, operators, storage, bastion, access, firewall)
+CHAPTERS = (network, operators, saving, storage, bastion, access, firewall)
 
 
 def all_checks(stack_name: str) -> list[Check]:
@@ -21,8 +22,10 @@ def all_checks(stack_name: str) -> list[Check]:
 
 
 def run(deployed: Deployed) -> Iterator[Verdict]:
-    """Yield a verdict for each check of the stack, in the order of the chapters."""
+    """Yield a verdict for each check of what the stack has, in the order of the chapters."""
     for check in all_checks(deployed.stack_name):
+        if check.resource and not deployed.all(check.resource):
+            continue
         try:
             expected, found = check.prove(deployed)
         except (BotoCoreError, ClientError) as error:
@@ -38,8 +41,16 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
             # The order of facts means nothing, their number does: a rule that is there twice is one too many.
             list((Counter(expected) - Counter(found)).elements()),
             list((Counter(found) - Counter(expected)).elements()),
-            check.command.format_map(_Outputs(deployed.outputs)),
+            command(check, deployed),
         )
+
+
+def command(check: Check, deployed: Deployed) -> str:
+    """Return the command of a check with the ids of the stack."""
+    names = _Outputs(AccountId=account(deployed), **deployed.outputs)
+    if check.resource:
+        names["Resource"] = deployed.all(check.resource)[0].id
+    return check.command.format_map(names)
 
 
 class _Outputs(dict[str, str]):

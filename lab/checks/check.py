@@ -17,7 +17,8 @@ Prove = Callable[[Deployed], tuple[Facts, Facts]]
 class Check:
     """A claim of a chapter, in English and Japanese, the AWS CLI command that shows it, and its proof.
 
-    In ``command``, names in braces are outputs of the stack.
+    A check of a ``resource`` is made only when the stack has that type. In ``command``, names in braces are outputs of
+    the stack, ``AccountId``, and ``Resource``: the id of the first one of that type.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Check:
     claim_ja: str
     command: str
     prove: Prove
+    resource: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": []}
 
 
 def check(
-    chapter: str, claim: str, claim_ja: str, command: str, *, stack: str = "LearningStack"
+    chapter: str, claim: str, claim_ja: str, command: str, *, stack: str = "LearningStack", resource: str = ""
 ) -> Callable[[Prove], Prove]:
     """Register the decorated function as the proof of ``claim``; its name, with hyphens, is the check's id."""
 
@@ -62,6 +64,7 @@ def check(
                 claim_ja=claim_ja,
                 command=command,
                 prove=prove,
+                resource=resource,
             )
         )
         return prove
