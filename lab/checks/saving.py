@@ -66,7 +66,7 @@ def budget_mails(aws: Deployed) -> tuple[Facts, Facts]:
         alert.setdefault("ThresholdType", "PERCENTAGE")
         parts = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
         notification = {name: alert[name] for name in parts}
-        words = " ".join(f"{value:g}" if isinstance(value, float) else value for value in notification.values())
+        words = " ".join(f"{value:g}" if name == "Threshold" else value for name, value in notification.items())
         subscribers = budgets.describe_subscribers_for_notification(**which, Notification=notification)["Subscribers"]
         found += [f"{words}: {each['SubscriptionType']} {each['Address']}" for each in subscribers]
     return expected, found

@@ -82,8 +82,9 @@ class Budget(Provider):
 
 def _budget(name: str, properties: Properties) -> Properties:
     """Return a template's budget as the API wants it: with its name, and amounts as text."""
-    limit = properties["Budget"]["BudgetLimit"]
-    return properties["Budget"] | {"BudgetName": name, "BudgetLimit": limit | {"Amount": str(limit["Amount"])}}
+    budget: Properties = properties["Budget"]
+    limit = budget["BudgetLimit"]
+    return budget | {"BudgetName": name, "BudgetLimit": limit | {"Amount": str(limit["Amount"])}}
 
 
 PROVIDERS = (Schedule(), Budget())
