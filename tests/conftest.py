@@ -20,6 +20,13 @@ ROOT = Path(__file__).parent.parent
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 
+# What a setting needs beside it, to be allowed or to have an effect.
+COMPANIONS: dict[str, dict[str, Any]] = {
+    "time_zone": {"stop_at": "19:00"},
+    "monthly_budget_usd": {"alert_email": "you@example.com"},
+    "alert_email": {"monthly_budget_usd": 20},
+}
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_account() -> Iterator[None]:

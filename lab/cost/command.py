@@ -55,7 +55,9 @@ def cost(
     region: Annotated[str, typer.Option(help="Default: that of your AWS settings, else us-east-1.")] = "",
     hours_a_day: Annotated[
         float | None,
-        _option("hours-a-day", "Hours a day that the instances run. Default: what stop_at and start_at leave.", 24),
+        _option(
+            "hours-a-day", "Hours a day that the instances run. Default: 24, or what stop_at and start_at leave.", 24
+        ),
     ] = None,
     storage_gb: Annotated[float, _option("storage-gb", "GB in the bucket.")] = Usage.storage_gb,
     archive_gb: Annotated[float, _option("archive-gb", "GB in the bucket's archive.")] = Usage.archive_gb,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stacks.settings import Settings
+from tests.conftest import COMPANIONS
 
 Templates = Callable[..., dict[str, Any]]
 
@@ -100,6 +101,15 @@ def test_the_private_host_adds_its_outputs(template: Templates) -> None:
     assert {"Fn::GetAtt": [host_id, "PrivateIp"]} in added["PrivateHostCommand"]["Fn::Join"][1]
 
 
+def test_the_schedules_are_for_every_instance(template: Templates) -> None:
+    resources = template(private_host=True, stop_at="19:00")["Resources"]
+    instances = {name for name, each in resources.items() if each["Type"] == "AWS::EC2::Instance"}
+    (schedule,) = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
+    named = json.loads(schedule["Target"]["Input"]["Fn::Sub"])["InstanceIds"]
+    assert {name.strip("${}") for name in named} == instances
+    assert len(instances) == 2
+
+
 SESSION = "aws ssm start-session --target X --document-name AWS-StartSSHSession --parameters portNumber=22"
 
 
@@ -146,6 +156,11 @@ REACHES: dict[str, tuple[object, str]] = {
     "mount_uid": (1234, "MOUNT_UID=1234"),
     "mount_gid": (1234, "MOUNT_GID=1234"),
     "private_host": (True, '"learning-private-host"'),
+    "stop_at": ("19:00", "cron(0 19 * * ? *)"),
+    "start_at": ("09:05", "cron(5 9 * * ? *)"),
+    "time_zone": ("Asia/Tokyo", '"ScheduleExpressionTimezone": "Asia/Tokyo"'),
+    "monthly_budget_usd": (20, '"Amount": 20'),
+    "alert_email": ("me@example.com", '"Address": "me@example.com"'),
     "operators": (("alice",), '"UserName": "alice"'),
 }
 
@@ -154,7 +169,8 @@ REACHES: dict[str, tuple[object, str]] = {
 def test_each_setting_reaches_the_template(template: Templates, setting: Any) -> None:
     value, expected = REACHES[setting.name]
     stack = "OperatorsStack" if setting.name == "operators" else "LearningStack"
-    assert expected in json.dumps(template(stack, **{setting.name: value}))
+    settings = {setting.name: value, **COMPANIONS.get(setting.name, {})}
+    assert expected in json.dumps(template(stack, **settings))
     assert expected not in json.dumps(template(stack))
 
 
