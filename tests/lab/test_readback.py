@@ -391,7 +391,10 @@ def role(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
     names = ("AssumeRolePolicyDocument", "Description", "RoleName")
     arns = [policy["PolicyArn"] for policy in attached]
     inline = [
-        picked(iam.get_role_policy(RoleName=physical_id, PolicyName=name), "PolicyDocument", "PolicyName")
+        {
+            "PolicyName": name,
+            "PolicyDocument": iam.get_role_policy(RoleName=physical_id, PolicyName=name)["PolicyDocument"],
+        }
         for name in iam.list_role_policies(RoleName=physical_id)["PolicyNames"]
     ]
     found = picked(iam.get_role(RoleName=physical_id)["Role"], *names)
