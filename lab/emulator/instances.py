@@ -371,6 +371,8 @@ def _modify_attribute(params: Params) -> Answer:
             record["UserData"] = _checked_user_data(value.get("Value", ""))
         elif name == "SourceDestCheck":
             record["SourceDestCheck"] = is_true(value["Value"])
+            for interface in interfaces.of_instance(record["InstanceId"]):
+                interface["SourceDestCheck"] = record["SourceDestCheck"]
         elif name == "DisableApiTermination":
             record["DisableApiTermination"] = is_true(value["Value"])
         elif name == "InstanceInitiatedShutdownBehavior":
