@@ -28,6 +28,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "default-nat-per-az": ("LearningStack", {}),
     "nat-single": ("LearningStack", {"nat": "single"}),
     "nat-regional": ("LearningStack", {"nat": "regional"}),
+    "nat-instance": ("LearningStack", {"nat": "instance"}),
     "nat-none": ("LearningStack", {"nat": "none"}),
     "private-host-and-admin": ("LearningStack", {"private_host": True, "admin_cidr": ADMIN}),
     "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
@@ -55,10 +56,15 @@ LONGEST: dict[str, Any] = {
 EACH = pytest.mark.parametrize("case", CASES)
 EACH_AND_LONGEST = pytest.mark.parametrize(
     ("stack", "settings"),
-    [*CASES.values(), ("LearningStack", LONGEST), ("LearningStack", {**LONGEST, "admin_cidr": ""})],
-    ids=[*CASES, "longest", "longest-closed"],
+    [
+        *CASES.values(),
+        ("LearningStack", LONGEST),
+        ("LearningStack", {**LONGEST, "admin_cidr": ""}),
+        ("LearningStack", {**LONGEST, "nat": "instance"}),
+    ],
+    ids=[*CASES, "longest", "longest-closed", "longest-nat-instance"],
 )
-EVERYTHING = Settings(private_host=True, admin_cidr=ADMIN, operators=("alice", "bob"))
+EVERYTHING = Settings(nat="instance", private_host=True, admin_cidr=ADMIN, operators=("alice", "bob"))
 WITH_ACKNOWLEDGEMENTS = ("access", "firewall", "operators", "ubuntu")
 
 

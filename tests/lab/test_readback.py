@@ -566,7 +566,12 @@ def test_a_route_to_an_instance_leads_nowhere_while_it_stands_still(emulator: Em
     def found() -> set[tuple[str, str]]:
         tables = ec2.describe_route_tables(Filters=routes)["RouteTables"]
         assert len(tables) == 2
-        return {(route["State"], route["NetworkInterfaceId"]) for table in tables for route in table["Routes"] if "InstanceId" in route}
+        return {
+            (route["State"], route["NetworkInterfaceId"])
+            for table in tables
+            for route in table["Routes"]
+            if "InstanceId" in route
+        }
 
     interface = nat["NetworkInterfaces"][0]["NetworkInterfaceId"]
     assert found() == {("active", interface)}
