@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from aws_cdk import Tags
 from aws_cdk import aws_ec2 as ec2
@@ -37,7 +38,7 @@ class NatInstance(Construct):
         *,
         vpc: ec2.IVpc,
         subnet: ec2.ISubnet,
-        private_subnets: Sequence[ec2.Subnet],
+        private_subnets: Sequence[ec2.ISubnet],
         release: str = "26.04",
         ami_serial: str | None = None,
     ) -> None:
@@ -69,7 +70,7 @@ class NatInstance(Construct):
         self.instance.instance.source_dest_check = False
         self.instance.node.add_dependency(subnet.internet_connectivity_established)
         for private in private_subnets:
-            private.add_route(
+            cast("ec2.Subnet", private).add_route(
                 # The name that the CDK gives the route to a NAT gateway: one is changed into the other in its place.
                 "DefaultRoute",
                 router_id=self.instance.instance_id,

@@ -165,7 +165,7 @@ def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Private subnets reach the internet through the NAT gateway or instance that `nat` gives them, or not at all",
-    "プライベートサブネットは設定 `nat` で決まる NAT ゲートウェイか NAT インスタンスから外に出る (`none` なら出られない)",
+    "プライベートサブネットは設定 `nat` で決まる NAT ゲートウェイかインスタンスから外に出る (`none` なら出られない)",
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PrivateSubnetIds}",
 )
 def private_routes(aws: Deployed) -> tuple[Facts, Facts]:

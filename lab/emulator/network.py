@@ -77,7 +77,8 @@ def _complete_route_table(item: ET.Element) -> None:
 def _leads_somewhere(route: ET.Element, vpc_id: str) -> bool:
     nat_id, gateway_id = route.findtext("natGatewayId", ""), route.findtext("gatewayId", "")
     if instance_id := route.findtext("instanceId"):
-        return ec2._instances.get(instance_id, {}).get("State", {}).get("Name") == "running"
+        instance: dict[str, Any] = ec2._instances.get(instance_id, {"State": {}})
+        return bool(instance["State"].get("Name") == "running")
     if nat_id:
         state: str = ec2._nat_gateways.get(nat_id, {}).get("State", "deleted")
         return state == "available"

@@ -1,4 +1,4 @@
-"""The NAT instance's firewall as its user data writes it, at work between network namespaces: a VPC without machines."""
+"""The NAT instance's firewall as its user data writes it, at work in a VPC of network namespaces."""
 
 import os
 import shutil
