@@ -53,6 +53,8 @@ LONGEST: dict[str, Any] = {
     "mount_gid": 65533,
     "private_host": True,
 }
+# With an image of its own: its processor is another than the bastion's.
+LONGEST_WITH_NAT_INSTANCE = {**LONGEST, "nat": "instance", "instance_type": "t3a.2xlarge"}
 EACH = pytest.mark.parametrize("case", CASES)
 EACH_AND_LONGEST = pytest.mark.parametrize(
     ("stack", "settings"),
@@ -60,7 +62,7 @@ EACH_AND_LONGEST = pytest.mark.parametrize(
         *CASES.values(),
         ("LearningStack", LONGEST),
         ("LearningStack", {**LONGEST, "admin_cidr": ""}),
-        ("LearningStack", {**LONGEST, "nat": "instance"}),
+        ("LearningStack", LONGEST_WITH_NAT_INSTANCE),
     ],
     ids=[*CASES, "longest", "longest-closed", "longest-nat-instance"],
 )

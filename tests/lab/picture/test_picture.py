@@ -16,12 +16,12 @@ from lab.picture.architecture import Architecture
 from lab.picture.drawing import ICON, Drawing, png, svg
 from lab.picture.layout import PRIVATE, lay_out
 from lab.problem import ProblemError
-from tests.test_templates import CASES, LONGEST
+from tests.test_templates import CASES, LONGEST, LONGEST_WITH_NAT_INSTANCE
 
 DRAWN = Path(__file__).parents[3] / "docs" / "architecture.svg"
 SETTINGS = [settings for stack, settings in CASES.values() if stack == "LearningStack"]
-SETTINGS += [{**LONGEST, "role_name": "M" * 64}]  # a wide letter
-NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest"]
+SETTINGS += [{**longest, "role_name": "M" * 64} for longest in (LONGEST, LONGEST_WITH_NAT_INSTANCE)]  # a wide letter
+NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest", "longest-nat-instance"]
 EACH = pytest.mark.parametrize("settings", SETTINGS, ids=NAMES)
 
 Template = Callable[..., dict[str, Any]]
