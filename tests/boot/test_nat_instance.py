@@ -91,7 +91,7 @@ def vpc(template: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPa
         for name, content in written(template(nat="instance")).items():
             (files / name).write_text(content)
         vpc.run("nat", "nft", "--includepath", str(files), "--file", str(files / "nftables.conf"))
-        vpc.run("nat", "sysctl", "--quiet", "--load", str(files / "90-nat.conf"))
+        vpc.run("nat", "sysctl", "--quiet", "--load", str(files / "nat.conf"))
         yield vpc
     finally:
         vpc.close()

@@ -139,8 +139,8 @@ def test_only_the_ranges_are_rendered(template: Template, instance: dict[str, An
 
 def test_it_forwards_after_a_reboot_too_and_never_without_its_firewall(user_data: Any) -> None:
     (files, commands) = (user_data["write_files"], user_data["runcmd"])
-    assert {"path": "/etc/sysctl.d/90-nat.conf", "content": "net.ipv4.ip_forward=1"} in files
+    assert {"path": "/etc/sysctl.d/nat.conf", "content": "net.ipv4.ip_forward=1"} in files
     assert "/etc/nftables.conf" in [file["path"] for file in files]
     # The first that fails is the last: forwarding begins when the firewall stands.
     assert commands[0] == "set -e"
-    assert commands[-2:] == ["systemctl enable --now nftables", "sysctl --system"]
+    assert commands[-2:] == ["systemctl enable --now nftables", "sysctl -p /etc/sysctl.d/nat.conf"]
