@@ -1,6 +1,6 @@
 """The stack that the primer describes."""
 
-from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
+from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack, Tags
 from constructs import Construct
 
 from constructs_lib.access import Access
@@ -11,6 +11,8 @@ from constructs_lib.network import Network
 from constructs_lib.private_host import PrivateHost
 from constructs_lib.storage import Storage
 from stacks.settings import Settings
+
+TAGS = {"Project": "LearningStack"}
 
 
 class LearningStack(Stack):
@@ -26,6 +28,7 @@ class LearningStack(Stack):
             construct_id,
             synthesizer=LegacyStackSynthesizer(),
             description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
+            tags=TAGS,
         )
         storage = Storage(self, "Storage", bucket_name=settings.bucket_name or None)
         network = Network(
@@ -78,6 +81,10 @@ class LearningStack(Stack):
             uid=settings.mount_uid,
             gid=settings.mount_gid,
         )
+        # All else gets the stack's tags from CloudFormation. These are looked for by theirs, however they came about.
+        for looked_for in (storage, bastion):
+            for key, value in TAGS.items():
+                Tags.of(looked_for).add(key, value)
         # From its first second the bastion reaches the bucket, before it has an Elastic IP.
         bastion.instance.node.add_dependency(network.s3_endpoint)
 
