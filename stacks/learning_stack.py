@@ -1,17 +1,21 @@
 """The stack that the primer describes."""
 
-from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
+from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack, Tags
+from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from constructs_lib.access import Access
 from constructs_lib.bastion import Bastion
 from constructs_lib.budget import Budget
 from constructs_lib.firewall import Firewall
+from constructs_lib.nat_instance import NatInstance
 from constructs_lib.network import Network
 from constructs_lib.private_host import PrivateHost
 from constructs_lib.schedule import Schedule
 from constructs_lib.storage import Storage
 from stacks.settings import Settings
+
+TAGS = {"Project": "LearningStack"}
 
 
 class LearningStack(Stack):
@@ -27,6 +31,7 @@ class LearningStack(Stack):
             construct_id,
             synthesizer=LegacyStackSynthesizer(),
             description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
+            tags=TAGS,
         )
         storage = Storage(self, "Storage", bucket_name=settings.bucket_name or None)
         network = Network(
@@ -36,9 +41,21 @@ class LearningStack(Stack):
             public_cidrs=settings.public_cidrs,
             private_cidrs=settings.private_cidrs,
             availability_zones=settings.availability_zones,
-            nat=settings.nat,
+            nat="none" if settings.nat == "instance" else settings.nat,
             log_bucket=storage.log_bucket,
         )
+        instances: list[ec2.Instance] = []
+        if settings.nat == "instance":
+            nat_instance = NatInstance(
+                self,
+                "NatInstance",
+                vpc=network.vpc,
+                subnet=network.public_subnets[0],
+                private_subnets=network.private_subnets,
+                release=settings.ubuntu_release,
+                ami_serial=settings.ami_serial or None,
+            )
+            instances.append(nat_instance.instance)
         firewall = Firewall(
             self,
             "Firewall",
@@ -69,6 +86,10 @@ class LearningStack(Stack):
             uid=settings.mount_uid,
             gid=settings.mount_gid,
         )
+        # All else gets the stack's tags from CloudFormation. These are looked for by theirs, however they came about.
+        for looked_for in (storage, bastion):
+            for key, value in TAGS.items():
+                Tags.of(looked_for).add(key, value)
         # From its first second the bastion reaches the bucket, before it has an Elastic IP.
         bastion.instance.node.add_dependency(network.s3_endpoint)
 
@@ -105,7 +126,7 @@ class LearningStack(Stack):
         for name, group in (("Web", firewall.web), ("Database", firewall.database)):
             self._output(f"{name}GroupId", group.security_group_id, f"Security group for {name.lower()} servers")
 
-        instances = [bastion.instance]
+        instances.append(bastion.instance)
         if settings.private_host:
             host = PrivateHost(
                 self,

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any, Self, get_type_hints
 from zoneinfo import available_timezones
 
-NAT_CHOICES = ("per-az", "single", "regional", "none")
+NAT_CHOICES = ("per-az", "single", "regional", "instance", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
 S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16

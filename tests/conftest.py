@@ -46,9 +46,7 @@ def new_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
 
     def make() -> cdk.App:
         folder = tmp_path_factory.mktemp("cdk.out")
-        app = cdk.App(context=CONTEXT, outdir=str(folder), builtin_cloud_formation_validation=False)
-        cdk.Tags.of(app).add("Project", "LearningStack")
-        return app
+        return cdk.App(context=CONTEXT, outdir=str(folder), builtin_cloud_formation_validation=False)
 
     return make
 

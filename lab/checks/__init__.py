@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.checks import access, bastion, firewall, network, operators, saving, storage
+from lab.checks import access, bastion, firewall, nat_instance, network, operators, saving, storage
 from lab.checks.check import CHECKS, Check, Verdict
 from lab.checks.policy import account
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 
 # Importing a chapter registers its checks.
-CHAPTERS = (network, operators, saving, storage, bastion, access, firewall)
+CHAPTERS = (network, nat_instance, operators, saving, storage, bastion, access, firewall)
 
 
 def all_checks(stack_name: str) -> list[Check]:
@@ -22,9 +22,9 @@ def all_checks(stack_name: str) -> list[Check]:
 
 
 def run(deployed: Deployed) -> Iterator[Verdict]:
-    """Yield a verdict for each check of what the stack has, in the order of the chapters."""
+    """Yield a verdict for each claim that the stack makes, in the order of the chapters."""
     for check in all_checks(deployed.stack_name):
-        if check.resource and not deployed.all(check.resource):
+        if not check.when(deployed):
             continue
         try:
             expected, found = check.prove(deployed)
@@ -47,10 +47,8 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
 
 def command(check: Check, deployed: Deployed) -> str:
     """Return the command of a check with the ids of the stack."""
-    names = _Outputs(AccountId=account(deployed), **deployed.outputs)
-    if check.resource:
-        names["Resource"] = deployed.all(check.resource)[0].id
-    return check.command.format_map(names)
+    names = {each.type.split("::")[-1]: each.id for each in deployed.resources}
+    return check.command.format_map(_Outputs(names | {"AccountId": account(deployed)} | deployed.outputs))
 
 
 class _Outputs(dict[str, str]):

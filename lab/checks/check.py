@@ -17,8 +17,8 @@ Prove = Callable[[Deployed], tuple[Facts, Facts]]
 class Check:
     """A claim of a chapter, in English and Japanese, the AWS CLI command that shows it, and its proof.
 
-    A check of a ``resource`` is made only when the stack has that type. In ``command``, names in braces are outputs of
-    the stack, ``AccountId``, and ``Resource``: the id of the first one of that type.
+    In ``command``, names in braces are outputs of the stack, ``AccountId``, or a type, such as ``Budget``, for the id
+    of the stack's own. ``when`` says whether a stack makes the claim at all.
     """
 
     id: str
@@ -27,7 +27,7 @@ class Check:
     claim_ja: str
     command: str
     prove: Prove
-    resource: str = ""
+    when: Callable[[Deployed], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,13 @@ CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": []}
 
 
 def check(
-    chapter: str, claim: str, claim_ja: str, command: str, *, stack: str = "LearningStack", resource: str = ""
+    chapter: str,
+    claim: str,
+    claim_ja: str,
+    command: str,
+    *,
+    stack: str = "LearningStack",
+    when: Callable[[Deployed], bool] = Check.when,
 ) -> Callable[[Prove], Prove]:
     """Register the decorated function as the proof of ``claim``; its name, with hyphens, is the check's id."""
 
@@ -64,7 +70,7 @@ def check(
                 claim_ja=claim_ja,
                 command=command,
                 prove=prove,
-                resource=resource,
+                when=when,
             )
         )
         return prove

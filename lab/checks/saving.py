@@ -11,8 +11,8 @@ from lab.deployed import Deployed
     "6",
     "The instances stop and start at the chosen times in the time zone, and the role of the schedules may do only that",
     "インスタンスは選んだタイムゾーンの時刻に停止・開始し、スケジュールのロールにできるのはそれだけ",
-    "aws scheduler get-schedule --name {Resource}",
-    resource="AWS::Scheduler::Schedule",
+    "aws scheduler get-schedule --name {Schedule}",
+    when=lambda aws: bool(aws.all("AWS::Scheduler::Schedule")),
 )
 def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
     hosts = aws.all("AWS::EC2::Instance")
@@ -48,8 +48,8 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
     "6",
     "A budget mails the chosen address when this month's cost of the account passes 50 and 100 % of the chosen sum",
     "今月のアカウントの料金が指定額の 50 % と 100 % を超えると、予算が指定のアドレスにメールを送る",
-    "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Resource}",
-    resource="AWS::Budgets::Budget",
+    "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Budget}",
+    when=lambda aws: bool(aws.all("AWS::Budgets::Budget")),
 )
 def budget_mails(aws: Deployed) -> tuple[Facts, Facts]:
     budget = aws.one("AWS::Budgets::Budget")

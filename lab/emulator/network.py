@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
+from lab.emulator import interfaces
 from lab.emulator.wire import (
     Answer,
     Params,
@@ -43,6 +45,7 @@ def _vpc(vpc_id: str) -> dict[str, Any]:
         "route-table-id": "routeTableId",
         "route.destination-cidr-block": "routeSet/item/destinationCidrBlock",
         "route.gateway-id": "routeSet/item/gatewayId",
+        "route.instance-id": "routeSet/item/instanceId",
         "route.nat-gateway-id": "routeSet/item/natGatewayId",
         "route.state": "routeSet/item/state",
         "vpc-id": "vpcId",
@@ -55,6 +58,9 @@ def _complete_route_table(item: ET.Element) -> None:
         return
     vpc_id = item.findtext("vpcId", "")
     for route in routes:
+        if instance_id := route.findtext("instanceId"):
+            interface = next(iter(interfaces.of_instance(instance_id)), {})
+            put(route, {"instanceOwnerId": get_account_id(), "networkInterfaceId": interface.get("NetworkInterfaceId")})
         if not _leads_somewhere(route, vpc_id):
             put(route, {"state": "blackhole"})
     for endpoint in ec2._vpc_endpoints.values():
@@ -70,6 +76,9 @@ def _complete_route_table(item: ET.Element) -> None:
 
 def _leads_somewhere(route: ET.Element, vpc_id: str) -> bool:
     nat_id, gateway_id = route.findtext("natGatewayId", ""), route.findtext("gatewayId", "")
+    if instance_id := route.findtext("instanceId"):
+        instance: dict[str, Any] = ec2._instances.get(instance_id, {"State": {}})
+        return bool(instance["State"].get("Name") == "running")
     if nat_id:
         state: str = ec2._nat_gateways.get(nat_id, {}).get("State", "deleted")
         return state == "available"

@@ -252,7 +252,7 @@ def test_the_files_of_boot_land_byte_for_byte_where_they_belong(
 
 def test_every_file_of_boot_is_used() -> None:
     used = {name for name, _ in (ALWAYS | FROM_SOURCE | FROM_AWS).values()}
-    assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", *used}
+    assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", "nat-instance.yaml", *used}
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_verify_says_what_was_expected_and_found_and_fails(project: Project) -> 
 
 def test_wrong_settings_are_told_in_one_line_and_stop_nothing(project: Project) -> None:
     printed = project.lab("local", "up", "-c", "nat=two", status=1)
-    assert "nat: 'two' must be one of per-az, single, regional, none" in printed
+    assert "nat: 'two' must be one of per-az, single, regional, instance, none" in printed
     assert "Traceback" not in printed
     assert "UPDATE_COMPLETE" in project.lab("local", "status")
 

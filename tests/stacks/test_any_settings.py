@@ -151,7 +151,7 @@ def subnets_are_inside_the_vpc_and_apart(resources: Resources) -> None:
 def routes_lead_where_nat_says(resources: Resources, nat: str) -> None:
     subnets = of(resources, "EC2::Subnet")
     zone = {name: json.dumps(each["AvailabilityZone"]) for name, each in subnets.items()}
-    gateways = of(resources, "EC2::NatGateway")
+    gateways, instances = of(resources, "EC2::NatGateway"), of(resources, "EC2::Instance")
     found = []
     for association in of(resources, "EC2::SubnetRouteTableAssociation").values():
         subnet, table = reference(association["SubnetId"]), association["RouteTableId"]
@@ -161,14 +161,19 @@ def routes_lead_where_nat_says(resources: Resources, nat: str) -> None:
         assert not any("GatewayId" in route for route in routes)
         for route in routes:
             assert route["DestinationCidrBlock"] == "0.0.0.0/0"
-            gateway = gateways[reference(route["NatGatewayId"])]
-            place = "regional" if "SubnetId" not in gateway else zone[reference(gateway["SubnetId"])]
+            if "InstanceId" in route:
+                (interface,) = instances[reference(route["InstanceId"])]["NetworkInterfaces"]
+                place = zone[reference(interface["SubnetId"])]
+            else:
+                gateway = gateways[reference(route["NatGatewayId"])]
+                place = zone[reference(gateway["SubnetId"])] if "SubnetId" in gateway else "regional"
             found.append((zone[subnet], place))
     first, second = (zone[name] for name, each in subnets.items() if "Private" in name and each)
     assert sorted(found) == sorted(
         {
             "per-az": [(first, first), (second, second)],
             "single": [(first, first), (second, first)],
+            "instance": [(first, first), (second, first)],
             "regional": [(first, "regional"), (second, "regional")],
             "none": [],
         }[nat]

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +83,43 @@ def test_outputs_name_the_bucket_and_where_it_is_mounted(template: Templates) ->
     assert chosen["MountPoint"] == "/data"
 
 
+def test_the_nat_instance_stands_beside_the_bastion_and_takes_the_place_of_the_gateways(template: Templates) -> None:
+    nat_id, tags = only(template(nat="instance"), "AWS::EC2::Instance", "learning-nat")
+    assert "Role" not in tags
+    resources = template(nat="instance")["Resources"]
+    bastion_id, _ = only(template(nat="instance"), "AWS::EC2::Instance", "learning-bastion")
+    assert (
+        len(
+            {
+                json.dumps(resources[name]["Properties"]["NetworkInterfaces"][0]["SubnetId"])
+                for name in (nat_id, bastion_id)
+            }
+        )
+        == 1
+    )
+    gone = template()["Resources"].keys() - resources.keys()
+    assert {template()["Resources"][name]["Type"] for name in gone} == {"AWS::EC2::NatGateway", "AWS::EC2::EIP"}
+    assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::EC2::NatGateway"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "image"),
+    [
+        ({}, "/26.04/stable/current/arm64/"),
+        (
+            {"instance_type": "t4g.small", "ubuntu_release": "24.04", "ami_serial": "20260615"},
+            "/24.04/stable/20260615/arm64/",
+        ),
+        ({"ami_id": "ami-0123456789abcdef0"}, "/26.04/stable/current/arm64/"),  # that is the bastion's processor's
+    ],
+)
+def test_the_nat_instance_has_the_chosen_ubuntu(template: Templates, settings: dict[str, str], image: str) -> None:
+    content = template(nat="instance", **settings)
+    nat_id, _ = only(content, "AWS::EC2::Instance", "learning-nat")
+    parameter = content["Resources"][nat_id]["Properties"]["ImageId"]["Ref"]
+    assert image in content["Parameters"][parameter]["Default"]
+
+
 def test_there_is_no_private_host_unless_asked_for(template: Templates) -> None:
     names = {
         tag["Value"]
@@ -102,12 +140,12 @@ def test_the_private_host_adds_its_outputs(template: Templates) -> None:
 
 
 def test_the_schedules_are_for_every_instance(template: Templates) -> None:
-    resources = template(private_host=True, stop_at="19:00")["Resources"]
+    resources = template(nat="instance", private_host=True, stop_at="19:00")["Resources"]
     instances = {name for name, each in resources.items() if each["Type"] == "AWS::EC2::Instance"}
     (schedule,) = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
     named = json.loads(schedule["Target"]["Input"]["Fn::Sub"])["InstanceIds"]
     assert {name.strip("${}") for name in named} == instances
-    assert len(instances) == 2
+    assert len(instances) == 3
 
 
 SESSION = "aws ssm start-session --target X --document-name AWS-StartSSHSession --parameters portNumber=22"
@@ -174,12 +212,15 @@ def test_each_setting_reaches_the_template(template: Templates, setting: Any) ->
     assert expected not in json.dumps(template(stack))
 
 
+def test_what_is_looked_for_by_its_tag_carries_it(template: Templates) -> None:
+    resources = template()["Resources"].values()
+    for kind in ("EC2::Instance", "EC2::KeyPair", "S3::Bucket"):
+        found = [each["Properties"]["Tags"] for each in resources if each["Type"] == f"AWS::{kind}"]
+        assert found
+        assert all({"Key": "Project", "Value": "LearningStack"} in tags for tags in found)
+
+
 @pytest.mark.parametrize("stack", ["LearningStack", "OperatorsStack"])
-def test_everything_that_can_carry_a_tag_says_which_project_it_is(template: Templates, stack: str) -> None:
-    tagged = [
-        {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
-        for resource in template(stack, operators=("alice",), private_host=True)["Resources"].values()
-        if "Tags" in resource["Properties"]
-    ]
-    assert tagged
-    assert {tags.get("Project") for tags in tagged} == {"LearningStack"}
+def test_all_else_gets_the_tag_from_the_stack(stack: str, assembly: Callable[..., Path]) -> None:
+    manifest = json.loads((assembly() / "manifest.json").read_text())
+    assert manifest["artifacts"][stack]["properties"]["tags"] == {"Project": "LearningStack"}
