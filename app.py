@@ -8,8 +8,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from lab.cost.bill import idle_cost_line
-from stacks.learning_stack import LearningStack
-from stacks.operators_stack import OperatorsStack
+from stacks.build import build
 from stacks.settings import Settings, SettingsError
 from stacks.validation import Validation
 
@@ -20,12 +19,12 @@ try:
     settings = Settings.from_context(app.node.get_all_context())
 except SettingsError as error:
     sys.exit(str(error))
-learning = LearningStack(app, "LearningStack", settings=settings)
-OperatorsStack(app, "OperatorsStack", settings=settings)
+build(app, settings)
 assembly = app.synth()
 if findings := validation.findings(Path(stack.template_full_path) for stack in assembly.stacks):
     sys.exit("\n".join(findings))
 
 # The most common surprise about stacks like this one is a bill for idle NAT gateways.
-template = json.loads(Path(assembly.directory, learning.template_file).read_text())
-sys.stderr.write(idle_cost_line(template, os.environ.get("CDK_DEFAULT_REGION", "us-east-1")) + "\n")
+template = json.loads(Path(assembly.directory, "LearningStack.template.json").read_text())
+region = os.environ.get("CDK_DEFAULT_REGION", "us-east-1")
+sys.stderr.write(idle_cost_line(template, region, learners=len(settings.learners)) + "\n")

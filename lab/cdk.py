@@ -91,6 +91,6 @@ def _cli(*words: str, settings: Sequence[str]) -> tuple[list[str], dict[str, str
 
 def _what_failed(printed: str) -> str:
     """Return what a failed run of the CLI printed, without the lines that only say how far it came."""
-    noise = r"_(COMPLETE|PROGRESS) |^LearningStack costs about|Subprocess exited with error"
+    noise = r"_(COMPLETE|PROGRESS) |^LearningStack .* about \d+ USD a month|Subprocess exited with error"
     lines = [line for line in printed.splitlines() if line.strip() and not re.search(noise, line)]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from lab.checks import run
 from lab.checks.check import Verdict
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
-from lab.deployed import Deployed, explain
+from lab.deployed import STACK, Deployed, explain
 from lab.doctor.command import doctor
 from lab.picture.command import picture
 from lab.printed import print_json
@@ -25,7 +25,7 @@ from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
 from lab.rehearsal.rehearsal import MachineName, Rehearsal
 
-STACK, OPERATORS = "LearningStack", "OperatorsStack"
+OPERATORS = "OperatorsStack"
 NEXT = """
 Try next:
   source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
@@ -104,7 +104,7 @@ def up(
     for name, value in deployed.outputs.items():
         console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
     console.print()
-    holds = _report(_verdicts())
+    holds = _report(_verdicts(STACK))
     console.print(NEXT, end="", markup=False, soft_wrap=True)
     raise typer.Exit(not holds)
 
@@ -143,14 +143,16 @@ def status() -> None:
 
 
 @app.command()
-def verify(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def verify(
+    *, stack: bastion.StackName = STACK, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+) -> None:
     """Prove what the primer claims, chapter by chapter, on the AWS that the environment points at.
 
     Ends with status 1 when a claim does not hold. Changes nothing.
 
     Example: python -m lab verify
     """
-    verdicts = _verdicts()
+    verdicts = _verdicts(stack)
     if as_json:
         print_json([_as_data(verdict) for verdict in verdicts])
         raise typer.Exit(not all(verdict.holds for verdict in verdicts))
@@ -160,6 +162,7 @@ def verify(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
 @app.command()
 def rehearse(
     *,
+    stack: bastion.StackName = STACK,
     machine: Annotated[
         MachineName, typer.Option(help="qemu: a whole computer in software; nspawn: a container, quick, needs root.")
     ] = "qemu",
@@ -178,7 +181,7 @@ def rehearse(
     Example: python -m lab rehearse
     """
     local.point_at_running()
-    with Rehearsal(machine, progress=_say, image_file=image, packages=packages) as rehearsal:
+    with Rehearsal(machine, stack=stack, progress=_say, image_file=image, packages=packages) as rehearsal:
         seconds = rehearsal.boot()
         _say(f"Mounted {seconds:.0f} s after power-on. Waiting for the AWS CLI and the end of the first boot")
         rehearsal.wait_for_first_boot()
@@ -188,8 +191,8 @@ def rehearse(
             holds = _prove(rehearsal) and holds
         else:
             holds = True
-            bastion = rehearsal.bastion
-            console.print(TRY_THERE.format(point=bastion.mount_point, bucket=bastion.bucket), markup=False)
+            there = rehearsal.bastion
+            console.print(TRY_THERE.format(point=there.mount_point, bucket=there.bucket), markup=False)
             rehearsal.shell()
     console.print("The bastion is gone; what it wrote is in the bucket.")
     raise typer.Exit(not holds)
@@ -207,10 +210,11 @@ def _prove(rehearsal: Rehearsal) -> bool:
     return not any(instead for _, instead in found)
 
 
-def _verdicts() -> list[Verdict]:
-    stacks = [Deployed(STACK)]
-    with suppress(ProblemError):  # chapter 4 is deployed only by those who ask for it
-        stacks.append(Deployed(OPERATORS))
+def _verdicts(name: str) -> list[Verdict]:
+    stacks = [Deployed(name)]
+    if name == STACK:
+        with suppress(ProblemError):  # chapter 4 is deployed only by those who ask for it
+            stacks.append(Deployed(OPERATORS))
     for stack in stacks:
         stack.require_complete()
     return [verdict for stack in stacks for verdict in run(stack)]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CONFIG = Config(
     connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"}
 )
+STACK = "LearningStack"
 
 
 @dataclass(frozen=True)

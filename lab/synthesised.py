@@ -9,6 +9,19 @@ from lab.problem import ProblemError
 OUT = Path("cdk.out")
 
 
+def read_templates(folder: Path = OUT) -> dict[str, dict[str, Any]]:
+    """Return the templates of all stacks that the last synth made; what an earlier one left in ``folder`` is none.
+
+    Raises ProblemError, with how to make them, when there are none.
+    """
+    file = folder / "manifest.json"
+    try:
+        artifacts = json.loads(file.read_text())["artifacts"].items()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        raise ProblemError(f"There is no {file}. Make it with: cdk synth --quiet") from None
+    return {name: read_template(name, folder) for name, each in artifacts if each["type"] == "aws:cloudformation:stack"}
+
+
 def read_template(stack: str, folder: Path = OUT) -> dict[str, Any]:
     """Return the template of a stack, as it lies in ``folder``.
 

@@ -113,7 +113,8 @@ class LearningStack(Stack):
             "SshCommand",
             f"ssh -i learning-stack.pem ubuntu@{address}"
             if settings.admin_cidr
-            else "closed; open it to your own address with: cdk deploy LearningStack -c admin_cidr=YOUR.IP.ADD.RESS/32",
+            else f"closed; open it to your own address with: cdk deploy {construct_id} "
+            "-c admin_cidr=YOUR.IP.ADD.RESS/32",
             "A shell on the bastion through SSH",
         )
         self._output("RoleName", access.role.role_name, "The bastion's role")

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
@@ -16,6 +16,8 @@ S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16
 # This network, loopback, link-local, multicast and reserved.
 NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+MOST_LEARNERS = 200
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
 CDK_KEYS = r"@|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
@@ -79,6 +81,7 @@ class Settings:
     operators: tuple[str, ...] = _setting(
         (), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob"
     )
+    learners: tuple[str, ...] = _setting((), "a class: a LearningStack-NAME of their own for each", "alice,bob")
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:
@@ -107,6 +110,38 @@ class Settings:
             raise SettingsError(mistakes)
         return settings
 
+    def of_learners(self) -> dict[str, Self]:
+        """Return the settings of each learner's own stack, by name.
+
+        The address ranges of the first learner are these, moved up by the size of the VPC; of the second, by twice
+        that; and so on: a name keeps its ranges as long as it keeps its place. The names of role and bucket get the
+        learner's. A budget and operators are for the whole account, so no learner has any.
+
+        Limits: an account has room for five VPCs (one is the default VPC) and five Elastic IPs a region, until AWS
+        raises these quotas.
+        """
+        size = ipaddress.IPv4Network(self.vpc_cidr).num_addresses
+
+        def moved(cidr: str, number: int) -> str:
+            network = ipaddress.IPv4Network(cidr)
+            return str(ipaddress.IPv4Network((int(network.network_address) + number * size, network.prefixlen)))
+
+        return {
+            name: replace(
+                self,
+                vpc_cidr=moved(self.vpc_cidr, number),
+                public_cidrs=tuple(moved(cidr, number) for cidr in self.public_cidrs),
+                private_cidrs=tuple(moved(cidr, number) for cidr in self.private_cidrs),
+                bucket_name=self.bucket_name and f"{self.bucket_name}-{name}",
+                role_name=f"{self.role_name}-{name}",
+                monthly_budget_usd=0,
+                alert_email="",
+                operators=(),
+                learners=(),
+            )
+            for number, name in enumerate(self.learners, start=1)
+        }
+
     def mistakes(self) -> list[str]:
         """Return one line for each value that breaks a rule, in the order of the settings."""
         return self._in_order({})
@@ -127,6 +162,9 @@ class Settings:
         for names, problem in self._mistakes_between():
             if wrong.isdisjoint(names):
                 found.setdefault(names[0], []).append(_line(names[0], problem, _example(names[0])))
+        if found.keys().isdisjoint(("learners", *_OF_EACH_LEARNER)):
+            for name, problem in self._mistakes_of_learners():
+                found.setdefault("learners", []).append(_line("learners", problem, _example(name)))
         return [line for setting in fields(self) for line in dict.fromkeys(found.get(setting.name, []))]
 
     def _mistakes_between(self) -> Iterable[tuple[tuple[str, ...], str]]:
@@ -153,6 +191,10 @@ class Settings:
                 ("operators",),
                 f"'{','.join(self.operators)}' names somebody twice (IAM ignores case)",
             )
+        if len(set(self.learners)) != len(self.learners):
+            yield ("learners",), f"{_shown(','.join(self.learners))} names somebody twice"
+        if len(self.learners) > MOST_LEARNERS:
+            yield ("learners",), f"{len(self.learners)} names are too many: {MOST_LEARNERS} at most"
 
     def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
         cidrs = ("public_cidrs", "private_cidrs")
@@ -174,6 +216,20 @@ class Settings:
             if one.overlaps(other) and not outside:
                 yield (name, *cidrs), f"'{second}' overlaps with '{first}'"
                 return  # one range that is too wide overlaps with many
+
+    def _mistakes_of_learners(self) -> Iterable[tuple[str, str]]:
+        """Yield the setting and the problem, for the first learner who cannot have what is derived from it."""
+        derived = self.of_learners()
+        for setting in ("vpc_cidr", "bucket_name", "role_name"):  # the subnets move with their VPC
+            for name, its in derived.items():
+                value = getattr(its, setting)
+                try:
+                    _RULES[setting](value)
+                    if setting == "vpc_cidr":
+                        _stays_private(self.vpc_cidr, value)
+                except ValueError as error:
+                    yield setting, f"the {setting} of '{name}', {_shown(value)}, {error}"
+                    break
 
 
 # --- reading: from what JSON or `-c` gives to the type of the setting
@@ -232,6 +288,12 @@ def _cidr(text: str, *, widest: int = WIDEST_PREFIX, narrowest: int = 32) -> Non
 
 def _vpc_cidr(text: str) -> None:
     _cidr(text, narrowest=28)
+
+
+def _stays_private(cidr: str, moved: str) -> None:
+    for block in map(ipaddress.IPv4Network, PRIVATE):
+        if block.supernet_of(ipaddress.IPv4Network(cidr)) and not block.supernet_of(ipaddress.IPv4Network(moved)):
+            raise ValueError(f"is outside {block}: no room for so many; choose another vpc_cidr")
 
 
 def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
@@ -351,7 +413,13 @@ _RULES: dict[str, Callable[[Any], None]] = {
         )
     ),
     "operators": _matches(r"[A-Za-z0-9_.@+=-]{1,64}", "1 to 64 letters, digits and _ . @ + = -"),
+    "learners": _matches(
+        r"(?=.{1,20}$)[a-z]([a-z0-9-]*[a-z0-9])?",
+        "1 to 20 lower-case letters, digits and hyphens, the first a letter, the last no hyphen",
+    ),
 }
+# What each learner gets one of: derived from these.
+_OF_EACH_LEARNER = ("vpc_cidr", "public_cidrs", "private_cidrs", "bucket_name", "role_name")
 
 
 # --- words

@@ -12,8 +12,7 @@ import pytest
 
 from lab import local
 from lab.deployed import Deployed
-from stacks.learning_stack import LearningStack
-from stacks.operators_stack import OperatorsStack
+from stacks.build import build
 from stacks.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -59,14 +58,13 @@ def plain_stack(new_app: Callable[[], cdk.App]) -> Callable[[], cdk.Stack]:
 
 @pytest.fixture(scope="session")
 def assembly(new_app: Callable[[], cdk.App]) -> Callable[..., Path]:
-    """Give a function from settings to the folder with both templates, as app.py makes it."""
+    """Give a function from settings to the folder with all templates, as app.py makes it."""
 
     @cache
     def synthesise(settings: Settings) -> Path:
         assert settings.mistakes() == []
         app = new_app()
-        LearningStack(app, "LearningStack", settings=settings)
-        OperatorsStack(app, "OperatorsStack", settings=settings)
+        build(app, settings)
         return Path(app.synth().directory)
 
     return lambda **settings: synthesise(Settings(**settings))

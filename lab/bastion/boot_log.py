@@ -23,7 +23,7 @@ ADVICE = {
     "or the S3 endpoint's deny it? On the machine: journalctl -u rc-local",
     "the AWS CLI was not installed": "The mount works, but the AWS CLI could not be fetched: is the internet there?",
 }
-THEN = "To look around on it: cdk deploy LearningStack --no-rollback, then python -m lab connect"
+THEN = "To look around on it: cdk deploy --no-rollback, then python -m lab connect"
 
 State = Literal["no output", "not begun", "begun", "failed", "complete"]
 

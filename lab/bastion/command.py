@@ -12,7 +12,7 @@ from rich.console import Console
 from lab.bastion import boot_log as reading
 from lab.bastion import connection, machine
 from lab.bastion.machine import Bastion, find_bastion
-from lab.deployed import CONFIG, is_local, new_session
+from lab.deployed import CONFIG, STACK, is_local, new_session
 from lab.printed import print_json
 from lab.problem import ProblemError
 
@@ -28,37 +28,38 @@ SAID = {
     "failed": "The first boot of {id} failed at {at}: {reason}",
     "complete": "The first boot of {id} was complete at {at}.",
 }
+StackName = Annotated[str, typer.Option("--stack", help="In a class, the learner's own: LearningStack-NAME.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-def status(*, as_json: AsJson = False) -> None:
+def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     """Say whether the bastion runs. Asks EC2 alone, so it works for operators too.
 
     Example: python -m lab status
     """
     ec2: EC2Client = new_session().client("ec2", config=CONFIG)
-    _tell(find_bastion(ec2), as_json=as_json)
+    _tell(find_bastion(ec2, stack), as_json=as_json)
 
 
-def start(*, as_json: AsJson = False) -> None:
+def start(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     """Start the bastion and wait until it runs. Operators need a session that began with MFA.
 
     Example: python -m lab start
     """
-    _switch(machine.start, as_json=as_json)
+    _switch(machine.start, stack, as_json=as_json)
 
 
-def stop(*, as_json: AsJson = False) -> None:
+def stop(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     """Stop the bastion and wait until it stands still. Operators need a session that began with MFA.
 
     What is on its disk and in the bucket stays; disk and address go on costing.
 
     Example: python -m lab stop
     """
-    _switch(machine.stop, as_json=as_json)
+    _switch(machine.stop, stack, as_json=as_json)
 
 
-def boot_log(*, as_json: AsJson = False) -> None:
+def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     """Say how far the bastion's first boot came, and why it failed: its console output, read for you.
 
     Ends with status 1 when it failed.
@@ -68,7 +69,7 @@ def boot_log(*, as_json: AsJson = False) -> None:
     if is_local():
         raise ProblemError(NOTHING_BOOTS)
     ec2: EC2Client = new_session().client("ec2", config=CONFIG)
-    bastion = find_bastion(ec2)
+    bastion = find_bastion(ec2, stack)
     log = reading.read(reading.console_output(ec2, bastion.id))
     if as_json:
         print_json({"id": bastion.id, **asdict(log)})
@@ -83,6 +84,7 @@ def boot_log(*, as_json: AsJson = False) -> None:
 
 def connect(
     *,
+    stack: StackName = STACK,
     ssh: Annotated[bool, typer.Option("--ssh", help="Through port 22, with the key from Parameter Store.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Only print the command, for programs.")] = False,
 ) -> None:
@@ -94,7 +96,7 @@ def connect(
         raise ProblemError(NOTHING_BOOTS)
     session = new_session()
     ec2: EC2Client = session.client("ec2", config=CONFIG)
-    bastion = find_bastion(ec2)
+    bastion = find_bastion(ec2, stack)
     connection.require_running(bastion)
     if ssh:
         command = connection.ssh_command(bastion, ec2, session.client("ssm", config=CONFIG))
@@ -106,11 +108,11 @@ def connect(
     os.execv(command[0], command)  # noqa: S606  # the shell takes this process's place, and Ctrl-C is its own
 
 
-def _switch(change: Callable[[boto3.Session, "EC2Client", Bastion], None], *, as_json: bool) -> None:
+def _switch(change: Callable[[boto3.Session, "EC2Client", Bastion], None], stack: str, *, as_json: bool) -> None:
     session = new_session()
     ec2: EC2Client = session.client("ec2", config=CONFIG)
-    change(session, ec2, find_bastion(ec2))
-    _tell(find_bastion(ec2), as_json=as_json)
+    change(session, ec2, find_bastion(ec2, stack))
+    _tell(find_bastion(ec2, stack), as_json=as_json)
 
 
 def _tell(bastion: Bastion, *, as_json: bool) -> None:

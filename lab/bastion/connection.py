@@ -54,7 +54,7 @@ def ssh_command(bastion: Bastion, ec2: "EC2Client", ssm: "SSMClient") -> list[st
     if not _port_is_open(bastion, ec2):
         raise ProblemError(
             "Port 22 of the bastion is open to nobody. Leave --ssh out, or open it to your own address: "
-            "cdk deploy LearningStack -c admin_cidr=YOUR.IP.ADD.RESS/32"
+            f"cdk deploy {bastion.stack} -c admin_cidr=YOUR.IP.ADD.RESS/32"
         )
     if not bastion.address:
         raise ProblemError(f"{bastion.id} has no public address yet. Try again in a minute")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.deployed import CONFIG, DENIED
+from lab.deployed import CONFIG, DENIED, STACK
 from lab.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ A_SESSION_THAT_MAY_NOT = (
 
 @dataclass(frozen=True)
 class Bastion:
-    """The one bastion of an account and region, as it was when it was looked up."""
+    """The one bastion of a stack, as it was when it was looked up."""
 
+    stack: str
     id: str
     name: str
     state: str
@@ -38,23 +39,25 @@ class Bastion:
     launched: datetime
 
 
-def find_bastion(ec2: "EC2Client") -> Bastion:
-    """Return the bastion.
+def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
+    """Return the bastion of a stack.
 
     Raises ProblemError when there is none, or more than one, as while a deploy replaces it.
     """
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in TAGS.items()]
+    tags = {**TAGS, "aws:cloudformation:stack-name": stack}
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     filters.append({"Name": "instance-state-name", "Values": HERE})
     pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)  # type: ignore[arg-type]
     found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
     where = f"{ec2.meta.region_name} ({ec2.meta.endpoint_url})"
     if not found:
-        raise ProblemError(f"There is no bastion in {where}. Deploy it: make local, or cdk deploy LearningStack")
+        raise ProblemError(f"{stack} has no bastion in {where}. Deploy it: make local, or cdk deploy {stack}")
     if len(found) > 1:
         ids = ", ".join(sorted(each["InstanceId"] for each in found))
-        raise ProblemError(f"There are {len(found)} bastions in {where}: {ids}. Wait until the deploy has ended")
+        raise ProblemError(f"{stack} has {len(found)} bastions in {where}: {ids}. Wait until the deploy has ended")
     [instance] = found
     return Bastion(
+        stack=stack,
         id=instance["InstanceId"],
         name=next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), "The bastion"),
         state=instance["State"]["Name"],

@@ -17,8 +17,15 @@ CHAPTERS = (network, nat_instance, operators, saving, storage, bastion, access, 
 
 
 def all_checks(stack_name: str) -> list[Check]:
-    """Return the checks of a stack in the order of the chapters."""
-    return sorted(CHECKS[stack_name], key=lambda check: [int(number) for number in re.findall(r"\d+", check.chapter)])
+    """Return the checks of a stack in the order of the chapters; those of LearningStack for LearningStack-NAME too.
+
+    Raises ProblemError when the stack is none of ours.
+    """
+    try:
+        checks = CHECKS[stack_name.partition("-")[0]]
+    except KeyError:
+        raise ProblemError(f"{stack_name} is none of ours: {', '.join(CHECKS)}, LearningStack-NAME") from None
+    return sorted(checks, key=lambda check: [int(number) for number in re.findall(r"\d+", check.chapter)])
 
 
 def run(deployed: Deployed) -> Iterator[Verdict]:

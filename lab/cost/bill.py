@@ -257,9 +257,10 @@ PRICED: Mapping[str, Callable[[_Reckoner, str, Mapping[str, Any]], None]] = {
 }
 
 
-def idle_cost_line(template: Mapping[str, Any], region: str) -> str:
+def idle_cost_line(template: Mapping[str, Any], region: str, *, learners: int = 0) -> str:
     """Return one line: what LearningStack costs idle in ``region``, and with the cheapest choice of ``nat``.
 
+    With ``learners``, the sum for it and for as many more: a learner's costs the same.
     The line says when prices are those of another region, which instance types it leaves out, and when there are no
     prices for the region: a synth never fails for that.
     """
@@ -267,11 +268,13 @@ def idle_cost_line(template: Mapping[str, Any], region: str) -> str:
         bill = reckon(template, region)
     except ProblemError as error:
         return str(error)
-    gateways = bill.parts()[NAT]
+    stacks = 1 + learners
+    usd, gateways = bill.idle_usd * stacks, bill.parts()[NAT] * stacks
     without = f", without {' and '.join(bill.unpriced)}, which our table lacks" if bill.unpriced else ""
-    cheapest = f"with nat=none, the cheapest, about {bill.idle_usd - gateways:.0f} USD"
+    cheapest = f"with nat=none, the cheapest, about {usd - gateways:.0f} USD"
+    who = f"LearningStack and {learners} of learners cost" if learners else "LearningStack costs"
     return (
-        f"LearningStack costs about {bill.idle_usd:.0f} USD a month when idle in {bill.where()}{without}; "
+        f"{who} about {usd:.0f} USD a month when idle in {bill.where()}{without}; "
         f"{cheapest if gateways else 'nat=none is the cheapest choice'}."
     )
 

@@ -18,7 +18,7 @@ console = Console(highlight=False)
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Look whether a deploy would work from here, before it fails half-way. Changes nothing.
 
-    Zones and quotas are held against the template of the last cdk synth.
+    Zones and quotas are held against the templates of the last cdk synth: all stacks of a class together.
     Ends with status 1 when a deploy would fail.
 
     Example: python -m lab doctor

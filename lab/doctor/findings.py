@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.deployed import CONFIG, explain, is_local
+from lab.deployed import CONFIG, STACK, explain, is_local
 from lab.problem import ProblemError
-from lab.synthesised import read_template
+from lab.synthesised import read_templates
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
 
 Verdict = Literal["fine", "not known", "fails"]
-STACK = "LearningStack"
 # What counts against a quota, and the quota: its service and its code there.
 QUOTAS = {
     "AWS::EC2::EIP": ("Elastic IPs", "ec2", "L-0263D0A3"),
@@ -80,15 +79,16 @@ def _credentials(session: boto3.Session) -> Finding:
 def _account(session: boto3.Session) -> Iterator[Finding]:
     ec2: EC2Client = session.client("ec2", config=CONFIG)
     try:
-        resources = read_template(STACK)["Resources"]
+        templates = {stack: template["Resources"] for stack, template in read_templates().items()}
     except ProblemError as problem:
         yield Finding("Template", "not known", f"so neither are zones and quotas. {problem}")
         return
+    resources = templates[STACK]  # learners have the same
     yield Finding("Template", "fine", f"cdk.out, {len(resources)} resources")
     yield _known("Zones", lambda: _zones(ec2, resources))
     yield Finding("NAT gateways", *_nat(resources))
     for kind, (about, _, _) in QUOTAS.items():
-        yield _known(about, partial(_quota, session, ec2, kind, resources))
+        yield _known(about, partial(_quota, session, ec2, kind, templates))
 
 
 def _known(about: str, find: Callable[[], Finding]) -> Finding:
@@ -146,13 +146,15 @@ def _zone(instance: dict[str, Any], resources: dict[str, Any], zones: list[str])
     return str(zones[zone["Fn::Select"][0]] if isinstance(zone, dict) else zone)
 
 
-def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, resources: dict[str, Any]) -> Finding:
+def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, templates: dict[str, Any]) -> Finding:
     about, service, code = QUOTAS[kind]
     quotas: Any = session.client("service-quotas", config=CONFIG)
     allowed = int(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
     used = len(ec2.describe_addresses()["Addresses"] if kind == "AWS::EC2::EIP" else ec2.describe_vpcs()["Vpcs"])
-    wanted = sum(resource["Type"] == kind for resource in resources.values())
-    more = max(0, wanted - _held(session, kind))
+    more = 0
+    for stack, resources in templates.items():
+        if wanted := sum(resource["Type"] == kind for resource in resources.values()):
+            more += max(0, wanted - _held(session, stack, kind))
     text = f"{used} of {allowed} used, {more} more wanted"
     if used + more <= allowed:
         return Finding(about, "fine", text)
@@ -164,11 +166,11 @@ def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, resources: dict[
     )
 
 
-def _held(session: boto3.Session, kind: str) -> int:
-    """Return how many of a type the deployed stack has already: it need not get those again."""
+def _held(session: boto3.Session, stack: str, kind: str) -> int:
+    """Return how many of a type a deployed stack has already: it need not get those again."""
     cloudformation: CloudFormationClient = session.client("cloudformation", config=CONFIG)
     try:
-        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK))
+        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
     except ClientError as error:
         if "does not exist" not in str(error):
             raise

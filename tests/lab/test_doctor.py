@@ -1,6 +1,7 @@
 """`lab doctor`: what would make a deploy fail, found before it does."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,11 @@ class Account:
 
 
 @pytest.fixture
-def findings(tmp_path: Path, template: Template, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Finding]]:
+def findings(
+    tmp_path: Path, assembly: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Finding]]:
     """Give a function from an account to what the doctor finds about it, by heading; default settings."""
-    (tmp_path / "cdk.out").mkdir()
-    (tmp_path / "cdk.out" / "LearningStack.template.json").write_text(json.dumps(template()))
+    shutil.copytree(assembly(), tmp_path / "cdk.out")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     return lambda account: {finding.about: finding for finding in look(account)}
@@ -80,6 +82,17 @@ def test_too_many_addresses_counting_those_that_the_stack_has(findings: Any) -> 
     short = findings(Account(addresses=4))["Elastic IPs"]
     assert (short.verdict, short.text[:26]) == ("fails", "4 of 5 used, 2 more wanted")
     assert "--quota-code L-0263D0A3 --desired-value 6" in short.text
+
+
+def test_a_class_takes_what_all_its_stacks_take_together(
+    findings: Any, assembly: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Each wants three addresses and has one of them. What an earlier synth left behind does not count."""
+    shutil.copytree(assembly(learners=("alice", "bob")), tmp_path / "cdk.out", dirs_exist_ok=True)
+    (tmp_path / "cdk.out" / "LearningStack-carol.template.json").write_text("{}")
+    found = findings(Account(addresses=3))
+    assert found["VPCs"].text == "1 of 5 used, 3 more wanted"
+    assert found["Elastic IPs"].text.startswith("3 of 5 used, 6 more wanted. Release what you do not need")
 
 
 def test_a_zone_without_the_instance_type(findings: Any) -> None:
