@@ -81,7 +81,9 @@ class Settings:
     operators: tuple[str, ...] = _setting(
         (), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob"
     )
-    learners: tuple[str, ...] = _setting((), "a class: a LearningStack-NAME of their own for each", "alice,bob")
+    learners: tuple[str, ...] = _setting(
+        (), "a class: for each of these names a LearningStack-NAME of its own", "alice,bob"
+    )
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Self:
@@ -293,7 +295,7 @@ def _vpc_cidr(text: str) -> None:
 def _stays_private(cidr: str, moved: str) -> None:
     for block in map(ipaddress.IPv4Network, PRIVATE):
         if block.supernet_of(ipaddress.IPv4Network(cidr)) and not block.supernet_of(ipaddress.IPv4Network(moved)):
-            raise ValueError(f"is outside {block}: no room for so many; choose another vpc_cidr")
+            raise ValueError(f"is outside {block}, which has no more room")
 
 
 def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:

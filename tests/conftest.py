@@ -94,7 +94,11 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server
 
 
 @pytest.fixture(scope="session")
-def deploy(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> Callable[..., Deployed]:  # noqa: ARG001
+def deploy(
+    local_aws: local.Server,  # noqa: ARG001
+    assembly: Callable[..., Path],
+    template: Callable[..., dict[str, Any]],
+) -> Callable[..., Deployed]:
     """Give a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
     there: dict[str, dict[str, Any]] = {}
 
@@ -103,7 +107,14 @@ def deploy(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> 
         if there.get(stack) != wanted:
             cloudformation = boto3.client("cloudformation")
             change = cloudformation.update_stack if stack in there else cloudformation.create_stack
-            change(StackName=stack, TemplateBody=json.dumps(wanted), Capabilities=["CAPABILITY_NAMED_IAM"])
+            manifest = json.loads((assembly(**settings) / "manifest.json").read_text())
+            tags = manifest["artifacts"][stack]["properties"]["tags"].items()
+            change(
+                StackName=stack,
+                TemplateBody=json.dumps(wanted),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                Tags=[{"Key": key, "Value": value} for key, value in tags],
+            )
             if stack in there:
                 cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
             else:

@@ -100,6 +100,20 @@ def test_context_on_the_command_line_wins_over_cdk_json(
         assert content == template(stack, **chosen)
 
 
+def test_each_learner_gets_a_stack_and_the_cost_is_that_of_all(
+    home: Path, folder: Path, template: Callable[..., dict[str, Any]]
+) -> None:
+    result = synth(home, folder / "class", ["-c", "learners=alice,bob", "-c", "nat=none"])
+    assert result.returncode == 0, result.stderr
+    assert "LearningStack and 2 of learners cost about 36 USD a month when idle in us-east-1; nat=none" in result.stderr
+    manifest = json.loads((folder / "class" / "manifest.json").read_text())["artifacts"]
+    stacks = [name for name, artifact in manifest.items() if artifact["type"] == "aws:cloudformation:stack"]
+    assert stacks == ["LearningStack", "LearningStack-alice", "LearningStack-bob", "OperatorsStack"]
+    for stack in stacks:
+        content = json.loads((folder / "class" / f"{stack}.template.json").read_text())
+        assert content == template(stack, learners=("alice", "bob"), nat="none")
+
+
 def test_one_wrong_setting_is_one_line_and_nothing_is_written(home: Path, folder: Path) -> None:
     result = synth(home, folder / "one-wrong", ["-c", "admin_cidr=0.0.0.0/0"])
     assert result.returncode == 1

@@ -71,6 +71,13 @@ LONGEST: dict[str, Any] = {
 }
 # With an image of its own: its processor is another than the bastion's.
 LONGEST_WITH_NAT_INSTANCE = {**LONGEST, "nat": "instance", "instance_type": "t3a.2xlarge"}
+LONGEST_NAME = "n" * 20
+LONGEST_OF_A_LEARNER = {
+    **LONGEST_WITH_NAT_INSTANCE,
+    "learners": (LONGEST_NAME,),
+    "bucket_name": "b" * (63 - 21),
+    "role_name": "r" * (64 - 21),
+}
 EACH = pytest.mark.parametrize("case", CASES)
 EACH_AND_LONGEST = pytest.mark.parametrize(
     ("stack", "settings"),
@@ -79,8 +86,9 @@ EACH_AND_LONGEST = pytest.mark.parametrize(
         ("LearningStack", LONGEST),
         ("LearningStack", {**LONGEST, "admin_cidr": ""}),
         ("LearningStack", LONGEST_WITH_NAT_INSTANCE),
+        (f"LearningStack-{LONGEST_NAME}", LONGEST_OF_A_LEARNER),
     ],
-    ids=[*CASES, "longest", "longest-closed", "longest-nat-instance"],
+    ids=[*CASES, "longest", "longest-closed", "longest-nat-instance", "longest-of-a-learner"],
 )
 EVERYTHING = Settings(
     nat="instance",

@@ -91,8 +91,10 @@ def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-tags --filters Name=resource-id,Values={InstanceId}",
 )
 def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
+    promised = {tag["Key"]: tag["Value"] for tag in aws.description.get("Tags", [])}  # CloudFormation hands them on
+    promised |= {tag["Key"]: tag["Value"] for tag in bastion(aws).properties["Tags"]}
     return (
-        [f"{tag['Key']}={tag['Value']}" for tag in bastion(aws).properties["Tags"]],
+        [f"{key}={value}" for key, value in promised.items()],
         [
             f"{tag['Key']}={tag['Value']}"
             for tag in look(aws, bastion(aws)).get("Tags", [])

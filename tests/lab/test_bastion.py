@@ -60,7 +60,9 @@ def test_status_stop_and_start(learning_stack: Deployed) -> None:
 def test_no_bastion(learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     assert learning_stack.region != "eu-west-3"
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
-    with pytest.raises(ProblemError, match=r"^There is no bastion in eu-west-3 \(http://127.*\)\. Deploy it: "):
+    with pytest.raises(
+        ProblemError, match=r"^LearningStack has no bastion in eu-west-3 \(http://127.*\)\. Deploy it: "
+    ):
         lab("status")
 
 
@@ -71,7 +73,9 @@ def test_only_the_tagged_instance_is_the_bastion(learning_stack: Deployed, basti
     tags: Any = [{"Key": "Role", "Value": "bastion"}]
     learning_stack.ec2.create_tags(Resources=[host], Tags=tags)
     try:
-        with pytest.raises(ProblemError, match=rf"There are 2 bastions .*{host}.* Wait until the deploy has ended"):
+        with pytest.raises(
+            ProblemError, match=rf"LearningStack has 2 bastions .*{host}.* Wait until the deploy has ended"
+        ):
             lab("stop")
     finally:
         learning_stack.ec2.delete_tags(Resources=[host], Tags=tags)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ ALONE: dict[str, st.SearchStrategy[Any]] = {
     "start_at": either(st.times().map("{:%H:%M}".format)),
     "time_zone": st.sampled_from(["UTC", "Asia/Tokyo", "America/Argentina/ComodRivadavia"]),
     "operators": st.lists(text(r"[A-Za-z0-9_.@+=-]{1,64}"), max_size=3).map(tuple),
+    "learners": st.lists(text(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?"), max_size=2, unique=True).map(tuple),
 }
 
 
@@ -117,9 +119,14 @@ def test_every_setting_is_drawn() -> None:
 @given(chosen=any_settings())
 def test_what_holds_for_any_settings(chosen: Settings, assembly: Callable[..., Path]) -> None:
     folder = assembly(**{setting.name: getattr(chosen, setting.name) for setting in fields(chosen)})
-    stacks = {name: folder / f"{name}.template.json" for name in ("LearningStack", "OperatorsStack")}
+    learners = [f"LearningStack-{name}" for name in chosen.learners]
+    stacks = {name: folder / f"{name}.template.json" for name in ("LearningStack", "OperatorsStack", *learners)}
     assert VALIDATION.findings(stacks.values()) == []
     assert not list(folder.glob("asset.*"))
+    assert all(its.mistakes() == [] for its in chosen.of_learners().values())
+    vpcs_are_apart([json.loads(stacks[name].read_text())["Resources"] for name in ("LearningStack", *learners)])
+    for name in learners:
+        subnets_are_inside_the_vpc_and_apart(json.loads(stacks.pop(name).read_text())["Resources"])
     for file in stacks.values():
         # W3010 asks for no zone by name; the settings exist to give one.
         found = lint(file.read_text(), config=ManualArgs(regions=["us-east-1"], ignore_checks=["W3010"]))
@@ -137,6 +144,12 @@ def test_what_holds_for_any_settings(chosen: Settings, assembly: Callable[..., P
 
 def of(resources: Resources, kind: str) -> dict[str, Any]:
     return {name: each["Properties"] for name, each in resources.items() if each["Type"] == f"AWS::{kind}"}
+
+
+def vpcs_are_apart(stacks: list[Resources]) -> None:
+    ranges = [IPv4Network(each["CidrBlock"]) for resources in stacks for each in of(resources, "EC2::VPC").values()]
+    assert len(ranges) == len(stacks)
+    assert not any(one.overlaps(other) for one, other in combinations(ranges, 2))
 
 
 def subnets_are_inside_the_vpc_and_apart(resources: Resources) -> None:

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -200,16 +201,17 @@ REACHES: dict[str, tuple[object, str]] = {
     "monthly_budget_usd": (20, '"Amount": 20'),
     "alert_email": ("me@example.com", '"Address": "me@example.com"'),
     "operators": (("alice",), '"UserName": "alice"'),
+    "learners": (("alice",), '"RoleName": "access-s3-role-alice"'),
 }
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_each_setting_reaches_the_template(template: Templates, setting: Any) -> None:
     value, expected = REACHES[setting.name]
-    stack = "OperatorsStack" if setting.name == "operators" else "LearningStack"
+    stack = {"operators": "OperatorsStack", "learners": "LearningStack-alice"}.get(setting.name, "LearningStack")
     settings = {setting.name: value, **COMPANIONS.get(setting.name, {})}
     assert expected in json.dumps(template(stack, **settings))
-    assert expected not in json.dumps(template(stack))
+    assert expected not in json.dumps(template(stack.removesuffix("-alice")))
 
 
 def test_what_is_looked_for_by_its_tag_carries_it(template: Templates) -> None:
@@ -220,7 +222,31 @@ def test_what_is_looked_for_by_its_tag_carries_it(template: Templates) -> None:
         assert all({"Key": "Project", "Value": "LearningStack"} in tags for tags in found)
 
 
-@pytest.mark.parametrize("stack", ["LearningStack", "OperatorsStack"])
-def test_all_else_gets_the_tag_from_the_stack(stack: str, assembly: Callable[..., Path]) -> None:
-    manifest = json.loads((assembly() / "manifest.json").read_text())
-    assert manifest["artifacts"][stack]["properties"]["tags"] == {"Project": "LearningStack"}
+@pytest.mark.parametrize(
+    ("stack", "more"), [("LearningStack", {}), ("LearningStack-alice", {"Learner": "alice"}), ("OperatorsStack", {})]
+)
+def test_all_else_gets_the_tags_from_the_stack(stack: str, more: dict[str, str], assembly: Callable[..., Path]) -> None:
+    manifest = json.loads((assembly(learners=("alice",)) / "manifest.json").read_text())
+    assert manifest["artifacts"][stack]["properties"]["tags"] == {"Project": "LearningStack", **more}
+
+
+@pytest.mark.parametrize("name", ["RoleName", "KeyName", "BucketName", "CidrBlock"])
+def test_no_two_of_a_class_share_what_only_one_can_have(name: str, template: Templates) -> None:
+    class_of_two: dict[str, Any] = {"learners": ("alice", "bob"), "bucket_name": "files", "nat": "instance"}
+    chosen = [
+        {
+            properties[name]
+            for resource in template(stack, **class_of_two)["Resources"].values()
+            if isinstance((properties := resource["Properties"]).get(name), str)
+            and resource["Type"] not in ("AWS::EC2::NetworkAclEntry", "AWS::EC2::Instance")
+        }
+        for stack in ("LearningStack", "LearningStack-alice", "LearningStack-bob")
+    ]
+    assert all(chosen)
+    assert not any(one & other for one, other in combinations(chosen, 2))
+
+
+def test_a_class_has_one_budget(template: Templates) -> None:
+    settings: dict[str, Any] = {"learners": ("alice",), "monthly_budget_usd": 20, "alert_email": "you@example.com"}
+    assert "AWS::Budgets::Budget" in json.dumps(template(**settings))
+    assert "AWS::Budgets::Budget" not in json.dumps(template("LearningStack-alice", **settings))

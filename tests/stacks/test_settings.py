@@ -104,6 +104,8 @@ def test_json_types_and_text_are_read_alike(
         ("monthly_budget_usd", 1_000_000),
         ("alert_email", "first.last+aws@mail.example.co.jp"),
         ("operators", "a,B.c+d=e@f_g-h"),
+        ("learners", "a,b-2,c" + "d" * 19),
+        ("learners", [f"learner{number}" for number in range(200)]),
     ],
 )
 def test_accepts(name: str, value: object) -> None:
@@ -117,6 +119,7 @@ def test_without_time_zones_on_this_machine_aws_has_the_last_word(monkeypatch: p
 
 # --- what is not
 
+NAMES_OF_LEARNERS = "must be 1 to 20 lower-case letters, digits and hyphens, the first a letter, the last no hyphen"
 EXAMPLES = {setting.name: setting.metadata["example"] for setting in fields(Settings)}
 
 
@@ -214,6 +217,13 @@ EXAMPLES = {setting.name: setting.metadata["example"] for setting in fields(Sett
         ("operators", "o" * 65, f"'{'o' * 49}...' must be 1 to 64 letters, digits and _ . @ + = -"),
         ("operators", "alice smith", "'alice smith' must be 1 to 64 letters, digits and _ . @ + = -"),
         ("operators", "alice,Alice", "'alice,Alice' names somebody twice (IAM ignores case)"),
+        ("learners", "Alice", f"'Alice' {NAMES_OF_LEARNERS}"),
+        ("learners", "2nd", f"'2nd' {NAMES_OF_LEARNERS}"),
+        ("learners", "alice-", f"'alice-' {NAMES_OF_LEARNERS}"),
+        ("learners", "a" * 21, f"'{'a' * 21}' {NAMES_OF_LEARNERS}"),
+        ("learners", "alice,,bob", f"'' {NAMES_OF_LEARNERS}"),
+        ("learners", "alice,bob,alice", "'alice,bob,alice' names somebody twice"),
+        ("learners", [f"learner{number}" for number in range(201)], "201 names are too many: 200 at most"),
     ],
 )
 def test_refuses_with_one_line(name: str, value: object, problem: str) -> None:
@@ -252,6 +262,91 @@ def test_nothing_stops_and_starts_in_the_same_minute() -> None:
 )
 def test_a_budget_and_an_address_go_together(given: dict[str, object], name: str, problem: str) -> None:
     assert lines(**given) == [f"{name}: {problem}. Example: -c {name}={EXAMPLES[name]}."]
+
+
+def ranges(network: str) -> dict[str, str]:
+    """Return ranges that fit into a /16 that begins with these two numbers."""
+    return {
+        "vpc_cidr": f"{network}.0.0/16",
+        "public_cidrs": f"{network}.1.0/24,{network}.3.0/24",
+        "private_cidrs": f"{network}.2.0/24,{network}.4.0/24",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "problem", "advice"),
+    [
+        (
+            ranges("192.168"),
+            "the vpc_cidr of 'alice', '192.169.0.0/16', is outside 192.168.0.0/16, which has no more room",
+            "vpc_cidr",
+        ),
+        (
+            ranges("172.30"),
+            "the vpc_cidr of 'bob', '172.32.0.0/16', is outside 172.16.0.0/12, which has no more room",
+            "vpc_cidr",
+        ),
+        (ranges("126.254"), "the vpc_cidr of 'bob', '127.0.0.0/16', is not a range for hosts", "vpc_cidr"),
+        (
+            {"bucket_name": "b" * 59},
+            f"the bucket_name of 'alice', '{'b' * 49}...', must be 3 to 63 lower-case letters, digits and hyphens",
+            "bucket_name",
+        ),
+        (
+            {"bucket_name": "files", "learners": "alice,an"},
+            "the bucket_name of 'an', 'files-an', ends with -an, which AWS reserves",
+            "bucket_name",
+        ),
+        (
+            {"role_name": "r" * 61, "learners": "al,bob"},
+            f"the role_name of 'bob', '{'r' * 49}...', must be 1 to 64 letters, digits and _ . @ + -",
+            "role_name",
+        ),
+    ],
+)
+def test_what_the_teacher_may_have_and_a_learner_may_not(given: dict[str, str], problem: str, advice: str) -> None:
+    Settings.from_context({**given, "learners": ""})
+    expected = f"learners: {problem}. Example: -c {advice}={EXAMPLES[advice]}."
+    assert lines(**{"learners": "alice,bob", **given}) == [expected]
+
+
+def test_the_settings_of_learners() -> None:
+    teachers = Settings(
+        bucket_name="files", monthly_budget_usd=20, alert_email="you@example.com", operators=("eve",),
+        nat="none", learners=("alice", "bob"),
+    )  # fmt: skip
+    assert teachers.of_learners() == {
+        "alice": Settings(
+            vpc_cidr="10.1.0.0/16",
+            public_cidrs=("10.1.1.0/24", "10.1.3.0/24"),
+            private_cidrs=("10.1.2.0/24", "10.1.4.0/24"),
+            bucket_name="files-alice",
+            role_name="access-s3-role-alice",
+            nat="none",
+        ),
+        "bob": Settings(
+            vpc_cidr="10.2.0.0/16",
+            public_cidrs=("10.2.1.0/24", "10.2.3.0/24"),
+            private_cidrs=("10.2.2.0/24", "10.2.4.0/24"),
+            bucket_name="files-bob",
+            role_name="access-s3-role-bob",
+            nat="none",
+        ),
+    }
+    assert Settings().of_learners() == {}
+    assert Settings(learners=("alice",)).of_learners()["alice"].bucket_name == ""
+
+
+def test_a_small_vpc_makes_a_class_of_small_ones() -> None:
+    small = Settings(
+        vpc_cidr="192.168.7.192/26",
+        public_cidrs=("192.168.7.192/28", "192.168.7.208/28"),
+        private_cidrs=("192.168.7.224/28", "192.168.7.240/28"),
+        learners=("alice",),
+    )
+    assert small.mistakes() == []
+    assert small.of_learners()["alice"].vpc_cidr == "192.168.8.0/26"
+    assert small.of_learners()["alice"].private_cidrs == ("192.168.8.32/28", "192.168.8.48/28")
 
 
 @pytest.mark.parametrize(
