@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from aws_cdk import Tags
@@ -161,8 +162,8 @@ class Firewall(Construct):
                     rule_number=rule.number,
                     rule_action=ec2.Action.ALLOW if rule.allow else ec2.Action.DENY,
                     direction=direction,
-                    cidr=ec2.AclCidr.ipv4(rule.cidr),
-                    traffic=ec2.AclTraffic.tcp_port_range(*rule.ports) if rule.ports else ec2.AclTraffic.all_traffic(),
+                    cidr=_acl_cidr(rule.cidr),
+                    traffic=_acl_traffic(rule.ports),
                 )
         acknowledge(
             acl, {"AwsSolutions-VPC3": "The primer teaches network ACLs (chapter 12-4); here they add to groups."}
@@ -176,3 +177,14 @@ def _tcp(number: int, port: int, cidr: str, *, allow: bool = True) -> AclRule:
 
 def _replies(number: int, cidr: str) -> AclRule:
     return AclRule(number=number, allow=True, ports=EPHEMERAL, cidr=cidr)
+
+
+# Each call asks the CDK's process: once for the same value, in however many rules and stacks.
+@cache
+def _acl_cidr(cidr: str) -> ec2.AclCidr:
+    return ec2.AclCidr.ipv4(cidr)
+
+
+@cache
+def _acl_traffic(ports: tuple[int, int] | None) -> ec2.AclTraffic:
+    return ec2.AclTraffic.tcp_port_range(*ports) if ports else ec2.AclTraffic.all_traffic()
