@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,11 @@ def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
     return read
 
 
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
-    """Start a local AWS and point this process at it."""
+@contextmanager
+def local_aws_in(folder: Path) -> Iterator[local.Server]:
+    """Start a local AWS with its state in a folder, and point this process at it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "HOME", tmp_path_factory.mktemp("local-aws"))
+        patch.setattr(local, "HOME", folder)
         server = local.start()
         for name, value in local.environment(server).items():
             patch.setenv(name, value)
@@ -90,9 +91,8 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server
         local.stop()
 
 
-@pytest.fixture(scope="session")
-def deploy(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> Callable[..., Deployed]:  # noqa: ARG001
-    """Give a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
+def deployer(template: Callable[..., dict[str, Any]]) -> Callable[..., Deployed]:
+    """Return a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
     there: dict[str, dict[str, Any]] = {}
 
     def create_or_update(stack: str, **settings: object) -> Deployed:
@@ -109,3 +109,16 @@ def deploy(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> 
         return Deployed(stack)
 
     return create_or_update
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
+    """Start the local AWS that most tests share."""
+    with local_aws_in(tmp_path_factory.mktemp("local-aws")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def deploy(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> Callable[..., Deployed]:  # noqa: ARG001
+    """Give a function that deploys a stack into the shared local AWS."""
+    return deployer(template)
