@@ -160,14 +160,12 @@ def test_4_the_bastion_is_stopped_and_started(stack: Deployed, deploy: Deploy, i
     assert missing(4, stack) == [""]
 
 
-def test_5_8_the_image_is_pinned(stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]) -> None:
-    assert "takes the newest image" in missing(8, stack)[0]
-    image = in_shell(commands("8"), stack).split()[0]
-    pinned = deploy("LearningStack", ami_id=image)
-    assert missing(8, stack) == [""]
-    assert pinned.outputs["InstanceId"] == stack.outputs["InstanceId"], "pinning replaces nothing"
-    deploy("LearningStack", ami_serial="20261118")
-    assert missing(5, stack) == [""]
+def test_5_8_the_bastion_is_a_larger_machine(stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]) -> None:
+    assert missing(8, stack) == ["The bastion is a t3.micro. Deploy with -c instance_type=t3.small"]
+    assert "t3.micro\nubuntu/images/" in in_shell(commands("8"), stack)
+    larger = deploy("LearningStack", instance_type="t3.small")
+    assert missing(5, stack) == missing(8, stack) == [""]
+    assert larger.outputs["InstanceId"] == stack.outputs["InstanceId"], "another size replaces nothing"
     deploy("LearningStack")
     assert missing(5, stack) != [""]
 
