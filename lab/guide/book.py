@@ -52,6 +52,14 @@ def file_of(language: Language) -> Path:
     return ROOT / "docs" / f"guide.{language}.md"
 
 
+def read(language: Language) -> list[Chapter]:
+    """Return the chapters of the guide. Raises ProblemError when it was never written."""
+    try:
+        return list(chapters(file_of(language).read_text()))
+    except OSError:
+        raise ProblemError(f"There is no {file_of(language)}. Write it with: python -m lab guide --write") from None
+
+
 def chapters(text: str) -> Iterator[Chapter]:
     """Yield the chapters of a guide, or of its prose."""
     headings = list(HEADING.finditer(text))
@@ -69,7 +77,7 @@ def find_chapter(number: str, language: Language) -> Chapter:
 
     Raises ProblemError, with the numbers that there are.
     """
-    found = list(chapters(file_of(language).read_text()))
+    found = read(language)
     for chapter in found:
         if number in map(str, chapter.numbers):
             return chapter
@@ -190,4 +198,4 @@ def _is_of(line: Line, names: list[str]) -> bool:
 
 def shell(command: str) -> str:
     """Return a check's command for a shell: outputs as variables, and what shells take for a pattern in quotes."""
-    return re.sub(r"(\S*\[\S*)", r"'\1'", re.sub(r"\{(\w+)\}", r"$\1", command))
+    return re.sub(r"(?<!\S)([^\s'\"]*\[[^\s'\"]*)(?!\S)", r"'\1'", re.sub(r"\{(\w+)\}", r"$\1", command))

@@ -44,9 +44,7 @@ def guide(
             typer.echo(f"Written: {file}")
         return
     language: Language = lang or ("ja" if _locale().startswith("ja") else "en")
-    found = (
-        [book.find_chapter(chapter, language)] if chapter else list(book.chapters(book.file_of(language).read_text()))
-    )
+    found = [book.find_chapter(chapter, language)] if chapter else book.read(language)
     if as_json:
         print_json([asdict(each) for each in found])
     elif chapter:
