@@ -7,7 +7,7 @@ from shlex import quote
 from textwrap import indent
 
 import jsii
-from aws_cdk import Aws, CfnTag, Duration, Fn, IStableStringProducer, Lazy, Tags, Token
+from aws_cdk import Aws, CfnTag, Duration, Fn, IStableStringProducer, Lazy, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -96,9 +96,7 @@ class Bastion(Construct):
             "BUCKET": bucket.bucket_name,
             "ROLE": role_name,
             "REGION": Aws.REGION,
-            "S3_URL": Fn.sub("https://s3.${AWS::Region}.${AWS::URLSuffix}"),
             "STACK": Aws.STACK_NAME,
-            "SIGNAL": Lazy.string(_LogicalId(self)),
             "MOUNT_POINT": mount_point,
             "MOUNT_UID": str(uid),
             "MOUNT_GID": str(gid),
@@ -109,9 +107,12 @@ class Bastion(Construct):
             files |= S3FS_FROM_SOURCE
         if release in RELEASES_WITHOUT_AWSCLI:
             files |= AWSCLI_FROM_AWS
-        # What only CloudFormation knows, it fills in.
-        known_later = {name: value for name, value in environment.items() if Token.is_unresolved(value)}
-        self.user_data = Fn.sub(render_user_data(environment, files), known_later)
+        environment = {name: self._for_sub(value) for name, value in environment.items()}
+        environment |= {
+            "S3_URL": "https://s3.${AWS::Region}.${AWS::URLSuffix}",
+            "SIGNAL": Lazy.string(_LogicalId(self)),
+        }
+        self.user_data = Fn.sub(render_user_data(environment, files))
         self.instance = UbuntuInstance(
             self,
             "Instance",
@@ -139,6 +140,11 @@ class Bastion(Construct):
             tags=[CfnTag(key="Name", value="learning-bastion")],
         )
 
+    def _for_sub(self, value: str) -> str:
+        """Return ``value`` as Fn::Sub writes it: what CloudFormation fills in is ``${NAME}``."""
+        resolved = Stack.of(self).resolve(value)
+        return masked(resolved) if isinstance(resolved, str) else f"${{{resolved['Ref']}}}"
+
 
 @jsii.implements(IStableStringProducer)
 class _LogicalId:
@@ -154,19 +160,16 @@ class _LogicalId:
 def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:
     """Return the cloud-config that writes ``files`` of ``boot/`` and the environment file, and runs the first boot.
 
-    It is a text for ``Fn::Sub``: a value that is a token is ``${NAME}`` in it. Only the environment file is rendered,
-    each value quoted for the shell; the others land as they are.
+    It is a text for ``Fn::Sub``, as the values of ``environment`` are: what only CloudFormation knows, it fills in.
+    Only the environment file is rendered, each value quoted for the shell; the others land as they are.
     """
-    values = {
-        name: f"${{{name}}}" if Token.is_unresolved(value) else _literal(value) for name, value in environment.items()
-    }
-    variables = "".join(f"{name}={quote(value)}\n" for name, value in values.items())
+    variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
     entries = [_write_file("/etc/learning-stack.env", variables.encode())]
-    entries += [_literal(_write_file(path, (BOOT / name).read_bytes())) for name, path in files.items()]
+    entries += [masked(_write_file(path, (BOOT / name).read_bytes())) for name, path in files.items()]
     return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
 
 
-def _literal(text: str) -> str:
+def masked(text: str) -> str:
     """Mask what Fn::Sub would take for its own."""
     return text.replace("${", "${!")
 

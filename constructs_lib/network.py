@@ -21,7 +21,7 @@ class Network(Construct):
       that the failure of a zone stays in that zone (the primer's design);
     - ``single``: one NAT gateway, in the first zone, for both;
     - ``regional``: one regional NAT gateway that AWS extends to each zone in use, with addresses of its own;
-    - ``none``: no way out but the S3 endpoint.
+    - ``none``: no way out but the S3 endpoint; ``NatInstance`` adds one.
 
     Public subnets give no public address on launch, as the primer's do: what is to be reached gets an Elastic IP.
 

@@ -16,13 +16,15 @@ class Operators(Construct):
     - Starting and stopping is for instances that carry all of ``instance_tags``, and only in a session that began with
       MFA. (The primer allows it on everything; its second policy names two instances.)
     - Each user may change the password of, and set up an MFA device for, nobody but themselves.
+    - ``aws login`` gives the AWS CLI the console's session for some hours: no key lies on a disk.
 
     Users get no access key and no password here: an administrator gives a first console password, and nobody works as
     the root user.
 
     Limits: user names are unique in the account.
 
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html
+    Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html,
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/SignInLocalDevelopmentAccess.html
     """
 
     def __init__(
@@ -61,6 +63,11 @@ class Operators(Construct):
                     ],
                     resources=[own_user, own_mfa],
                 ),
+                iam.PolicyStatement(
+                    sid="SignInToTheCli",
+                    actions=["signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"],
+                    resources=[f"arn:{Aws.PARTITION}:signin:*:*:oauth2/public-client/*"],
+                ),
             ],
         )
         acknowledge(
@@ -70,6 +77,8 @@ class Operators(Construct):
                 "AwsSolutions-IAM5[Resource::*]": "Neither ec2:Describe* nor the list of MFA devices knows less.",
                 "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*]": "Narrowed to "
                 "the bastion by its tags, in whatever region it is.",
+                "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:signin:*:*:oauth2/public-client/*]": "The AWS CLI "
+                "itself, as AWS's own policy for it names it.",
             },
         )
         self.group = iam.Group(self, "Group", managed_policies=[self.policy])

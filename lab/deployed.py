@@ -93,9 +93,11 @@ class Deployed:
         """Raise ProblemError unless what is deployed is whole: the last deploy that ended well."""
         status = self.description["StackStatus"]
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"):
+            advice = (
+                "Wait until that has ended" if status.endswith("IN_PROGRESS") else "Run cdk destroy, and deploy again"
+            )
             raise ProblemError(
-                f"{self.stack_name} in {self.region} is {status}, so there is nothing to prove. "
-                "Wait for its deploy to end; after a failed first one: cdk destroy, and deploy again"
+                f"{self.stack_name} in {self.region} is {status}, so there is nothing to prove. {advice}"
             )
 
     @property

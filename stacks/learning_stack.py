@@ -6,6 +6,7 @@ from constructs import Construct
 from constructs_lib.access import Access
 from constructs_lib.bastion import Bastion
 from constructs_lib.firewall import Firewall
+from constructs_lib.nat_instance import NatInstance
 from constructs_lib.network import Network
 from constructs_lib.private_host import PrivateHost
 from constructs_lib.storage import Storage
@@ -34,9 +35,19 @@ class LearningStack(Stack):
             public_cidrs=settings.public_cidrs,
             private_cidrs=settings.private_cidrs,
             availability_zones=settings.availability_zones,
-            nat=settings.nat,
+            nat="none" if settings.nat == "instance" else settings.nat,
             log_bucket=storage.log_bucket,
         )
+        if settings.nat == "instance":
+            NatInstance(
+                self,
+                "NatInstance",
+                vpc=network.vpc,
+                subnet=network.public_subnets[0],
+                private_subnets=network.private_subnets,
+                release=settings.ubuntu_release,
+                ami_serial=settings.ami_serial or None,
+            )
         firewall = Firewall(
             self,
             "Firewall",
@@ -97,13 +108,6 @@ class LearningStack(Stack):
         self._output("BucketName", storage.bucket.bucket_name, "The bucket that the bastion mounts")
         self._output("MountPoint", settings.mount_point, "Where the bastion mounts it")
         self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
-        self._output(
-            "RemoveBucketsCommand",
-            'python -c "import boto3; [(each.object_versions.delete(), each.delete()) for each in '
-            "map(boto3.resource('s3').Bucket, "
-            f"['{storage.bucket.bucket_name}', '{storage.log_bucket.bucket_name}'])]\"",
-            "Deletes both buckets, which a destroy keeps, WITH ALL FILES",
-        )
         self._output("VpcId", network.vpc.vpc_id, "The VPC")
         for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
             self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets), f"{name} subnets")

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import combinations
 from typing import Any, Self, get_type_hints
 
-NAT_CHOICES = ("per-az", "single", "regional", "none")
+NAT_CHOICES = ("per-az", "single", "regional", "instance", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
 S3FS_CHOICES = ("apt", "source")
 WIDEST_PREFIX = 16

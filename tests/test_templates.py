@@ -28,6 +28,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "default-nat-per-az": ("LearningStack", {}),
     "nat-single": ("LearningStack", {"nat": "single"}),
     "nat-regional": ("LearningStack", {"nat": "regional"}),
+    "nat-instance": ("LearningStack", {"nat": "instance"}),
     "nat-none": ("LearningStack", {"nat": "none"}),
     "private-host-and-admin": ("LearningStack", {"private_host": True, "admin_cidr": ADMIN}),
     "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
@@ -52,13 +53,20 @@ LONGEST: dict[str, Any] = {
     "mount_gid": 65533,
     "private_host": True,
 }
+# With an image of its own: its processor is another than the bastion's.
+LONGEST_WITH_NAT_INSTANCE = {**LONGEST, "nat": "instance", "instance_type": "t3a.2xlarge"}
 EACH = pytest.mark.parametrize("case", CASES)
 EACH_AND_LONGEST = pytest.mark.parametrize(
     ("stack", "settings"),
-    [*CASES.values(), ("LearningStack", LONGEST), ("LearningStack", {**LONGEST, "admin_cidr": ""})],
-    ids=[*CASES, "longest", "longest-closed"],
+    [
+        *CASES.values(),
+        ("LearningStack", LONGEST),
+        ("LearningStack", {**LONGEST, "admin_cidr": ""}),
+        ("LearningStack", LONGEST_WITH_NAT_INSTANCE),
+    ],
+    ids=[*CASES, "longest", "longest-closed", "longest-nat-instance"],
 )
-EVERYTHING = Settings(private_host=True, admin_cidr=ADMIN, operators=("alice", "bob"))
+EVERYTHING = Settings(nat="instance", private_host=True, admin_cidr=ADMIN, operators=("alice", "bob"))
 WITH_ACKNOWLEDGEMENTS = ("access", "firewall", "operators", "ubuntu")
 
 

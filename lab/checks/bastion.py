@@ -67,8 +67,8 @@ def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "8 (Step 3-4)",
-    "The root volume, and that of a private host, is an encrypted gp3 of the chosen size",
-    "ルートボリュームは、プライベートホストのものも、指定サイズの暗号化された gp3",
+    "The root volume of every instance is an encrypted gp3 of the chosen size",
+    "どのインスタンスのルートボリュームも、指定サイズの暗号化された gp3",
     "aws ec2 describe-volumes --filters Name=attachment.instance-id,Values={InstanceId}",
 )
 def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -152,7 +152,7 @@ def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
 def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
     attribute = aws.ec2.describe_instance_attribute(InstanceId=bastion(aws).id, Attribute="userData")["UserData"]
     text = base64.b64decode(attribute.get("Value", "")).decode()
-    literal, _ = bastion(aws).properties["UserData"]["Fn::Base64"]["Fn::Sub"]
+    literal = bastion(aws).properties["UserData"]["Fn::Base64"]["Fn::Sub"]
 
     def variable(name: str, where: str) -> str:
         line = next((line for line in where.splitlines() if line.strip().startswith(f"{name}=")), f"{name}=?")

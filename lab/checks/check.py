@@ -17,7 +17,7 @@ Prove = Callable[[Deployed], tuple[Facts, Facts]]
 class Check:
     """A claim of a chapter, in English and Japanese, the AWS CLI command that shows it, and its proof.
 
-    In ``command``, names in braces are outputs of the stack.
+    In ``command``, names in braces are outputs of the stack. ``when`` says whether a stack makes the claim at all.
     """
 
     id: str
@@ -26,6 +26,7 @@ class Check:
     claim_ja: str
     command: str
     prove: Prove
+    when: Callable[[Deployed], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,13 @@ CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": []}
 
 
 def check(
-    chapter: str, claim: str, claim_ja: str, command: str, *, stack: str = "LearningStack"
+    chapter: str,
+    claim: str,
+    claim_ja: str,
+    command: str,
+    *,
+    stack: str = "LearningStack",
+    when: Callable[[Deployed], bool] = Check.when,
 ) -> Callable[[Prove], Prove]:
     """Register the decorated function as the proof of ``claim``; its name, with hyphens, is the check's id."""
 
@@ -62,6 +69,7 @@ def check(
                 claim_ja=claim_ja,
                 command=command,
                 prove=prove,
+                when=when,
             )
         )
         return prove

@@ -164,8 +164,8 @@ def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "3-4",
-    "Private subnets reach the internet through the NAT gateway that `nat` gives them, or not at all",
-    "プライベートサブネットは設定 `nat` で決まる NAT ゲートウェイから外に出る (`none` なら出られない)",
+    "Private subnets reach the internet through the NAT gateway or instance that `nat` gives them, or not at all",
+    "プライベートサブネットは設定 `nat` で決まる NAT ゲートウェイかインスタンスから外に出る (`none` なら出られない)",
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PrivateSubnetIds}",
 )
 def private_routes(aws: Deployed) -> tuple[Facts, Facts]:

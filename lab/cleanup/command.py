@@ -50,14 +50,14 @@ def cleanup(
 def _print(found: Found, region: str) -> None:
     if found.left:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        table.add_column("Left", overflow="fold")  # a name is there to be copied
+        table.add_column("Left")
         for heading in ("Objects", "Versions", "GB", "USD a month"):
             table.add_column(heading, justify="right", no_wrap=True)
         for each in found.left:
             counts = (f"{each.objects:,}", f"{each.versions:,}") if each.kind == BUCKET else ("", "")
             usd = "not priced" if each.usd is None else f"{each.usd:,.2f}"
             table.add_row(f"{each.kind} {each.name}", *counts, f"{each.gb:,.3f}", usd)
-        console.print(table)
+        Console(highlight=False, width=max(console.width, 120)).print(table)  # names are there to be copied whole
         console.print(f"\nAt list prices of {AS_OF}; old versions cost like new ones.", soft_wrap=True)
     else:
         console.print(f"Nothing of LearningStack is left over in {region}.")

@@ -112,7 +112,7 @@ class Bill:
         return self.region if self.region == self.priced_as else f"{self.region} (at {self.priced_as} prices)"
 
 
-NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT gateways", "instances", "public addresses", "disks", "use")
+NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT", "instances", "public addresses", "disks", "use")
 
 
 def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None) -> Bill:
@@ -148,6 +148,8 @@ class _Reckoner:
         self.bill = bill
         properties = [resource.get("Properties", {}) for resource in resources.values()]
         self.gateway_addresses = set(_targets(entry.get("AllocationId") for entry in properties))
+        elastic_ips = (resource for resource in resources.values() if resource["Type"] == "AWS::EC2::EIP")
+        self.with_elastic_ip = set(_targets(each.get("Properties", {}).get("InstanceId") for each in elastic_ips))
         self.log_buckets = set(
             _targets(entry.get("LoggingConfiguration", {}).get("DestinationBucketName") for entry in properties)
         )
@@ -164,15 +166,19 @@ class _Reckoner:
 
     def instance(self, logical_id: str, properties: Mapping[str, Any]) -> None:
         kind, name = properties["InstanceType"], _name(logical_id, properties)
+        is_nat = properties.get("SourceDestCheck") is False  # it forwards what others send
+        hours = HOURS_A_MONTH * self.usage.hours_a_day / 24
         if kind in INSTANCES:
-            hours = HOURS_A_MONTH * self.usage.hours_a_day / 24
-            self.idle(INSTANCE, f"{kind} {name}", logical_id, hours, INSTANCES[kind])
+            self.idle(NAT if is_nat else INSTANCE, f"{kind} {name}", logical_id, hours, INSTANCES[kind])
         else:
             self.bill.unpriced.append(AN_INSTANCE + kind)
+        given = any(each.get("AssociatePublicIpAddress") for each in properties.get("NetworkInterfaces", []))
+        if given and logical_id not in self.with_elastic_ip:  # else that one takes its place
+            self.idle(NAT if is_nat else ADDRESS, f"Address of {name}", logical_id, hours, PRICES["ipv4"])
         for device in properties.get("BlockDeviceMappings", []):
             volume = device["Ebs"]
             if volume.get("VolumeType") == "gp3":
-                self.idle(DISK, f"Disk of {name}", logical_id, volume["VolumeSize"], PRICES["gp3"])
+                self.idle(NAT if is_nat else DISK, f"Disk of {name}", logical_id, volume["VolumeSize"], PRICES["gp3"])
             else:
                 self.bill.unpriced.append(f"a disk of type {volume.get('VolumeType', 'gp2')}")
 

@@ -224,7 +224,7 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
     console.print(table)
     console.print()
     console.print(
-        "Hours are those of the instances. Gateways, addresses and disks cost the same while they stand still."
+        "Hours are those of the instances. Gateways, Elastic IPs and disks cost the same while they stand still."
     )
     if first.unpriced:
         _print_unpriced(first)

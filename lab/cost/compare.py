@@ -12,7 +12,7 @@ from lab.cost.bill import Bill, Usage, reckon
 from lab.problem import ProblemError
 
 # The values of the setting `nat`.
-NAT_CHOICES = ("per-az", "single", "regional", "none")
+NAT_CHOICES = ("per-az", "single", "regional", "instance", "none")
 # Always; eight hours of work; an evening's lesson.
 HOURS: tuple[float, ...] = (24, 8, 2)
 

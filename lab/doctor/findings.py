@@ -115,11 +115,12 @@ def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
         )["AvailabilityZones"]
     )
     wanted = {
-        (resource["Properties"]["InstanceType"], _zone(resource, resources, zones))
+        (properties["InstanceType"], _zone(resource, resources, zones), _chosen_by(properties))
         for resource in resources.values()
         if resource["Type"] == "AWS::EC2::Instance"
+        for properties in [resource["Properties"]]
     }
-    for instance_type, zone in sorted(wanted):
+    for instance_type, zone, setting in sorted(wanted):
         if zone not in zones:
             return Finding("Zones", "fails", f"there is no zone {zone} here, only {', '.join(zones)}")
         offered = ec2.describe_instance_type_offerings(
@@ -128,8 +129,13 @@ def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
         having = sorted(offer["Location"] for offer in offered)
         if zone not in having:
             text = f"{zone} has no {instance_type}. Set availability_zones to two of {', '.join(having) or 'no zone'}"
-            return Finding("Zones", "fails", f"{text}, or another instance_type")
-    return Finding("Zones", "fine", ", ".join(f"{kind} in {zone}" for kind, zone in sorted(wanted)))
+            return Finding("Zones", "fails", f"{text}, or another {setting}")
+    return Finding("Zones", "fine", ", ".join(f"{kind} in {zone}" for kind, zone, _ in sorted(wanted)))
+
+
+def _chosen_by(instance: dict[str, Any]) -> str:
+    """Return the setting that an instance's type comes from."""
+    return "nat" if instance.get("SourceDestCheck") is False else "instance_type"
 
 
 def _zone(instance: dict[str, Any], resources: dict[str, Any], zones: list[str]) -> str:

@@ -363,14 +363,14 @@ def _modify_attribute(params: Params) -> Answer:
     for name, value in request.items():
         if name == "GroupId":
             record["SecurityGroups"] = interfaces.named(value)
-            for interface in interfaces.of_instance(record["InstanceId"]):
-                interface["Groups"] = interfaces.named(value)
+            _change_interfaces(record, Groups=interfaces.named(value))
         elif name == "InstanceType":
             _change_type(record, value["Value"])
         elif name == "UserData":
             record["UserData"] = _checked_user_data(value.get("Value", ""))
         elif name == "SourceDestCheck":
             record["SourceDestCheck"] = is_true(value["Value"])
+            _change_interfaces(record, SourceDestCheck=record["SourceDestCheck"])
         elif name == "DisableApiTermination":
             record["DisableApiTermination"] = is_true(value["Value"])
         elif name == "InstanceInitiatedShutdownBehavior":
@@ -380,6 +380,11 @@ def _modify_attribute(params: Params) -> Answer:
                 "InvalidParameterValue", f"ModifyInstanceAttribute: the local AWS does not support {name}"
             )
     return answer("ModifyInstanceAttribute")
+
+
+def _change_interfaces(record: dict[str, Any], **fields: Any) -> None:
+    for interface in interfaces.of_instance(record["InstanceId"]):
+        interface.update(fields)
 
 
 def _change_type(record: dict[str, Any], instance_type: str) -> None:

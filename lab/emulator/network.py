@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
+from lab.emulator import interfaces
 from lab.emulator.wire import (
     Answer,
     Params,
@@ -32,6 +34,20 @@ def _vpc(vpc_id: str) -> dict[str, Any]:
 # --- routes
 
 
+_ministacks_create_route = ec2._ACTION_MAP["CreateRoute"]
+
+
+@replaces("CreateRoute")
+def _create_route(params: Params) -> Answer:
+    """Create a route; a table has one for each destination."""
+    request = tree(params)
+    destination, table = request.get("DestinationCidrBlock"), ec2._route_tables.get(request.get("RouteTableId"))
+    if table and destination in [route.get("DestinationCidrBlock") for route in table["Routes"]]:
+        raise RefusalError("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+    result: Answer = _ministacks_create_route(params)
+    return result
+
+
 @completes(
     "DescribeRouteTables",
     items="routeTableSet/item",
@@ -43,6 +59,7 @@ def _vpc(vpc_id: str) -> dict[str, Any]:
         "route-table-id": "routeTableId",
         "route.destination-cidr-block": "routeSet/item/destinationCidrBlock",
         "route.gateway-id": "routeSet/item/gatewayId",
+        "route.instance-id": "routeSet/item/instanceId",
         "route.nat-gateway-id": "routeSet/item/natGatewayId",
         "route.state": "routeSet/item/state",
         "vpc-id": "vpcId",
@@ -55,6 +72,9 @@ def _complete_route_table(item: ET.Element) -> None:
         return
     vpc_id = item.findtext("vpcId", "")
     for route in routes:
+        if instance_id := route.findtext("instanceId"):
+            interface = next(iter(interfaces.of_instance(instance_id)), {})
+            put(route, {"instanceOwnerId": get_account_id(), "networkInterfaceId": interface.get("NetworkInterfaceId")})
         if not _leads_somewhere(route, vpc_id):
             put(route, {"state": "blackhole"})
     for endpoint in ec2._vpc_endpoints.values():
@@ -70,6 +90,9 @@ def _complete_route_table(item: ET.Element) -> None:
 
 def _leads_somewhere(route: ET.Element, vpc_id: str) -> bool:
     nat_id, gateway_id = route.findtext("natGatewayId", ""), route.findtext("gatewayId", "")
+    if instance_id := route.findtext("instanceId"):
+        instance: dict[str, Any] = ec2._instances.get(instance_id, {"State": {}})
+        return bool(instance["State"].get("Name") == "running")
     if nat_id:
         state: str = ec2._nat_gateways.get(nat_id, {}).get("State", "deleted")
         return state == "available"

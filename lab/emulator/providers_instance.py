@@ -88,6 +88,7 @@ class Instance(Provider):
             )
         },
         "SecurityGroupIds": {},
+        "SourceDestCheck": {},
         "Tags": TAG,
         "UserData": {},
     }
@@ -122,6 +123,8 @@ class Instance(Provider):
             own = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
             asked["TagSpecifications"] += tags_for("volume", {"Tags": own})
         [made] = aws("ec2").run_instances(**asked, MinCount=1, MaxCount=1)["Instances"]
+        if "SourceDestCheck" in properties:
+            _set_source_dest_check(made["InstanceId"], properties)
         return made["InstanceId"], _attributes(made)
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Made:
@@ -139,6 +142,8 @@ class Instance(Provider):
             ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[wanted])
         if _changed("SecurityGroupIds", old, new):
             ec2.modify_instance_attribute(InstanceId=physical_id, Groups=new["SecurityGroupIds"])
+        if _changed("SourceDestCheck", old, new):
+            _set_source_dest_check(physical_id, new)
         if _changed("MetadataOptions", old, new):
             ec2.modify_instance_metadata_options(InstanceId=physical_id, **_metadata_options(new))
         if _changed("IamInstanceProfile", old, new):
@@ -154,6 +159,11 @@ class Instance(Provider):
 
 def _changed(name: str, old: Properties, new: Properties) -> bool:
     return old.get(name) != new.get(name)
+
+
+def _set_source_dest_check(instance_id: str, properties: Properties) -> None:
+    checked = is_true(properties.get("SourceDestCheck", True))
+    aws("ec2").modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": checked})
 
 
 def _metadata_options(properties: Properties) -> Properties:

@@ -66,7 +66,7 @@ class Architecture:
             for p in self.all("AWS::EC2::SubnetRouteTableAssociation").values()
         }
         routes = {
-            target(p["RouteTableId"]): target(p.get("GatewayId") or p.get("NatGatewayId"))
+            target(p["RouteTableId"]): target(p.get("GatewayId") or p.get("NatGatewayId") or p.get("InstanceId"))
             for p in self.all("AWS::EC2::Route").values()
             if p.get("DestinationCidrBlock") == ANYWHERE
         }
@@ -99,6 +99,10 @@ class Architecture:
             interface = properties.get("NetworkInterfaces", [properties])[0]
             if target(interface.get("SubnetId")) == subnet.logical_id:
                 yield logical_id, properties
+
+    def is_nat(self, instance: str) -> bool:
+        """Tell whether the default route of a subnet leads to an instance."""
+        return instance in {subnet.gateway for subnet in self.subnets}
 
     def gateways_in(self, subnet: Subnet) -> Iterator[str]:
         """Yield the logical ids of the NAT gateways in a subnet."""

@@ -76,7 +76,7 @@ class _Layout:
         return self.left + PADDING + zone * (ZONE_WIDTH + self.zone_gap)
 
     def way_out(self, subnet: Subnet) -> float:
-        """Return the x of a subnet's route, and of the NAT gateway in it: right of its instances."""
+        """Return the x of a subnet's route, and of the NAT gateway or instance in it: right of its other instances."""
         return self.zone_left(subnet.zone) + 12 + SUBNET_WIDTH * 3 / 4
 
     # --- from the outside to the inside
@@ -131,6 +131,11 @@ class _Layout:
             )
         )
         for logical_id, properties in self.it.instances_in(subnet):
+            if self.it.is_nat(logical_id):
+                lines = (self.it.name(logical_id), f"{properties['InstanceType']}, NAT instance")
+                centre = self.way_out(subnet)
+                self.gateways[logical_id] = (centre, self.icon(centre, y + 52, "compute/ec2", *lines))
+                continue
             what = properties["InstanceType"] + (", Elastic IP" if self.it.has_address(logical_id) else "")
             end = self.icon(x + SUBNET_WIDTH / 4, y + 52, "compute/ec2", self.it.name(logical_id), what)
             (self.public_hosts if public else self.private_hosts).append((x + SUBNET_WIDTH / 4, end))

@@ -97,22 +97,18 @@ class _Resolver:
             case str():
                 return value
             case {"Ref": name}:
-                return self._name(name, self._known)
+                return self._name(name)
             case {"Fn::Join": [separator, parts]}:
                 return str(separator).join(map(self.text, parts))
-            case {"Fn::Sub": [text, variables]}:
-                return self._substituted(text, {name: self.text(inner) for name, inner in variables.items()})
-            case {"Fn::Sub": text}:
-                return self._substituted(text, {})
+            case {"Fn::Sub": str(text)}:
+                return re.sub(
+                    r"\$\{(!?)(.*?)\}",
+                    lambda found: f"${{{found[2]}}}" if found[1] else self._name(found[2]),
+                    text,
+                )
         raise ProblemError(f"A rehearsal cannot resolve {json.dumps(value)} of the template")
 
-    def _substituted(self, text: str, variables: dict[str, str]) -> str:
-        known = self._known | variables
-        return re.sub(
-            r"\$\{(!?)(.*?)\}", lambda found: f"${{{found[2]}}}" if found[1] else self._name(found[2], known), text
-        )
-
-    def _name(self, name: str, known: dict[str, str]) -> str:
-        if name not in known:
+    def _name(self, name: str) -> str:
+        if name not in self._known:
             raise ProblemError(f"{name} of the template is not deployed. Deploy it again: make local")
-        return known[name]
+        return self._known[name]

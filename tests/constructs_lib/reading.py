@@ -30,7 +30,7 @@ def in_words(value: Any, names: dict[str, str]) -> str:
         separator, parts = value["Fn::Join"]
         return str(separator).join(in_words(part, names) for part in parts)
     if "Fn::Sub" in value:
-        text, given = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
-        known = names | {name: in_words(part, names) for name, part in given.items()}
-        return re.sub(r"\$\{(!?)(.*?)\}", lambda found: f"${{{found[2]}}}" if found[1] else known[found[2]], text)
+        return re.sub(
+            r"\$\{(!?)(.*?)\}", lambda found: f"${{{found[2]}}}" if found[1] else names[found[2]], value["Fn::Sub"]
+        )
     return names[value["Ref"] if "Ref" in value else ".".join(value["Fn::GetAtt"])]

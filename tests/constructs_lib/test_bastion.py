@@ -18,7 +18,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from constructs_lib.bastion import BOOT, Bastion, render_user_data
+from constructs_lib.bastion import BOOT, Bastion, masked, render_user_data
 from tests.constructs_lib.reading import in_words, properties, reference, tag
 
 USER_DATA_LIMIT = 16_384
@@ -252,7 +252,7 @@ def test_the_files_of_boot_land_byte_for_byte_where_they_belong(
 
 def test_every_file_of_boot_is_used() -> None:
     used = {name for name, _ in (ALWAYS | FROM_SOURCE | FROM_AWS).values()}
-    assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", *used}
+    assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", "nat-instance.yaml", *used}
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,9 @@ FILES = {"rc.local": "/etc/rc.local"}
 
 def rendered(environment: dict[str, str]) -> str:
     """Return what CloudFormation makes of it."""
-    return in_words({"Fn::Sub": render_user_data(environment, FILES)}, {})
+    return in_words(
+        {"Fn::Sub": render_user_data({name: masked(text) for name, text in environment.items()}, FILES)}, {}
+    )
 
 
 def test_hostile_values_come_back_from_a_real_shell_as_they_were(tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ LESSONS = {
     "a reply comes back": ("public", "in", 50000, "198.51.100.9", "allow"),
     "a reply goes out to the visitor of a web page": ("public", "out", 50000, "198.51.100.9", "allow"),
     "a private host's request passes to NAT": ("public", "in", 443, "10.0.2.9", "allow"),
+    "NAT passes it on": ("public", "out", 443, "198.51.100.9", "allow"),
     "NAT gives the reply to the private host": ("public", "out", 50000, "10.0.2.9", "allow"),
     "the bastion reaches SSH of the VPC": ("public", "out", 22, "10.0.2.9", "allow"),
     "the bastion reaches no SSH outside": ("public", "out", 22, "198.51.100.9", "deny"),

@@ -59,8 +59,14 @@ def test_people_set_up_mfa_for_nobody_but_themselves(statements: dict[str, dict[
     ]
 
 
+def test_people_sign_in_to_the_cli_with_no_key(statements: dict[str, dict[str, Any]]) -> None:
+    statement = statements["SignInToTheCli"]
+    assert statement["Action"] == ["signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"]
+    assert in_words(statement["Resource"], NAMES) == "arn:aws:signin:*:*:oauth2/public-client/*"
+
+
 def test_these_are_all_the_statements(statements: dict[str, dict[str, Any]]) -> None:
-    assert set(statements) == {"ViewEc2AndMfa", "StartAndStopTheBastionWithMfa", "SetUpOwnMfa"}
+    assert set(statements) == {"ViewEc2AndMfa", "StartAndStopTheBastionWithMfa", "SetUpOwnMfa", "SignInToTheCli"}
 
 
 def test_without_mfa_nobody_starts_anything(statements: dict[str, dict[str, Any]]) -> None:

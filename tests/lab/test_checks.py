@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from awscli.clidriver import create_clidriver
 
+from lab import local
 from lab.checks import all_checks, run
 from lab.checks.access import role as role_name
 from lab.checks.bastion import bastion, look
 from lab.checks.check import CHECKS, Check
 from lab.checks.policy import permissions, policy_document
-from lab.deployed import Deployed, Resource
+from lab.deployed import Deployed, Resource, new_session
 
 Break = Callable[[Deployed], Iterator[None]]
 BREAKS: dict[str, list[Break]] = {}
@@ -48,16 +49,47 @@ def answering(client: Any, operation: str, change: Callable[[Any], object]) -> I
     client.meta.events.unregister(event, edit)
 
 
+WITH_NAT_INSTANCE = "LearningStack with a NAT instance"
+ITS_ACCOUNT = "222222222222"
+
+
 @pytest.fixture(scope="module")
-def stacks(learning_stack: Deployed, operators_stack: Deployed) -> dict[str, Deployed]:
-    return {"LearningStack": learning_stack, "OperatorsStack": operators_stack}
+def nat_instance_stack(local_aws: local.Server, template: Callable[..., dict[str, Any]]) -> Deployed:  # noqa: ARG001
+    """Deploy a second LearningStack, in an account of its own: names are unique in one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", ITS_ACCOUNT)
+        cloudformation = new_session().client("cloudformation")
+        body = json.dumps(template(nat="instance"))
+        cloudformation.create_stack(StackName="LearningStack", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(StackName="LearningStack", WaiterConfig={"Delay": 1})
+        return Deployed("LearningStack")
 
 
-ALL = [(stack, check.id) for stack in ("LearningStack", "OperatorsStack") for check in all_checks(stack)]
+@pytest.fixture(scope="module")
+def stacks(learning_stack: Deployed, operators_stack: Deployed, nat_instance_stack: Deployed) -> dict[str, Deployed]:
+    return {
+        "LearningStack": learning_stack,
+        "OperatorsStack": operators_stack,
+        WITH_NAT_INSTANCE: nat_instance_stack,
+    }
+
+
+OF_THE_NAT_INSTANCE = ("nat-instance",)
+ALL = [
+    (WITH_NAT_INSTANCE if check.id in OF_THE_NAT_INSTANCE else stack, check.id)
+    for stack in ("LearningStack", "OperatorsStack")
+    for check in all_checks(stack)
+]
 
 
 def test_every_claim_holds_after_a_deploy(stacks: dict[str, Deployed]) -> None:
-    assert {name: failing(aws) for name, aws in stacks.items()} == {"LearningStack": {}, "OperatorsStack": {}}
+    assert {name: failing(aws) for name, aws in stacks.items()} == {name: {} for name in stacks}
+
+
+def test_a_claim_of_the_nat_instance_is_made_only_where_there_is_one(stacks: dict[str, Deployed]) -> None:
+    made = {name: {verdict.check.id for verdict in run(aws)} & {*OF_THE_NAT_INSTANCE} for name, aws in stacks.items()}
+    assert made == {"LearningStack": set(), "OperatorsStack": set(), WITH_NAT_INSTANCE: {*OF_THE_NAT_INSTANCE}}
 
 
 @pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
@@ -170,6 +202,34 @@ def _(aws: Deployed) -> Iterator[None]:
     gateway = aws.ec2.create_nat_gateway(SubnetId=subnet_id, ConnectivityType="private")["NatGateway"]["NatGatewayId"]
     yield
     aws.ec2.delete_nat_gateway(NatGatewayId=gateway)
+
+
+@breaks("nat-instance")
+def _(aws: Deployed) -> Iterator[None]:
+    nat = aws.one("AWS::EC2::Instance", "learning-nat").id
+    aws.ec2.modify_instance_attribute(InstanceId=nat, SourceDestCheck={"Value": True})
+    yield
+    aws.ec2.modify_instance_attribute(InstanceId=nat, SourceDestCheck={"Value": False})
+
+
+@breaks("nat-instance")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open it to the internet."""
+    group = aws.one("AWS::EC2::SecurityGroup", "learning-nat").id
+    rule: Any = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    yield
+    aws.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
+
+
+@breaks("nat-instance")
+def _(aws: Deployed) -> Iterator[None]:
+    """Put it behind one more group."""
+    nat = aws.one("AWS::EC2::Instance", "learning-nat").id
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-nat").id
+    aws.ec2.modify_instance_attribute(InstanceId=nat, Groups=[own, aws.outputs["WebGroupId"]])
+    yield
+    aws.ec2.modify_instance_attribute(InstanceId=nat, Groups=[own])
 
 
 @breaks("s3-endpoint")
@@ -843,10 +903,16 @@ def test_an_answer_that_lacks_something_is_a_failed_claim(
 
 @pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
 def test_the_aws_cli_command_of_each_claim_works(
-    stacks: dict[str, Deployed], stack: str, check_id: str, capfd: pytest.CaptureFixture[str]
+    stacks: dict[str, Deployed],
+    stack: str,
+    check_id: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     aws = stacks[stack]
-    check = next(check for check in all_checks(stack) if check.id == check_id)
+    if stack == WITH_NAT_INSTANCE:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", ITS_ACCOUNT)
+    check = next(check for check in all_checks(aws.stack_name) if check.id == check_id)
     status = create_clidriver().main([*shlex.split(check.command.format_map(aws.outputs))[1:], "--output", "json"])
     printed, errors = capfd.readouterr()
     assert (status, errors) == (0, "")

@@ -88,6 +88,15 @@ def test_a_zone_without_the_instance_type(findings: Any) -> None:
     assert found.text.startswith("ap-northeast-1a has no t3.micro. Set availability_zones to two of ap-northeast-1c")
 
 
+def test_a_zone_without_the_type_of_the_nat_instance(findings: Any, template: Template) -> None:
+    account = Account()
+    offers = account.answers["ec2"].pop(1)
+    Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(template(nat="instance")))
+    account.answers["ec2"][1:1] = [offers, (offers[0], {"InstanceTypeOfferings": []})]
+    found = findings(account)["Zones"]
+    assert found.text == "ap-northeast-1a has no t4g.nano. Set availability_zones to two of no zone, or another nat"
+
+
 def test_the_root_user(findings: Any) -> None:
     found = findings(Account(arn="arn:aws:iam::1:root"))
     assert found["Credentials"].verdict == "fails"

@@ -157,7 +157,7 @@ def test_verify_says_what_was_expected_and_found_and_fails(project: Project) -> 
 
 def test_wrong_settings_are_told_in_one_line_and_stop_nothing(project: Project) -> None:
     printed = project.lab("local", "up", "-c", "nat=two", status=1)
-    assert "nat: 'two' must be one of per-az, single, regional, none" in printed
+    assert "nat: 'two' must be one of per-az, single, regional, instance, none" in printed
     assert "Traceback" not in printed
     assert "UPDATE_COMPLETE" in project.lab("local", "status")
 
@@ -178,7 +178,7 @@ def test_destroy_keeps_the_buckets_and_their_files_until_they_are_removed(projec
     assert s3.get_object(Bucket=outputs["BucketName"], Key="letter.txt")["Body"].read() == b"dear reader"
     assert "There is no stack LearningStack" in project.in_shell("python -m lab verify", status=1)
 
-    project.in_shell(outputs["RemoveBucketsCommand"])
+    project.in_shell("python -m lab cleanup --yes")
     assert not s3.list_buckets()["Buckets"]
 
 

@@ -328,6 +328,7 @@ def instance(stack: Deployed, physical_id: str, _wanted: Properties) -> Properti
             }
         ],
         "PropagateTagsToVolumeOnCreation": plain(own(volume.get("Tags"))) == plain(own(found["Tags"])),
+        "SourceDestCheck": found["SourceDestCheck"] and interface["SourceDestCheck"],
         "UserData": user_data["Value"],
     }
 
@@ -527,7 +528,7 @@ def test_the_default_stack_from_deploy_to_destroy(emulator: Emulator, template: 
     assert left_over(stack) == {}
 
 
-@pytest.mark.parametrize(("nat", "account"), [("single", "2"), ("regional", "3"), ("none", "4")])
+@pytest.mark.parametrize(("nat", "account"), [("single", "2"), ("regional", "3"), ("none", "4"), ("instance", "7")])
 def test_every_way_out_of_the_private_subnets(emulator: Emulator, template: Templates, nat: str, account: str) -> None:
     stack = Deployed(emulator, "LearningStack", account.rjust(12, "1"))
     stack.create(template("LearningStack", nat=nat))
@@ -539,6 +540,47 @@ def test_every_way_out_of_the_private_subnets(emulator: Emulator, template: Temp
     assert the(stack, "learning-bastion")["State"]["Name"] == "running"
     stack.delete()
     assert left_over(stack) == {}
+
+
+def test_one_way_out_changes_into_another_and_every_subnet_stays(emulator: Emulator, template: Templates) -> None:
+    stack = Deployed(emulator, "LearningStack", "100000000008")
+    stack.create(template("LearningStack"))
+    before = stack.physical_ids()
+    for nat in ("instance", "none", "instance", "single", "instance", "regional", "instance", "per-az"):
+        stack.update(template("LearningStack", nat=nat))
+        assert differences(stack) == [], nat
+        kept = {name for name, physical_id in stack.physical_ids().items() if before.get(name) == physical_id}
+        changing = ("NatGateway", "EIP", "DefaultRoute", "NATGateway", "NatInstance")
+        assert before.keys() - kept <= {name for name in before if any(word in name for word in changing)}
+    stack.delete()
+    assert left_over(stack) == {}
+
+
+def test_a_route_to_an_instance_leads_nowhere_while_it_stands_still(emulator: Emulator, template: Templates) -> None:
+    stack = Deployed(emulator, "LearningStack", "100000000009")
+    stack.create(template("LearningStack", nat="instance"))
+    ec2 = stack.aws("ec2")
+    nat = the(stack, "learning-nat")
+    routes = filtered("route.instance-id", nat["InstanceId"])
+
+    def found() -> set[tuple[str, str]]:
+        tables = ec2.describe_route_tables(Filters=routes)["RouteTables"]
+        assert len(tables) == 2
+        return {
+            (route["State"], route["NetworkInterfaceId"])
+            for table in tables
+            for route in table["Routes"]
+            if "InstanceId" in route
+        }
+
+    interface = nat["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    assert found() == {("active", interface)}
+    ec2.stop_instances(InstanceIds=[nat["InstanceId"]])
+    assert found() == {("blackhole", interface)}
+    ec2.start_instances(InstanceIds=[nat["InstanceId"]])
+    ec2.modify_instance_attribute(InstanceId=nat["InstanceId"], SourceDestCheck={"Value": True})
+    assert the(stack, "learning-nat")["NetworkInterfaces"][0]["SourceDestCheck"] is True
+    assert broken(stack) == {"EC2::Instance"}
 
 
 def test_operators(emulator: Emulator, template: Templates) -> None:

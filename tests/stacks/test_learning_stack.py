@@ -81,10 +81,41 @@ def test_outputs_name_the_bucket_and_where_it_is_mounted(template: Templates) ->
     assert chosen["MountPoint"] == "/data"
 
 
-def test_the_command_that_removes_the_buckets_names_both(template: Templates) -> None:
-    buckets = {name for name, resource in template()["Resources"].items() if resource["Type"] == "AWS::S3::Bucket"}
-    _, parts = outputs(template())["RemoveBucketsCommand"]["Fn::Join"]
-    assert {part["Ref"] for part in parts if isinstance(part, dict)} == buckets
+def test_the_nat_instance_stands_beside_the_bastion_and_takes_the_place_of_the_gateways(template: Templates) -> None:
+    nat_id, tags = only(template(nat="instance"), "AWS::EC2::Instance", "learning-nat")
+    assert "Role" not in tags
+    resources = template(nat="instance")["Resources"]
+    bastion_id, _ = only(template(nat="instance"), "AWS::EC2::Instance", "learning-bastion")
+    assert (
+        len(
+            {
+                json.dumps(resources[name]["Properties"]["NetworkInterfaces"][0]["SubnetId"])
+                for name in (nat_id, bastion_id)
+            }
+        )
+        == 1
+    )
+    gone = template()["Resources"].keys() - resources.keys()
+    assert {template()["Resources"][name]["Type"] for name in gone} == {"AWS::EC2::NatGateway", "AWS::EC2::EIP"}
+    assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::EC2::NatGateway"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "image"),
+    [
+        ({}, "/26.04/stable/current/arm64/"),
+        (
+            {"instance_type": "t4g.small", "ubuntu_release": "24.04", "ami_serial": "20260615"},
+            "/24.04/stable/20260615/arm64/",
+        ),
+        ({"ami_id": "ami-0123456789abcdef0"}, "/26.04/stable/current/arm64/"),  # that is the bastion's processor's
+    ],
+)
+def test_the_nat_instance_has_the_chosen_ubuntu(template: Templates, settings: dict[str, str], image: str) -> None:
+    content = template(nat="instance", **settings)
+    nat_id, _ = only(content, "AWS::EC2::Instance", "learning-nat")
+    parameter = content["Resources"][nat_id]["Properties"]["ImageId"]["Ref"]
+    assert image in content["Parameters"][parameter]["Default"]
 
 
 def test_there_is_no_private_host_unless_asked_for(template: Templates) -> None:

@@ -93,6 +93,20 @@ def test_one_gateway_costs_one_gateway_and_its_address(template: Template, nat: 
     assert reckon(template(nat=nat), "us-east-1").parts()[NAT] == pytest.approx(0.05 * 730)
 
 
+def test_a_nat_instance_costs_itself_its_address_and_its_disk(template: Template) -> None:
+    """An address that is no Elastic IP is given back when the instance stops; the disk stays."""
+    always, never = (reckon(template(nat="instance"), "us-east-1", Usage(hours_a_day=hours)) for hours in (24, 0))
+    assert always.parts()[NAT] == pytest.approx((0.0042 + 0.005) * 730 + 8 * 0.08)
+    assert never.parts()[NAT] == pytest.approx(8 * 0.08)
+    without = reckon(template(nat="none"), "us-east-1")
+    assert always.usd - without.usd == pytest.approx(always.parts()[NAT])
+
+
+def test_an_elastic_ip_takes_the_place_of_the_address_that_an_instance_starts_with(template: Template) -> None:
+    addresses = [line.resource for line in reckon(template(nat="none"), "us-east-1").idle if "Address" in line.resource]
+    assert addresses == ["Address of learning-bastion"]
+
+
 def test_two_idle_nat_gateways_cost_what_people_are_surprised_by(template: Template) -> None:
     """About 73 USD a month in us-east-1 and 98 in Tokyo, with their addresses."""
     for region, expected in (("us-east-1", 73), ("ap-northeast-1", 98)):

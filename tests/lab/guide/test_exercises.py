@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from lab.cli import app
@@ -142,6 +143,8 @@ def mend(aws: Deployed) -> None:
             gone.append(wanted)
     [missing_one] = gone
     aws.ec2.create_route(**missing_one)
+    with pytest.raises(ClientError, match="RouteAlreadyExists"):
+        aws.ec2.create_route(**missing_one)
 
 
 def test_3_alone_has_something_to_begin(stack: Deployed) -> None:  # noqa: ARG001

@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 
 from lab.cli import app
 from lab.picture.architecture import Architecture
-from lab.picture.drawing import Drawing, png, svg
-from lab.picture.layout import lay_out
+from lab.picture.drawing import ICON, Drawing, png, svg
+from lab.picture.layout import PRIVATE, lay_out
 from lab.problem import ProblemError
-from tests.test_templates import CASES, LONGEST
+from tests.test_templates import CASES, LONGEST, LONGEST_WITH_NAT_INSTANCE
 
 DRAWN = Path(__file__).parents[3] / "docs" / "architecture.svg"
 SETTINGS = [settings for stack, settings in CASES.values() if stack == "LearningStack"]
-SETTINGS += [{**LONGEST, "role_name": "M" * 64}]  # a wide letter
-NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest"]
+SETTINGS += [{**longest, "role_name": "M" * 64} for longest in (LONGEST, LONGEST_WITH_NAT_INSTANCE)]  # a wide letter
+NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest", "longest-nat-instance"]
 EACH = pytest.mark.parametrize("settings", SETTINGS, ids=NAMES)
 
 Template = Callable[..., dict[str, Any]]
@@ -90,6 +90,19 @@ def test_draws_the_gateways_of_each_choice(nat: str, gateways: int, template: Te
         wire for wire in drawing(template(nat=nat)).wires if len(wire.points) > 1 and not wire.dashed and not wire.both
     ]
     assert len(solid) == 2 + (2 if gateways else 0) + (nat == "regional")
+
+
+def test_draws_the_nat_instance_beside_the_bastion_and_both_routes_to_it(template: Template) -> None:
+    found = template(nat="instance")
+    assert (count(found, "ec2"), count(found, "nat-gateway")) == (2, 0)
+    assert {"learning-nat", "t4g.nano, NAT instance", "learning-nat: 80 from 10.0.2.0/24"} <= {
+        text.split(", 80")[0] for text in texts(found)
+    }
+    (place,) = [text for text in drawing(found).texts if text.text == "learning-nat"]
+    ends = [wire.points[-1] for wire in drawing(found).wires if wire.colour == PRIVATE]
+    assert len(ends) == 2
+    assert {x for x, _ in ends} == {place.x}
+    assert all(0 < y - place.y < ICON for _, y in ends)
 
 
 def test_draws_every_instance_subnet_bucket_and_role(template: Template) -> None:

@@ -1,0 +1,38 @@
+"""Chapter 3-4 with ``nat=instance``: an instance in the place of a NAT gateway."""
+
+from lab.checks.bastion import look
+from lab.checks.check import Facts, check
+from lab.checks.firewall import promised_rules, rules_of
+from lab.deployed import Deployed
+
+NAME = "learning-nat"
+
+
+def is_wanted(aws: Deployed) -> bool:
+    return NAME in [host.name for host in aws.all("AWS::EC2::Instance")]
+
+
+@check(
+    "3-4",
+    "The NAT instance runs in public subnet 1, passes on what is not its own, and only for the private subnets",
+    "NAT インスタンスはパブリックサブネット 1 で動き、プライベートサブネットからの通信だけを受けて中継する",
+    "aws ec2 describe-instances --filters Name=tag:Name,Values=learning-nat",
+    when=is_wanted,
+)
+def nat_instance(aws: Deployed) -> tuple[Facts, Facts]:
+    instance = look(aws, aws.one("AWS::EC2::Instance", NAME))
+    return (
+        ["running in learning-public-1", "a public address: True", "source/destination check: False"]
+        + [rule for way in ("in", "out") for rule in promised_rules(aws, NAME, way)],
+        [
+            f"{instance['State']['Name']} in {aws.name_of(instance.get('SubnetId'))}",
+            f"a public address: {'PublicIpAddress' in instance}",
+            f"source/destination check: {instance.get('SourceDestCheck')}",
+        ]
+        + [
+            rule
+            for group in instance["SecurityGroups"]
+            for way in ("in", "out")
+            for rule in rules_of(aws, group["GroupId"], way)
+        ],
+    )
