@@ -82,7 +82,7 @@ def test_an_unknown_chapter_is_told_in_one_line(words: list[str], said: str) -> 
 
 
 COMMANDS = [
-    *(["verify"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
+    *(["verify"], ["rehearse"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
     *(
         [command]
         for command in ("status", "start", "stop", "boot-log", "connect", "cleanup", "doctor", "guide", "exercise")
