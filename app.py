@@ -20,7 +20,6 @@ try:
     settings = Settings.from_context(app.node.get_all_context())
 except SettingsError as error:
     sys.exit(str(error))
-cdk.Tags.of(app).add("Project", "LearningStack")
 learning = LearningStack(app, "LearningStack", settings=settings)
 OperatorsStack(app, "OperatorsStack", settings=settings)
 assembly = app.synth()

@@ -12,8 +12,8 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """\
 # Measured
 
-Written by `make bench-synth`, `make bench-mount` and `make bench-boot`; run them for figures of your own machine. Contestants take turns in
-one run, the figures are medians of seconds, and only their ratios mean something anywhere else.
+Written by `make bench-synth`, `make bench-mount` and `make bench-boot`; run them for figures of your own machine.
+Contestants take turns in one run, figures are medians of seconds, and only their ratios mean something anywhere else.
 """
 
 

@@ -1,6 +1,5 @@
 """Chapters 8, 10 and 11 of the primer: an instance that mounts a bucket and carries the AWS CLI."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -28,11 +27,6 @@ BOOT_FILES = {
     "aws-completion.sh": "/etc/profile.d/aws-completion.sh",
 }
 S3FS_FROM_SOURCE = {"s3fs-from-source.sh": f"{LIB}/s3fs-from-source.sh"}
-AWSCLI_FROM_AWS = {
-    "awscli-from-aws.sh": f"{LIB}/awscli-from-aws.sh",
-    "awscli.gpg": f"{LIB}/awscli.gpg",
-}
-RELEASES_WITHOUT_AWSCLI = ("24.04",)
 
 
 class Bastion(Construct):
@@ -105,8 +99,6 @@ class Bastion(Construct):
         if s3fs_install == "source":
             environment |= {"S3FS_GIT": self.S3FS_GIT, "S3FS_TAG": self.S3FS_TAG, "S3FS_COMMIT": self.S3FS_COMMIT}
             files |= S3FS_FROM_SOURCE
-        if release in RELEASES_WITHOUT_AWSCLI:
-            files |= AWSCLI_FROM_AWS
         environment = {name: self._for_sub(value) for name, value in environment.items()}
         environment |= {
             "S3_URL": "https://s3.${AWS::Region}.${AWS::URLSuffix}",
@@ -164,8 +156,8 @@ def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -
     Only the environment file is rendered, each value quoted for the shell; the others land as they are.
     """
     variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
-    entries = [_write_file("/etc/learning-stack.env", variables.encode())]
-    entries += [masked(_write_file(path, (BOOT / name).read_bytes())) for name, path in files.items()]
+    entries = [_write_file("/etc/learning-stack.env", variables)]
+    entries += [masked(_write_file(path, (BOOT / name).read_text())) for name, path in files.items()]
     return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
 
 
@@ -174,12 +166,8 @@ def masked(text: str) -> str:
     return text.replace("${", "${!")
 
 
-def _write_file(path: str, content: bytes) -> str:
+def _write_file(path: str, content: str) -> str:
     executable = path.startswith(f"{SBIN}/") or path == "/etc/rc.local"
     permissions = "  permissions: '0755'\n" if executable else ""
     # Indented as little as YAML allows: each space counts in the template, for each line.
-    try:
-        written = f"  content: |\n{indent(content.decode(), '   ')}"
-    except UnicodeDecodeError:
-        written = f"  encoding: b64\n  content: {b64encode(content).decode()}\n"
-    return f"- path: {path}\n{permissions}{written}"
+    return f"- path: {path}\n{permissions}  content: |\n{indent(content, '   ')}"

@@ -73,6 +73,7 @@ class Deployed:
     def __init__(self, stack_name: str) -> None:
         self.stack_name = stack_name
         session = new_session()
+        self.session = session
         self.region = session.region_name
         self.cloudformation: CloudFormationClient = session.client("cloudformation", config=CONFIG)
         self.ec2: EC2Client = session.client("ec2", config=CONFIG)
@@ -88,6 +89,10 @@ class Deployed:
                 f"There is no stack {stack_name} in {self.region} ({self.endpoint}). "
                 f"Deploy it first: make local, or cdk deploy {stack_name}"
             ) from None
+
+    def client(self, service: str) -> Any:
+        """Return a client of a service that few checks look at."""
+        return self.session.client(service, config=CONFIG)  # type: ignore[call-overload]
 
     def require_complete(self) -> None:
         """Raise ProblemError unless what is deployed is whole: the last deploy that ended well."""

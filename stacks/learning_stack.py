@@ -1,16 +1,21 @@
 """The stack that the primer describes."""
 
-from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
+from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack, Tags
+from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from constructs_lib.access import Access
 from constructs_lib.bastion import Bastion
+from constructs_lib.budget import Budget
 from constructs_lib.firewall import Firewall
 from constructs_lib.nat_instance import NatInstance
 from constructs_lib.network import Network
 from constructs_lib.private_host import PrivateHost
+from constructs_lib.schedule import Schedule
 from constructs_lib.storage import Storage
 from stacks.settings import Settings
+
+TAGS = {"Project": "LearningStack"}
 
 
 class LearningStack(Stack):
@@ -26,6 +31,7 @@ class LearningStack(Stack):
             construct_id,
             synthesizer=LegacyStackSynthesizer(),
             description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
+            tags=TAGS,
         )
         storage = Storage(self, "Storage", bucket_name=settings.bucket_name or None)
         network = Network(
@@ -38,8 +44,9 @@ class LearningStack(Stack):
             nat="none" if settings.nat == "instance" else settings.nat,
             log_bucket=storage.log_bucket,
         )
+        instances: list[ec2.Instance] = []
         if settings.nat == "instance":
-            NatInstance(
+            nat_instance = NatInstance(
                 self,
                 "NatInstance",
                 vpc=network.vpc,
@@ -48,6 +55,7 @@ class LearningStack(Stack):
                 release=settings.ubuntu_release,
                 ami_serial=settings.ami_serial or None,
             )
+            instances.append(nat_instance.instance)
         firewall = Firewall(
             self,
             "Firewall",
@@ -78,6 +86,10 @@ class LearningStack(Stack):
             uid=settings.mount_uid,
             gid=settings.mount_gid,
         )
+        # All else gets the stack's tags from CloudFormation. These are looked for by theirs, however they came about.
+        for looked_for in (storage, bastion):
+            for key, value in TAGS.items():
+                Tags.of(looked_for).add(key, value)
         # From its first second the bastion reaches the bucket, before it has an Elastic IP.
         bastion.instance.node.add_dependency(network.s3_endpoint)
 
@@ -114,6 +126,7 @@ class LearningStack(Stack):
         for name, group in (("Web", firewall.web), ("Database", firewall.database)):
             self._output(f"{name}GroupId", group.security_group_id, f"Security group for {name.lower()} servers")
 
+        instances.append(bastion.instance)
         if settings.private_host:
             host = PrivateHost(
                 self,
@@ -125,6 +138,7 @@ class LearningStack(Stack):
                 image=bastion.image,
                 instance_type=bastion.instance_type,
             )
+            instances.append(host.instance)
             self._output("PrivateHostId", host.instance.instance_id, "The private host")
             # The key stays on your own machine: the bastion only passes the connection on.
             through = f"ssh -i learning-stack.pem -W %h:%p ubuntu@{address}"
@@ -136,6 +150,17 @@ class LearningStack(Stack):
                 f'ssh -i learning-stack.pem -o ProxyCommand="{through}" ubuntu@{host.instance.instance_private_ip}',
                 "A shell on the private host, through the bastion",
             )
+        if settings.stop_at or settings.start_at:
+            Schedule(
+                self,
+                "Schedule",
+                instances=instances,
+                stop_at=settings.stop_at or None,
+                start_at=settings.start_at or None,
+                time_zone=settings.time_zone,
+            )
+        if settings.monthly_budget_usd:
+            Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
 
     def _output(self, name: str, value: str, description: str) -> None:
         CfnOutput(self, name, value=value, description=description)

@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
 from constructs import Construct
 
 from constructs_lib.operators import Operators
+from stacks.learning_stack import TAGS
 from stacks.settings import Settings
 
 
@@ -16,12 +17,13 @@ class OperatorsStack(Stack):
             construct_id,
             synthesizer=LegacyStackSynthesizer(),
             description="The AWS primer for beginners: a group of users who may start and stop the bastion",
+            tags=TAGS,
         )
         operators = Operators(
             self,
             "Operators",
             user_names=settings.operators,
             # What LearningStack's bastion carries; nothing else ties the two stacks together.
-            instance_tags={"Project": "LearningStack", "Role": "bastion"},
+            instance_tags={**TAGS, "Role": "bastion"},
         )
         CfnOutput(self, "GroupName", value=operators.group.group_name, description="The group of the operators")

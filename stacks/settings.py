@@ -8,6 +8,7 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Any, Self, get_type_hints
+from zoneinfo import available_timezones
 
 NAT_CHOICES = ("per-az", "single", "regional", "instance", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
@@ -68,6 +69,13 @@ class Settings:
     private_host: bool = _setting(
         default=False, meaning="an instance in private subnet 1, reachable only from the bastion", example="true"
     )
+    stop_at: str = _setting("", "when the instances are stopped every day; not set: never", "19:00")
+    start_at: str = _setting("", "when the instances are started every day; not set: never", "09:00")
+    time_zone: str = _setting("UTC", "time zone of stop_at and start_at, by its IANA name", "Asia/Tokyo")
+    monthly_budget_usd: int = _setting(
+        0, "AWS mails at 50 and 100 % of this much USD a month, and stops nothing; 0: no budget", "20"
+    )
+    alert_email: str = _setting("", "who gets the mails of monthly_budget_usd", "you@example.com")
     operators: tuple[str, ...] = _setting(
         (), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob"
     )
@@ -131,6 +139,15 @@ class Settings:
             yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
         if self.ami_id and self.ami_serial:
             yield ("ami_id", "ami_serial"), "and ami_serial both pin the image; set one of them"
+        if self.stop_at and self.stop_at == self.start_at:
+            yield ("start_at", "stop_at"), f"'{self.start_at}' is stop_at too; the two must differ"
+        if self.monthly_budget_usd and not self.alert_email:
+            yield ("alert_email", "monthly_budget_usd"), "must be set with monthly_budget_usd: who gets the mails"
+        if self.alert_email and not self.monthly_budget_usd:
+            yield (
+                ("monthly_budget_usd", "alert_email"),
+                "must be set with alert_email: without a budget nothing is mailed",
+            )
         if len({name.lower() for name in self.operators}) != len(self.operators):
             yield (
                 ("operators",),
@@ -250,6 +267,17 @@ def _between(lowest: int, highest: int) -> Callable[[int], None]:
     return check
 
 
+def _time_zone(text: str) -> None:
+    # UTC and the names with a slash are those that AWS knows too; "localtime" and "Factory" are of this machine.
+    zones = {zone.lower(): zone for zone in sorted(available_timezones()) if "/" in zone}
+    if not zones or text in ("UTC", *zones.values()):
+        return  # with no time zones on this machine, AWS has the last word
+    city = next((zone for zone in zones if zone.endswith(f"/{text.lower().replace(' ', '_')}")), text.lower())
+    near = get_close_matches(city, zones, n=1)
+    hint = f" (Did you mean {zones[near[0]]}?)" if near else ""
+    raise ValueError(f"must be UTC or the name of a time zone{hint}")
+
+
 def _ami_serial(text: str) -> None:
     allowed = "the date of an image, YYYYMMDD"
     _matches(r"20[0-9]{6}(\.[0-9]{1,2})?", allowed)(text)
@@ -286,6 +314,7 @@ def _mount_point(text: str) -> None:
         raise ValueError("would hide a folder that the system needs; choose one of your own below /mnt")
 
 
+_TIME = _matches(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day as HH:MM, from 00:00 to 23:59")
 _RULES: dict[str, Callable[[Any], None]] = {
     "vpc_cidr": _vpc_cidr,
     "public_cidrs": _vpc_cidr,
@@ -311,6 +340,16 @@ _RULES: dict[str, Callable[[Any], None]] = {
     "mount_point": _mount_point,
     "mount_uid": _between(0, 65533),
     "mount_gid": _between(0, 65533),
+    "stop_at": _optional(_TIME),
+    "start_at": _optional(_TIME),
+    "time_zone": _time_zone,
+    "monthly_budget_usd": _between(0, 1_000_000),
+    "alert_email": _optional(
+        _matches(
+            r"(?=.{6,100}$)[A-Za-z0-9._%+'-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}",
+            "one plain mail address of at most 100 characters",
+        )
+    ),
     "operators": _matches(r"[A-Za-z0-9_.@+=-]{1,64}", "1 to 64 letters, digits and _ . @ + = -"),
 }
 

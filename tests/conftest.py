@@ -21,6 +21,13 @@ ROOT = Path(__file__).parent.parent
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 
+# What a setting needs beside it, to be allowed or to have an effect.
+COMPANIONS: dict[str, dict[str, Any]] = {
+    "time_zone": {"stop_at": "19:00"},
+    "monthly_budget_usd": {"alert_email": "you@example.com"},
+    "alert_email": {"monthly_budget_usd": 20},
+}
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_account() -> Iterator[None]:
@@ -40,9 +47,7 @@ def new_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
 
     def make() -> cdk.App:
         folder = tmp_path_factory.mktemp("cdk.out")
-        app = cdk.App(context=CONTEXT, outdir=str(folder), builtin_cloud_formation_validation=False)
-        cdk.Tags.of(app).add("Project", "LearningStack")
-        return app
+        return cdk.App(context=CONTEXT, outdir=str(folder), builtin_cloud_formation_validation=False)
 
     return make
 

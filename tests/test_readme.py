@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.cost.bill import idle_cost_line
+from lab.cost.bill import idle_cost_line, reckon
 from stacks.settings import NAT_CHOICES, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -48,3 +48,13 @@ def test_the_costs_in_the_readmes_are_those_of_the_templates(
         costs.append(amount[1])
     row = next(line for line in readme.read_text().splitlines() if line.startswith(f"| `{nat}`"))
     assert [cell.strip() for cell in row.split("|")[2:4]] == costs
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.name))
+def test_what_ten_hours_a_day_save_is_what_the_bill_says(readme: Path, template: Callable[..., dict[str, Any]]) -> None:
+    text = readme.read_text()
+    assert "-c stop_at=19:00 -c start_at=09:00 -c time_zone=Asia/Tokyo" in text
+    ten_hours = template(nat="none", stop_at="19:00", start_at="09:00", time_zone="Asia/Tokyo")
+    for region in ("us-east-1", "ap-northeast-1"):
+        saved = reckon(template(nat="none"), region).usd - reckon(ten_hours, region).usd
+        assert re.search(rf"{region}[^.]{{0,4}} {saved:.2f} USD", text), f"{region} {saved:.2f}"

@@ -31,6 +31,17 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "nat-instance": ("LearningStack", {"nat": "instance"}),
     "nat-none": ("LearningStack", {"nat": "none"}),
     "private-host-and-admin": ("LearningStack", {"private_host": True, "admin_cidr": ADMIN}),
+    "saving": (
+        "LearningStack",
+        {
+            "nat": "none",
+            "stop_at": "19:00",
+            "start_at": "09:00",
+            "time_zone": "Asia/Tokyo",
+            "monthly_budget_usd": 20,
+            "alert_email": "you@example.com",
+        },
+    ),
     "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
 }
 # As long as settings allow.
@@ -52,6 +63,11 @@ LONGEST: dict[str, Any] = {
     "mount_uid": 65533,
     "mount_gid": 65533,
     "private_host": True,
+    "stop_at": "23:59",
+    "start_at": "23:58",
+    "time_zone": "America/Argentina/ComodRivadavia",
+    "monthly_budget_usd": 1_000_000,
+    "alert_email": f"{'m' * 64}@{'d' * 31}.com",
 }
 # With an image of its own: its processor is another than the bastion's.
 LONGEST_WITH_NAT_INSTANCE = {**LONGEST, "nat": "instance", "instance_type": "t3a.2xlarge"}
@@ -66,7 +82,16 @@ EACH_AND_LONGEST = pytest.mark.parametrize(
     ],
     ids=[*CASES, "longest", "longest-closed", "longest-nat-instance"],
 )
-EVERYTHING = Settings(nat="instance", private_host=True, admin_cidr=ADMIN, operators=("alice", "bob"))
+EVERYTHING = Settings(
+    nat="instance",
+    private_host=True,
+    admin_cidr=ADMIN,
+    operators=("alice", "bob"),
+    stop_at="19:00",
+    start_at="09:00",
+    monthly_budget_usd=20,
+    alert_email="you@example.com",
+)
 WITH_ACKNOWLEDGEMENTS = ("access", "firewall", "operators", "ubuntu")
 
 

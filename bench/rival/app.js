@@ -311,6 +311,7 @@ class LearningStack extends cdk.Stack {
     super(scope, id, {
       synthesizer: new cdk.LegacyStackSynthesizer(),
       description: 'The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it',
+      tags: { Project: 'LearningStack' },
     });
     const roleName = 'access-s3-role';
     const storage = new Storage(this, 'Storage');
@@ -325,6 +326,7 @@ class LearningStack extends cdk.Stack {
       roleName,
       bucket: storage.bucket,
     });
+    for (const lookedFor of [storage, bastion]) Tags.of(lookedFor).add('Project', 'LearningStack');
     bastion.instance.node.addDependency(network.s3Endpoint);
     const ids = (subnets) => subnets.map((subnet) => subnet.subnetId).join(',');
     const outputs = {
@@ -362,6 +364,7 @@ class OperatorsStack extends cdk.Stack {
     super(scope, id, {
       synthesizer: new cdk.LegacyStackSynthesizer(),
       description: 'The AWS primer for beginners: a group of users who may start and stop the bastion',
+      tags: { Project: 'LearningStack' },
     });
     const operators = new Construct(this, 'Operators');
     const { PARTITION, ACCOUNT_ID } = cdk.Aws;
@@ -407,7 +410,6 @@ class OperatorsStack extends cdk.Stack {
 }
 
 const app = new cdk.App();
-Tags.of(app).add('Project', 'LearningStack');
 new LearningStack(app, 'LearningStack');
 new OperatorsStack(app, 'OperatorsStack');
 app.synth();

@@ -2,7 +2,7 @@
 # The bastion's first boot, by cloud-init: s3fs, the mount, the AWS CLI (primer, chapters 10, 11). Can be run again.
 set -uo pipefail
 exec > >(tee -a /var/log/learning-stack.log) 2>&1
-export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l PATH=$PATH:/snap/bin
 
 log() { echo "learning-stack $(date -u +%FT%TZ): $*"; }
 
@@ -37,9 +37,12 @@ round_trip() {
 }
 
 install_s3fs() { try apt_install s3fs; }
-install_awscli() { try apt_install awscli; }
+# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
+install_awscli() {
+  if apt-cache show awscli > /dev/null 2>&1; then try apt_install awscli; else try snap install --classic aws-cli; fi
+}
 
-# The settings, and other ways to install.
+# The settings, and another way to install s3fs.
 for file in /etc/learning-stack.env /usr/local/lib/learning-stack/*.sh; do
   # shellcheck source=/dev/null
   [ -e "$file" ] && . "$file"

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.checks import access, bastion, firewall, nat_instance, network, operators, storage
+from lab.checks import access, bastion, firewall, nat_instance, network, operators, saving, storage
 from lab.checks.check import CHECKS, Check, Verdict
+from lab.checks.policy import account
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 
 # Importing a chapter registers its checks.
-CHAPTERS = (network, nat_instance, operators, storage, bastion, access, firewall)
+CHAPTERS = (network, nat_instance, operators, saving, storage, bastion, access, firewall)
 
 
 def all_checks(stack_name: str) -> list[Check]:
@@ -40,8 +41,14 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
             # The order of facts means nothing, their number does: a rule that is there twice is one too many.
             list((Counter(expected) - Counter(found)).elements()),
             list((Counter(found) - Counter(expected)).elements()),
-            check.command.format_map(_Outputs(deployed.outputs)),
+            command(check, deployed),
         )
+
+
+def command(check: Check, deployed: Deployed) -> str:
+    """Return the command of a check with the ids of the stack."""
+    names = {each.type.split("::")[-1]: each.id for each in deployed.resources}
+    return check.command.format_map(_Outputs(names | {"AccountId": account(deployed)} | deployed.outputs))
 
 
 class _Outputs(dict[str, str]):

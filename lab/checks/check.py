@@ -17,7 +17,8 @@ Prove = Callable[[Deployed], tuple[Facts, Facts]]
 class Check:
     """A claim of a chapter, in English and Japanese, the AWS CLI command that shows it, and its proof.
 
-    In ``command``, names in braces are outputs of the stack. ``when`` says whether a stack makes the claim at all.
+    In ``command``, names in braces are outputs of the stack, ``AccountId``, or a type, such as ``Budget``, for the id
+    of the stack's own. ``when`` says whether a stack makes the claim at all.
     """
 
     id: str

@@ -1,6 +1,7 @@
 """What a template costs a month, line by line. Only the standard library: ``cdk synth`` runs this too."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ AN_INSTANCE = "instance type "
 FREE = frozenset(
     f"AWS::{name}"
     for name in (
+        "Budgets::Budget",  # without actions: https://aws.amazon.com/aws-cost-management/aws-budgets/pricing/
         "EC2::InternetGateway",
         "EC2::KeyPair",  # kept as a standard parameter
         "EC2::NetworkAcl",
@@ -37,6 +39,7 @@ FREE = frozenset(
         "IAM::Role",
         "IAM::User",
         "S3::BucketPolicy",
+        "Scheduler::Schedule",  # 14 million calls a month: https://aws.amazon.com/eventbridge/pricing/
     )
 )
 
@@ -115,15 +118,28 @@ class Bill:
 NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT", "instances", "public addresses", "disks", "use")
 
 
+def scheduled_hours(template: Mapping[str, Any]) -> float:
+    """Return how long a day the schedules of a template let instances run: 24 unless they both stop and start them."""
+    minutes = {}
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Scheduler::Schedule":
+            daily = re.fullmatch(r"cron\((\d+) (\d+) \* \* \? \*\)", resource["Properties"]["ScheduleExpression"])
+            action = re.search(r":ec2:(stop|start)Instances", str(resource["Properties"]["Target"]["Arn"]))
+            if daily and action:
+                minutes[action[1]] = int(daily[2]) * 60 + int(daily[1])
+    return (minutes["stop"] - minutes["start"]) % (24 * 60) / 60 if len(minutes) == 2 else 24
+
+
 def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None) -> Bill:
     """Return the monthly bill of a template in ``region``.
 
-    A region that the table lacks is reckoned at the prices of the nearest one. Left out: tax, volume discounts,
-    credits, free tiers that end, burst credits, and traffic between zones and regions.
+    Without ``usage``, instances run for as long as the template's schedules let them. A region that the table lacks
+    is reckoned at the prices of the nearest one. Left out: tax, volume discounts, credits, free tiers that end, burst
+    credits, and traffic between zones and regions.
     Raises ProblemError when ``region`` is no region.
     """
     bill = Bill(region, priced_region(region))
-    reckoner = _Reckoner(template["Resources"], usage or Usage(), bill)
+    reckoner = _Reckoner(template["Resources"], usage or Usage(hours_a_day=scheduled_hours(template)), bill)
     for logical_id, resource in template["Resources"].items():
         kind = resource["Type"]
         if kind in FREE:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.cost import live
-from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon
+from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon, scheduled_hours
 from lab.cost.chart import svg
 from lab.cost.compare import compare
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
@@ -54,8 +54,11 @@ def cost(
     *,
     region: Annotated[str, typer.Option(help="Default: that of your AWS settings, else us-east-1.")] = "",
     hours_a_day: Annotated[
-        float, _option("hours-a-day", "Hours a day that the instances run.", 24)
-    ] = Usage.hours_a_day,
+        float | None,
+        _option(
+            "hours-a-day", "Hours a day that the instances run. Default: 24, or what stop_at and start_at leave.", 24
+        ),
+    ] = None,
     storage_gb: Annotated[float, _option("storage-gb", "GB in the bucket.")] = Usage.storage_gb,
     archive_gb: Annotated[float, _option("archive-gb", "GB in the bucket's archive.")] = Usage.archive_gb,
     archived_objects: Annotated[
@@ -84,7 +87,7 @@ def cost(
     """
     region = region or _region()
     usage = Usage(
-        hours_a_day=hours_a_day,
+        hours_a_day=Usage.hours_a_day if hours_a_day is None else hours_a_day,
         storage_gb=storage_gb,
         archive_gb=archive_gb,
         archived_objects=archived_objects,
@@ -103,7 +106,10 @@ def cost(
         raise ProblemError(
             "-c goes with --compare. Without it the template of the last synth is read: cdk synth -c ..."
         )
-    bill = reckon(read_template(stack), region, usage)
+    template = read_template(stack)
+    if hours_a_day is None:
+        usage = replace(usage, hours_a_day=scheduled_hours(template))
+    bill = reckon(template, region, usage)
     if as_json:
         print_json(_as_data(stack, bill, usage))
     else:

@@ -57,13 +57,14 @@ async def _serve(port: int) -> None:
         providers_instance,
         providers_network,
         providers_s3,
+        providers_saving,
         saving,
         security_groups,
     )
 
     # Importing these completed ministack's EC2 and CloudFormation.
     del addresses, images, instances, interfaces, keys, nat_gateways, network, network_acls, parameters, security_groups
-    for types in (providers_iam, providers_instance, providers_network, providers_s3):
+    for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
         provider.register(*types.PROVIDERS)
     saving.after_each_stack_operation()
     config = Config()

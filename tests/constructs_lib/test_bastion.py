@@ -1,10 +1,8 @@
 """Bastion, chapters 8, 10 and 11 of the primer: the instance, and the files that it boots with."""
 
 import re
-import shutil
 import subprocess
 import sys
-from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,7 +20,6 @@ from constructs_lib.bastion import BOOT, Bastion, masked, render_user_data
 from tests.constructs_lib.reading import in_words, properties, reference, tag
 
 USER_DATA_LIMIT = 16_384
-AWS_CLI_KEY = "FB5DB77FD5C118B80511ADA8A6310ACC4672475C"
 SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
 
 # Where the files of boot/ land, and with which permissions.
@@ -39,17 +36,13 @@ ALWAYS = {
     "/etc/profile.d/aws-completion.sh": ("aws-completion.sh", "0644"),
 }
 FROM_SOURCE = {f"{LIB}/s3fs-from-source.sh": ("s3fs-from-source.sh", "0644")}
-FROM_AWS = {
-    f"{LIB}/awscli-from-aws.sh": ("awscli-from-aws.sh", "0644"),
-    f"{LIB}/awscli.gpg": ("awscli.gpg", "0644"),
-}
 EACH_VARIANT = pytest.mark.parametrize(
     ("release", "s3fs_install", "expected"),
     [
         ("26.04", "apt", ALWAYS),
         ("26.04", "source", ALWAYS | FROM_SOURCE),
-        ("24.04", "apt", ALWAYS | FROM_AWS),  # 24.04 has no package of the AWS CLI
-        ("24.04", "source", ALWAYS | FROM_SOURCE | FROM_AWS),
+        ("24.04", "apt", ALWAYS),
+        ("24.04", "source", ALWAYS | FROM_SOURCE),
     ],
     ids=["26.04 apt", "26.04 source", "24.04 apt", "24.04 source"],
 )
@@ -244,36 +237,39 @@ def test_the_files_of_boot_land_byte_for_byte_where_they_belong(
     del files[ENVIRONMENT_FILE]
     assert set(files) == set(expected)
     for path, (name, mode) in expected.items():
-        content = files[path]["content"].encode()
-        landed = b64decode(content) if files[path].get("encoding") == "b64" else content
-        assert landed == (BOOT / name).read_bytes()
+        assert files[path]["content"] == (BOOT / name).read_text()
         assert files[path].get("permissions", "0644") == mode  # 0644 is cloud-init's default
 
 
 def test_every_file_of_boot_is_used() -> None:
-    used = {name for name, _ in (ALWAYS | FROM_SOURCE | FROM_AWS).values()}
+    used = {name for name, _ in (ALWAYS | FROM_SOURCE).values()}
     assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", "nat-instance.yaml", *used}
 
 
-@pytest.mark.parametrize(
-    ("script", "function"), [("s3fs-from-source.sh", "install_s3fs"), ("awscli-from-aws.sh", "install_awscli")]
-)
-def test_the_other_way_to_install_replaces_what_the_first_boot_calls(script: str, function: str) -> None:
+def test_the_build_of_s3fs_replaces_what_the_first_boot_calls() -> None:
+    script = BOOT / "s3fs-from-source.sh"
     defined = subprocess.run(
-        ["bash", "-c", '. "$0" && declare -F', BOOT / script], capture_output=True, text=True, check=True
+        ["bash", "-c", '. "$0" && declare -F', script], capture_output=True, text=True, check=True
     ).stdout
-    assert defined == f"declare -f {function}\n"
-    first_boot = (BOOT / "first-boot.sh").read_text()
-    assert f"|| {function} ||" in first_boot
-    assert (
-        first_boot.index(f"{function}() {{") < first_boot.index(f"{LIB}/*.sh") < first_boot.index(f"|| {function} ||")
-    )
+    assert defined == "declare -f install_s3fs\n"
+    lines = (BOOT / "first-boot.sh").read_text()
+    assert lines.index("install_s3fs() {") < lines.index(f"{LIB}/*.sh") < lines.index("|| install_s3fs ||")
+
+
+@pytest.mark.parametrize(
+    ("has_a_package", "installs"), [("true", "apt_install awscli"), ("false", "snap install --classic aws-cli")]
+)
+def test_the_aws_cli_comes_from_ubuntu_or_where_ubuntu_has_none_from_aws(has_a_package: str, installs: str) -> None:
+    lines = (BOOT / "first-boot.sh").read_text()
+    (function,) = re.findall(r"^install_awscli\(\) \{\n.*?^\}\n", lines, re.DOTALL | re.MULTILINE)
+    script = f'apt-cache() {{ {has_a_package}; }}; try() {{ echo "$@"; }}\n{function}install_awscli'
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said == f"{installs}\n"
 
 
 def test_scripts_call_each_other_where_they_land() -> None:
     assert "/usr/local/sbin/keep-s3-mounted" in (BOOT / "rc.local").read_text()
     assert "ExecStart=/etc/rc.local start" in (BOOT / "rc-local.service").read_text()
-    assert f"{LIB}/awscli.gpg" in (BOOT / "awscli-from-aws.sh").read_text()
 
 
 def test_the_environment_file_says_what_was_chosen(bastion: Callable[..., Template], tmp_path: Path) -> None:
@@ -302,7 +298,7 @@ def test_scripts_read_no_variable_that_nothing_sets(
 ) -> None:
     files = written_files(user_data(bastion(release=release, s3fs_install=s3fs_install)))
     given = set(re.findall(r"^(\w+)=", files[ENVIRONMENT_FILE]["content"], re.MULTILINE))
-    of_the_shell = {"SECONDS", "BASH_VERSION"}
+    of_the_shell = {"SECONDS", "BASH_VERSION", "PATH"}
     for path in expected:
         read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", files[path]["content"]))
         assert read <= given | of_the_shell, path
@@ -367,16 +363,3 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
     shellcheck = Path(sys.executable).parent / "shellcheck"
     result = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-
-
-@pytest.mark.skipif(not shutil.which("gpg"), reason="gpg is not on this machine")
-def test_the_key_of_the_aws_cli_is_the_one_that_the_download_is_checked_against(tmp_path: Path) -> None:
-    listing = subprocess.run(
-        ["gpg", "--homedir", tmp_path, "--batch", "--with-colons", "--show-keys", BOOT / "awscli.gpg"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    fingerprints = [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")]
-    assert fingerprints == [AWS_CLI_KEY]
-    assert f"VALIDSIG {AWS_CLI_KEY} " in (BOOT / "awscli-from-aws.sh").read_text()

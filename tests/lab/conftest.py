@@ -9,7 +9,16 @@ from lab.deployed import Deployed
 
 @pytest.fixture(scope="session")
 def learning_stack(deploy: Callable[..., Deployed]) -> Deployed:
-    return deploy("LearningStack", private_host=True, admin_cidr="203.0.113.7/32")
+    return deploy(
+        "LearningStack",
+        private_host=True,
+        admin_cidr="203.0.113.7/32",
+        stop_at="19:00",
+        start_at="09:00",
+        time_zone="Asia/Tokyo",
+        monthly_budget_usd=20,
+        alert_email="you@example.com",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from awscli.clidriver import create_clidriver
 
 from lab import local
-from lab.checks import all_checks, run
+from lab.checks import all_checks, command, run
 from lab.checks.access import role as role_name
 from lab.checks.bastion import bastion, look
 from lab.checks.check import CHECKS, Check
@@ -846,6 +846,123 @@ def _(aws: Deployed) -> Iterator[None]:
     aws.ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=private)
 
 
+# --- chapter 6
+
+
+def with_the_schedule(aws: Deployed, **change: Any) -> Iterator[None]:
+    client = aws.client("scheduler")
+    name = next(each.id for each in aws.all("AWS::Scheduler::Schedule") if "Stop" in each.logical_id)
+    made = client.get_schedule(Name=name)
+    names = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State")
+    before = {part: made[part] for part in names}
+    client.update_schedule(**{**before, **change, "Target": {**before["Target"], **change.get("Target", {})}})
+    yield
+    client.update_schedule(**before)
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Lose the time zone."""
+    yield from with_the_schedule(aws, ScheduleExpressionTimezone="UTC")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_the_schedule(aws, ScheduleExpression="cron(0 20 * * ? *)")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_the_schedule(aws, State="DISABLED")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Forget the private host."""
+    only = json.dumps({"InstanceIds": [bastion(aws).id]})
+    yield from with_the_schedule(aws, Target={"Input": only})
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Terminate instead of stopping."""
+    yield from with_the_schedule(aws, Target={"Arn": "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"})
+
+
+def schedule_role(aws: Deployed) -> str:
+    return next(role.id for role in aws.all("AWS::IAM::Role") if role.logical_id.startswith("Schedule"))
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Allow its role more."""
+    role = schedule_role(aws)
+    aws.iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(ANYTHING))
+    yield
+    aws.iam.delete_role_policy(RoleName=role, PolicyName="more")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Lend its role to the schedules of every account."""
+    role = schedule_role(aws)
+    trust: Any = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    statement = {name: part for name, part in trust["Statement"][0].items() if name != "Condition"}
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps({**trust, "Statement": [statement]}))
+    yield
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+def the_budget(aws: Deployed) -> dict[str, str]:
+    return {"AccountId": "000000000000", "BudgetName": aws.one("AWS::Budgets::Budget").id}
+
+
+@breaks("budget-mails")
+def _(aws: Deployed) -> Iterator[None]:
+    """Raise the sum, and count a part of the account."""
+    budgets, which = aws.client("budgets"), the_budget(aws)
+    made = budgets.describe_budget(**which)["Budget"]
+    before = {name: made[name] for name in ("BudgetName", "BudgetLimit", "BudgetType", "TimeUnit")}
+    for change in ({"BudgetLimit": {"Amount": "200", "Unit": "USD"}}, {"CostFilters": {"Service": ["x"]}}):
+        budgets.update_budget(AccountId=which["AccountId"], NewBudget={**before, **change})
+        assert list(failing(aws)) == ["budget-mails"], change
+    yield
+    budgets.update_budget(AccountId=which["AccountId"], NewBudget=before)
+
+
+@breaks("budget-mails")
+def _(aws: Deployed) -> Iterator[None]:
+    """Mail somebody else."""
+    budgets, which = aws.client("budgets"), the_budget(aws)
+    alert = budgets.describe_notifications_for_budget(**which)["Notifications"][0]
+    alert.pop("NotificationState")
+    own = {"SubscriptionType": "EMAIL", "Address": "you@example.com"}
+    other = {"SubscriptionType": "EMAIL", "Address": "me@example.com"}
+    budgets.update_subscriber(**which, Notification=alert, OldSubscriber=own, NewSubscriber=other)
+    yield
+    budgets.update_subscriber(**which, Notification=alert, OldSubscriber=other, NewSubscriber=own)
+
+
+@breaks("budget-mails")
+def _(aws: Deployed) -> Iterator[None]:
+    """Mail at 90 % instead of 100."""
+    budgets, which = aws.client("budgets"), the_budget(aws)
+    alert = budgets.describe_notifications_for_budget(**which)["Notifications"][1]
+    late = {**alert, "Threshold": 90.0}
+    budgets.update_notification(**which, OldNotification=alert, NewNotification=late)
+    yield
+    budgets.update_notification(**which, OldNotification=late, NewNotification=alert)
+
+
+def test_a_stack_without_the_resource_claims_nothing_of_it(
+    operators_stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = [check for check in CHECKS["LearningStack"] if check.chapter == "6"]
+    monkeypatch.setitem(CHECKS, "OperatorsStack", saving)
+    assert len(saving) == 2
+    assert list(run(operators_stack)) == []
+
+
 # --- what the proofs are made of
 
 
@@ -913,7 +1030,7 @@ def test_the_aws_cli_command_of_each_claim_works(
     if stack == WITH_NAT_INSTANCE:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", ITS_ACCOUNT)
     check = next(check for check in all_checks(aws.stack_name) if check.id == check_id)
-    status = create_clidriver().main([*shlex.split(check.command.format_map(aws.outputs))[1:], "--output", "json"])
+    status = create_clidriver().main([*shlex.split(command(check, aws))[1:], "--output", "json"])
     printed, errors = capfd.readouterr()
     assert (status, errors) == (0, "")
     shown = json.loads(printed)

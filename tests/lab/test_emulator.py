@@ -106,6 +106,8 @@ def test_listens_on_the_loopback_address_alone(emulator: Emulator) -> None:
     [
         ("AWS::EC2::EIP", {"Domain": "vpc", "Foo": "bar"}, "Foo"),
         ("AWS::S3::Bucket", {"VersioningConfiguration": {"Foo": "bar"}}, "VersioningConfiguration.Foo"),
+        ("AWS::Scheduler::Schedule", {"Target": {"DeadLetterConfig": {}}}, "Target.DeadLetterConfig"),
+        ("AWS::Budgets::Budget", {"Budget": {"CostFilters": {}}}, "Budget.CostFilters"),
         ("AWS::EC2::Instance", {"BlockDeviceMappings": [{"Ebs": {"Foo": 1}}]}, "BlockDeviceMappings.Ebs.Foo"),
     ],
 )

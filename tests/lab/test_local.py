@@ -116,7 +116,10 @@ def test_a_server_that_is_killed_loses_nothing(project: Project) -> None:
 
 
 def test_changed_settings_update_the_stack(project: Project) -> None:
-    printed = project.lab("local", "up", "-c", "nat=single", "-c", "admin_cidr=203.0.113.7/32")
+    changed = ("nat=single", "admin_cidr=203.0.113.7/32", "stop_at=19:00", "start_at=09:00", "time_zone=Asia/Tokyo")
+    budget = ("monthly_budget_usd=20", "alert_email=you@example.com")
+    printed = project.lab("local", "up", *(word for setting in (*changed, *budget) for word in ("-c", setting)))
+    assert "A budget mails the chosen address" in printed
     assert re.search(r"^(\d+) of \1 claims hold\.$", printed, re.MULTILINE)
     available = [{"Name": "state", "Values": ["available"]}]
     assert len(project.client("ec2").describe_nat_gateways(Filters=available)["NatGateways"]) == 1

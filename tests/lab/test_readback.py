@@ -146,6 +146,7 @@ ATTRIBUTES: dict[tuple[str, str], Callable[[Deployed, str], str]] = {
     ("AWS::EC2::EIP", "PublicIp"): itself,
     ("AWS::EC2::NatGateway", "NatGatewayId"): itself,
     ("AWS::EC2::SecurityGroup", "GroupId"): itself,
+    ("AWS::IAM::Role", "Arn"): lambda stack, name: f"arn:aws:iam::{stack.account}:role/{name}",
     ("AWS::S3::Bucket", "Arn"): lambda _stack, name: f"arn:aws:s3:::{name}",
 }
 
@@ -390,7 +391,38 @@ def role(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
     attached = iam.list_attached_role_policies(RoleName=physical_id)["AttachedPolicies"]
     names = ("AssumeRolePolicyDocument", "Description", "RoleName")
     arns = [policy["PolicyArn"] for policy in attached]
-    return picked(iam.get_role(RoleName=physical_id)["Role"], *names) | {"ManagedPolicyArns": arns}
+    inline = [
+        {
+            "PolicyName": name,
+            "PolicyDocument": iam.get_role_policy(RoleName=physical_id, PolicyName=name)["PolicyDocument"],
+        }
+        for name in iam.list_role_policies(RoleName=physical_id)["PolicyNames"]
+    ]
+    found = picked(iam.get_role(RoleName=physical_id)["Role"], *names)
+    return found | {"ManagedPolicyArns": arns, "Policies": inline}
+
+
+def schedule(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
+    return dict(stack.aws("scheduler").get_schedule(Name=physical_id))
+
+
+def budget(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
+    budgets, which = stack.aws("budgets"), {"AccountId": stack.account, "BudgetName": physical_id}
+    alerts = budgets.describe_notifications_for_budget(**which)["Notifications"]
+    arn = f"arn:aws:budgets::{stack.account}:budget/{physical_id}"
+    return {
+        "Budget": budgets.describe_budget(**which)["Budget"],
+        "NotificationsWithSubscribers": [
+            {
+                "Notification": {name: alert[name] for name in ("ComparisonOperator", "NotificationType", "Threshold")},
+                "Subscribers": budgets.describe_subscribers_for_notification(**which, Notification=alert)[
+                    "Subscribers"
+                ],
+            }
+            for alert in alerts
+        ],
+        "ResourceTags": budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"],
+    }
 
 
 def managed_policy(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
@@ -417,6 +449,7 @@ def user(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
 
 
 READERS: dict[str, Callable[[Deployed, str, Properties], Properties]] = {
+    "AWS::Budgets::Budget": budget,
     "AWS::EC2::EIP": elastic_ip,
     "AWS::EC2::FlowLog": flow_log,
     "AWS::EC2::Instance": instance,
@@ -443,6 +476,7 @@ READERS: dict[str, Callable[[Deployed, str, Properties], Properties]] = {
     "AWS::IAM::User": user,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
+    "AWS::Scheduler::Schedule": schedule,
 }
 
 
@@ -583,6 +617,49 @@ def test_a_route_to_an_instance_leads_nowhere_while_it_stands_still(emulator: Em
     assert broken(stack) == {"EC2::Instance"}
 
 
+SAVING = {
+    "nat": "none",
+    "stop_at": "19:00",
+    "start_at": "09:00",
+    "time_zone": "Asia/Tokyo",
+    "monthly_budget_usd": 20,
+    "alert_email": "you@example.com",
+}
+
+
+def test_the_schedules_and_the_budget(emulator: Emulator, template: Templates) -> None:
+    """Make both, change what changes in place, restart, replace the budget for another address, take both away."""
+    stack = Deployed(emulator, "LearningStack", "100000000010")
+    stack.create(template("LearningStack", **SAVING))
+    assert differences(stack) == []
+    before = stack.physical_ids()
+    changes = {"stop_at": "20:30", "time_zone": "Europe/Paris", "monthly_budget_usd": 30}
+    stack.update(template("LearningStack", **(SAVING | changes)))
+    assert differences(stack) == []
+    assert stack.physical_ids() == before, "changed in place"
+
+    emulator.stop()
+    emulator.start()
+    assert differences(stack) == [], "after a restart"
+
+    stack.update(template("LearningStack", **(SAVING | changes | {"alert_email": "me@example.com"})))
+    assert differences(stack) == []
+    after = stack.physical_ids()
+    assert {name for name in before if before[name] != after[name]} == {
+        name for name, each in stack.template["Resources"].items() if each["Type"] == "AWS::Budgets::Budget"
+    }
+    assert len(left_over(stack)["budgets"]) == 1, "the replaced one is gone"
+
+    stack.update(template("LearningStack", nat="none", start_at="09:00"))
+    assert differences(stack) == []
+    assert len(left_over(stack)["schedules"]) == 1
+    assert "budgets" not in left_over(stack)
+
+    stack.aws("scheduler").delete_schedule(Name=stack.physical_id("AWS::Scheduler::Schedule"))
+    stack.delete()  # of what is gone already, too
+    assert left_over(stack) == {}
+
+
 def test_operators(emulator: Emulator, template: Templates) -> None:
     stack = Deployed(emulator, "OperatorsStack", "100000000005")
     stack.create(template("OperatorsStack", operators=("alice", "bob")))
@@ -602,6 +679,7 @@ def left_over(stack: Deployed) -> dict[str, Any]:
     live = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
     found = {
         "addresses": ec2.describe_addresses()["Addresses"],
+        "budgets": stack.aws("budgets").describe_budgets(AccountId=stack.account)["Budgets"],
         "flow logs": ec2.describe_flow_logs()["FlowLogs"],
         "instances": ec2.describe_instances(Filters=live)["Reservations"],
         "interfaces": ec2.describe_network_interfaces()["NetworkInterfaces"],
@@ -612,6 +690,7 @@ def left_over(stack: Deployed) -> dict[str, Any]:
         "policies": iam.list_policies(Scope="Local")["Policies"],
         "profiles": iam.list_instance_profiles()["InstanceProfiles"],
         "roles": iam.list_roles()["Roles"],
+        "schedules": stack.aws("scheduler").list_schedules()["Schedules"],
         "volumes": ec2.describe_volumes()["Volumes"],
         "VPCs": ec2.describe_vpcs(Filters=elsewhere)["Vpcs"],
         "endpoints": ec2.describe_vpc_endpoints()["VpcEndpoints"],

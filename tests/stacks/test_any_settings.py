@@ -84,20 +84,30 @@ ALONE: dict[str, st.SearchStrategy[Any]] = {
     "mount_uid": st.integers(0, 65533),
     "mount_gid": st.integers(0, 65533),
     "private_host": st.booleans(),
+    "stop_at": either(st.times().map("{:%H:%M}".format)),
+    "start_at": either(st.times().map("{:%H:%M}".format)),
+    "time_zone": st.sampled_from(["UTC", "Asia/Tokyo", "America/Argentina/ComodRivadavia"]),
     "operators": st.lists(text(r"[A-Za-z0-9_.@+=-]{1,64}"), max_size=3).map(tuple),
+}
+
+
+BUDGET: dict[str, st.SearchStrategy[Any]] = {
+    "monthly_budget_usd": st.integers(1, 1_000_000),
+    "alert_email": text(r"[A-Za-z0-9._%+'-]{1,64}@([a-z0-9][a-z0-9-]{0,8}[a-z0-9]\.){1,2}[A-Za-z]{2,9}"),
 }
 
 
 @st.composite
 def any_settings(draw: st.DrawFn) -> Settings:
-    chosen = Settings(**draw(address_ranges()), **{name: draw(strategy) for name, strategy in ALONE.items()})
+    alone = {name: draw(strategy) for name, strategy in ALONE.items()}
+    chosen = Settings(**draw(address_ranges()), **alone, **draw(st.just({}) | st.fixed_dictionaries(BUDGET)))
     assume(chosen.mistakes() == [])
     return chosen
 
 
 def test_every_setting_is_drawn() -> None:
     ranges = {"vpc_cidr", "public_cidrs", "private_cidrs"}
-    assert ranges | set(ALONE) == {setting.name for setting in fields(Settings)}
+    assert ranges | set(ALONE) | set(BUDGET) == {setting.name for setting in fields(Settings)}
 
 
 # --- what holds for the templates
@@ -120,7 +130,7 @@ def test_what_holds_for_any_settings(chosen: Settings, assembly: Callable[..., P
     routes_lead_where_nat_says(resources, chosen.nat)
     nobody_reaches_ssh_or_mysql_from_the_world(resources)
     each_allow_has_its_way_back(Template.from_json(template))
-    policies_name_our_bucket_or_a_documented_star(resources)
+    policies_name_what_is_ours_or_a_documented_star(resources)
     everything_stored_is_encrypted(resources)
     user_data_says_what_was_chosen(resources, chosen)
 
@@ -193,8 +203,9 @@ def somebody_in(rule: AclRow) -> str:
     return "198.51.100.9" if network.prefixlen == 0 else str(IPv4Address(int(network.network_address)))
 
 
-def policies_name_our_bucket_or_a_documented_star(resources: Resources) -> None:
+def policies_name_what_is_ours_or_a_documented_star(resources: Resources) -> None:
     (bucket,) = (name for name in of(resources, "S3::Bucket") if name.startswith("StorageBucket"))
+    ours = (bucket, *(f":instance/${{{name}}}" for name in of(resources, "EC2::Instance")))
     stars = set()
     for statement in statements(resources):
         wanted = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
@@ -202,7 +213,7 @@ def policies_name_our_bucket_or_a_documented_star(resources: Resources) -> None:
             if each == "*":
                 stars.add(statement["Sid"])
             elif each != {"Ref": "AWS::StackId"}:
-                assert bucket in json.dumps(each)
+                assert any(name in json.dumps(each) for name in ours)
     assert stars == {"OpenSessions"}  # AWS documents no other resource for its actions
 
 

@@ -4,11 +4,13 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stacks.settings import Settings
+from tests.conftest import COMPANIONS
 
 Templates = Callable[..., dict[str, Any]]
 
@@ -137,6 +139,15 @@ def test_the_private_host_adds_its_outputs(template: Templates) -> None:
     assert {"Fn::GetAtt": [host_id, "PrivateIp"]} in added["PrivateHostCommand"]["Fn::Join"][1]
 
 
+def test_the_schedules_are_for_every_instance(template: Templates) -> None:
+    resources = template(nat="instance", private_host=True, stop_at="19:00")["Resources"]
+    instances = {name for name, each in resources.items() if each["Type"] == "AWS::EC2::Instance"}
+    (schedule,) = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Scheduler::Schedule"]
+    named = json.loads(schedule["Target"]["Input"]["Fn::Sub"])["InstanceIds"]
+    assert {name.strip("${}") for name in named} == instances
+    assert len(instances) == 3
+
+
 SESSION = "aws ssm start-session --target X --document-name AWS-StartSSHSession --parameters portNumber=22"
 
 
@@ -183,6 +194,11 @@ REACHES: dict[str, tuple[object, str]] = {
     "mount_uid": (1234, "MOUNT_UID=1234"),
     "mount_gid": (1234, "MOUNT_GID=1234"),
     "private_host": (True, '"learning-private-host"'),
+    "stop_at": ("19:00", "cron(0 19 * * ? *)"),
+    "start_at": ("09:05", "cron(5 9 * * ? *)"),
+    "time_zone": ("Asia/Tokyo", '"ScheduleExpressionTimezone": "Asia/Tokyo"'),
+    "monthly_budget_usd": (20, '"Amount": 20'),
+    "alert_email": ("me@example.com", '"Address": "me@example.com"'),
     "operators": (("alice",), '"UserName": "alice"'),
 }
 
@@ -191,16 +207,20 @@ REACHES: dict[str, tuple[object, str]] = {
 def test_each_setting_reaches_the_template(template: Templates, setting: Any) -> None:
     value, expected = REACHES[setting.name]
     stack = "OperatorsStack" if setting.name == "operators" else "LearningStack"
-    assert expected in json.dumps(template(stack, **{setting.name: value}))
+    settings = {setting.name: value, **COMPANIONS.get(setting.name, {})}
+    assert expected in json.dumps(template(stack, **settings))
     assert expected not in json.dumps(template(stack))
 
 
+def test_what_is_looked_for_by_its_tag_carries_it(template: Templates) -> None:
+    resources = template()["Resources"].values()
+    for kind in ("EC2::Instance", "EC2::KeyPair", "S3::Bucket"):
+        found = [each["Properties"]["Tags"] for each in resources if each["Type"] == f"AWS::{kind}"]
+        assert found
+        assert all({"Key": "Project", "Value": "LearningStack"} in tags for tags in found)
+
+
 @pytest.mark.parametrize("stack", ["LearningStack", "OperatorsStack"])
-def test_everything_that_can_carry_a_tag_says_which_project_it_is(template: Templates, stack: str) -> None:
-    tagged = [
-        {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
-        for resource in template(stack, operators=("alice",), private_host=True)["Resources"].values()
-        if "Tags" in resource["Properties"]
-    ]
-    assert tagged
-    assert {tags.get("Project") for tags in tagged} == {"LearningStack"}
+def test_all_else_gets_the_tag_from_the_stack(stack: str, assembly: Callable[..., Path]) -> None:
+    manifest = json.loads((assembly() / "manifest.json").read_text())
+    assert manifest["artifacts"][stack]["properties"]["tags"] == {"Project": "LearningStack"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stacks.settings import Settings, SettingsError
-from tests.conftest import CONTEXT
+from tests.conftest import COMPANIONS, CONTEXT
 
 SETTINGS = [setting.name for setting in fields(Settings)]
 
@@ -40,7 +40,7 @@ def test_the_defaults_in_cdk_json_are_those_of_the_code() -> None:
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_the_example_of_each_setting_is_valid(setting: Any) -> None:
-    Settings.from_context({setting.name: setting.metadata["example"]})
+    Settings.from_context({setting.name: setting.metadata["example"], **COMPANIONS.get(setting.name, {})})
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,23 @@ def test_json_types_and_text_are_read_alike(
         ("mount_point", "/mnt/s3/deep.er/data_1"),
         ("mount_point", "/home/ubuntu/s3"),
         ("mount_point", "/data"),
+        ("stop_at", "00:00"),
+        ("start_at", "23:59"),
+        ("time_zone", "UTC"),
+        ("time_zone", "America/Argentina/Buenos_Aires"),
+        ("monthly_budget_usd", "1"),
+        ("monthly_budget_usd", 1_000_000),
+        ("alert_email", "first.last+aws@mail.example.co.jp"),
         ("operators", "a,B.c+d=e@f_g-h"),
     ],
 )
 def test_accepts(name: str, value: object) -> None:
-    Settings.from_context({name: value})
+    Settings.from_context({name: value, **COMPANIONS.get(name, {})})
+
+
+def test_without_time_zones_on_this_machine_aws_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stacks.settings.available_timezones", set)
+    assert read("time_zone", "Asia/Tokyo") == "Asia/Tokyo"
 
 
 # --- what is not
@@ -181,6 +193,23 @@ EXAMPLES = {setting.name: setting.metadata["example"] for setting in fields(Sett
         ("mount_gid", 65534, "65534 must be from 0 to 65533"),
         ("private_host", "yes", "'yes' must be true or false"),
         ("private_host", 1, "1 must be true or false"),
+        ("stop_at", "9:00", "'9:00' must be a time of day as HH:MM, from 00:00 to 23:59"),
+        ("stop_at", "24:00", "'24:00' must be a time of day as HH:MM, from 00:00 to 23:59"),
+        ("start_at", "09:60", "'09:60' must be a time of day as HH:MM, from 00:00 to 23:59"),
+        ("start_at", 900, "900 must be text, in quotes"),
+        ("time_zone", "Tokyo", "'Tokyo' must be UTC or the name of a time zone (Did you mean Asia/Tokyo?)"),
+        ("time_zone", "asia/tokio", "'asia/tokio' must be UTC or the name of a time zone (Did you mean Asia/Tokyo?)"),
+        ("time_zone", "New York", "'New York' must be UTC or the name of a time zone (Did you mean America/New_York?)"),
+        ("time_zone", "JST", "'JST' must be UTC or the name of a time zone"),
+        ("time_zone", "localtime", "'localtime' must be UTC or the name of a time zone"),
+        ("time_zone", "", "'' must be UTC or the name of a time zone"),
+        ("monthly_budget_usd", "-1", "-1 must be from 0 to 1000000"),
+        ("monthly_budget_usd", 1_000_001, "1000001 must be from 0 to 1000000"),
+        ("monthly_budget_usd", "9.50", "'9.50' must be a whole number"),
+        ("alert_email", "you", "'you' must be one plain mail address of at most 100 characters"),
+        ("alert_email", "a@x.com,b@x.com", "must be one plain mail address of at most 100 characters"),
+        ("alert_email", "You <you@x.com>", "must be one plain mail address of at most 100 characters"),
+        ("alert_email", "you@localhost", "must be one plain mail address of at most 100 characters"),
         ("operators", "alice,", "'' must be 1 to 64 letters, digits and _ . @ + = -"),
         ("operators", "o" * 65, f"'{'o' * 49}...' must be 1 to 64 letters, digits and _ . @ + = -"),
         ("operators", "alice smith", "'alice smith' must be 1 to 64 letters, digits and _ . @ + = -"),
@@ -197,6 +226,32 @@ def test_one_pin_of_the_image_is_enough() -> None:
     assert lines(ami_id="ami-01234567", ami_serial="20260615") == [
         f"ami_id: and ami_serial both pin the image; set one of them. Example: -c ami_id={EXAMPLES['ami_id']}."
     ]
+
+
+def test_nothing_stops_and_starts_in_the_same_minute() -> None:
+    assert lines(stop_at="09:00", start_at="09:00") == [
+        f"start_at: '09:00' is stop_at too; the two must differ. Example: -c start_at={EXAMPLES['start_at']}."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "problem"),
+    [
+        ({"monthly_budget_usd": 20}, "alert_email", "must be set with monthly_budget_usd: who gets the mails"),
+        (
+            {"alert_email": "you@example.com"},
+            "monthly_budget_usd",
+            "must be set with alert_email: without a budget nothing is mailed",
+        ),
+        (
+            {"monthly_budget_usd": 20, "alert_email": "you"},
+            "alert_email",
+            "'you' must be one plain mail address of at most 100 characters",
+        ),
+    ],
+)
+def test_a_budget_and_an_address_go_together(given: dict[str, object], name: str, problem: str) -> None:
+    assert lines(**given) == [f"{name}: {problem}. Example: -c {name}={EXAMPLES[name]}."]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.cost.bill import FREE, NAT, PRICED, Bill, Usage, idle_cost_line, reckon
+from lab.cost.bill import FREE, NAT, PRICED, Bill, Usage, idle_cost_line, reckon, scheduled_hours
 from lab.cost.prices import REGIONS
 from lab.problem import ProblemError
 
@@ -225,3 +225,33 @@ def test_says_when_nat_none_is_chosen_already(template: Template) -> None:
 )
 def test_says_what_the_table_lacks(template: Template, settings: dict[str, str], region: str, said: str) -> None:
     assert said in idle_cost_line(template(**settings), region)
+
+
+# --- the hours that the schedules leave
+
+
+@pytest.mark.parametrize(
+    ("settings", "hours"),
+    [
+        ({}, 24),
+        ({"stop_at": "19:00", "start_at": "09:00"}, 10),
+        ({"stop_at": "19:30", "start_at": "09:00"}, 10.5),
+        ({"stop_at": "02:00", "start_at": "20:00"}, 6),
+        ({"stop_at": "19:00"}, 24),  # when somebody starts them by hand is not known
+        ({"start_at": "09:00"}, 24),
+    ],
+)
+def test_instances_run_for_as_long_as_the_schedules_let_them(
+    template: Template, settings: dict[str, str], hours: float
+) -> None:
+    scheduled = template(**settings)
+    assert scheduled_hours(scheduled) == hours
+    assert reckon(scheduled, "us-east-1").usd == reckon(template(), "us-east-1", Usage(hours_a_day=hours)).usd
+
+
+def test_a_schedule_of_another_kind_is_no_stop(template: Template) -> None:
+    scheduled = json.loads(json.dumps(template(stop_at="19:00", start_at="09:00")))
+    for resource in scheduled["Resources"].values():
+        if resource["Type"] == "AWS::Scheduler::Schedule":
+            resource["Properties"]["ScheduleExpression"] = "cron(0 19 ? * MON-FRI *)"
+    assert scheduled_hours(scheduled) == 24

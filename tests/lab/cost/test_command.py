@@ -85,6 +85,13 @@ def test_the_amounts_and_the_region_reach_the_bill(template: Template) -> None:
     assert {row["resource"]: row["usd"] for row in data["by_use"]}["Bucket: GET"] == pytest.approx(11.1)
 
 
+def test_reckons_with_the_hours_of_the_schedules_unless_told_otherwise(folder: Path, template: Template) -> None:
+    scheduled = template(stop_at="19:00", start_at="09:00")
+    (folder / "cdk.out" / "LearningStack.template.json").write_text(json.dumps(scheduled))
+    assert "--hours-a-day 10 " in run().stdout.replace("\n", " ")
+    assert "--hours-a-day 24 " in run("--hours-a-day", "24").stdout.replace("\n", " ")
+
+
 def test_json_has_all_that_the_table_has_and_the_sources() -> None:
     data = json.loads(run("--json").stdout)
     assert (data["stack"], data["region"], data["prices_of_region"]) == ("LearningStack", "us-east-1", "us-east-1")

@@ -1,0 +1,72 @@
+"""Chapter 6, what it costs: the schedules that stop and start the instances, and the budget that mails."""
+
+import json
+
+from lab.checks.check import Facts, check
+from lab.checks.policy import account, document, partition, permissions
+from lab.deployed import Deployed
+
+
+@check(
+    "6",
+    "The instances stop and start at the chosen times in the time zone, and the role of the schedules may do only that",
+    "インスタンスは選んだタイムゾーンの時刻に停止・開始し、スケジュールのロールにできるのはそれだけ",
+    "aws scheduler get-schedule --name {Schedule}",
+    when=lambda aws: bool(aws.all("AWS::Scheduler::Schedule")),
+)
+def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
+    hosts = aws.all("AWS::EC2::Instance")
+    here = f"{aws.region}:{account(aws)}"
+    group = f"arn:{partition(aws)}:scheduler:{here}:schedule-group/default"
+    expected = [f"Allow sts:assumerole by Service scheduler.amazonaws.com if aws:sourcearn StringEquals {group}"]
+    found, roles = [], set()
+    for schedule in aws.all("AWS::Scheduler::Schedule"):
+        promised = schedule.properties
+        action = promised["Target"]["Arn"]["Fn::Sub"].split(":")[-1]
+        when = f"{promised['ScheduleExpression']} {promised['ScheduleExpressionTimezone']}"
+        expected.append(f"{action}: {when}, window OFF, ENABLED")
+        for host in hosts:
+            expected.append(f"{action} {host.name}")
+            arn = f"arn:{partition(aws)}:ec2:{here}:instance/{host.id}"
+            expected.append(f"Allow ec2:{action.lower()} on {arn}")
+        made = aws.client("scheduler").get_schedule(Name=schedule.id)
+        action = made["Target"]["Arn"].split(":aws-sdk:ec2:")[-1]
+        when = f"{made['ScheduleExpression']} {made['ScheduleExpressionTimezone']}"
+        found.append(f"{action}: {when}, window {made['FlexibleTimeWindow']['Mode']}, {made['State']}")
+        found += [f"{action} {aws.name_of(each)}" for each in json.loads(made["Target"]["Input"])["InstanceIds"]]
+        roles.add(made["Target"]["RoleArn"].split("/")[-1])
+    for role in roles:
+        found += permissions(document(aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]))
+        for name in aws.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            found += permissions(document(aws.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]))
+        attached = aws.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        found += [f"policy {each['PolicyArn']}" for each in attached]
+    return expected, found
+
+
+@check(
+    "6",
+    "A budget mails the chosen address when this month's cost of the account passes 50 and 100 % of the chosen sum",
+    "今月のアカウントの料金が指定額の 50 % と 100 % を超えると、予算が指定のアドレスにメールを送る",
+    "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Budget}",
+    when=lambda aws: bool(aws.all("AWS::Budgets::Budget")),
+)
+def budget_mails(aws: Deployed) -> tuple[Facts, Facts]:
+    budget = aws.one("AWS::Budgets::Budget")
+    sum_usd = float(budget.properties["Budget"]["BudgetLimit"]["Amount"])
+    address = budget.properties["NotificationsWithSubscribers"][0]["Subscribers"][0]["Address"]
+    expected = [f"{sum_usd:g} USD, MONTHLY COST, of the whole account"]
+    expected += [f"ACTUAL GREATER_THAN {percent} PERCENTAGE: EMAIL {address}" for percent in (50, 100)]
+    budgets, which = aws.client("budgets"), {"AccountId": account(aws), "BudgetName": budget.id}
+    made = budgets.describe_budget(**which, ShowFilterExpression=True)["Budget"]
+    limit, part = made["BudgetLimit"], made.get("CostFilters") or made.get("FilterExpression")
+    kind = f"{made['TimeUnit']} {made['BudgetType']}"
+    found = [f"{float(limit['Amount']):g} {limit['Unit']}, {kind}, of {part or 'the whole account'}"]
+    for alert in budgets.describe_notifications_for_budget(**which)["Notifications"]:
+        alert.setdefault("ThresholdType", "PERCENTAGE")
+        parts = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
+        notification = {name: alert[name] for name in parts}
+        words = " ".join(f"{value:g}" if name == "Threshold" else value for name, value in notification.items())
+        subscribers = budgets.describe_subscribers_for_notification(**which, Notification=notification)["Subscribers"]
+        found += [f"{words}: {each['SubscriptionType']} {each['Address']}" for each in subscribers]
+    return expected, found
