@@ -15,6 +15,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from lab.checks import names
 from lab.deployed import Deployed, is_local
 from lab.guide import book
 from lab.guide.book import STACKS, Language
@@ -77,11 +78,11 @@ def _locale() -> str:
 
 
 def _outputs() -> dict[str, str]:
-    """Return the outputs of what is deployed, or of nothing where no stack can be reached."""
+    """Return what commands may name in what is deployed, or nothing where no stack can be reached."""
     outputs: dict[str, str] = {}
     with suppress(ProblemError, BotoCoreError, ClientError):
         for stack in STACKS:
-            outputs |= Deployed(stack).outputs
+            outputs |= names(Deployed(stack))
     return outputs
 
 
