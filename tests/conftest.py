@@ -13,7 +13,7 @@ import pytest
 
 from lab import local
 from lab.deployed import Deployed
-from stacks.learning_stack import LearningStack
+from stacks.learning_stack import TAGS, LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings
 
@@ -105,7 +105,12 @@ def deployer(template: Callable[..., dict[str, Any]]) -> Callable[..., Deployed]
         if there.get(stack) != wanted:
             cloudformation = boto3.client("cloudformation")
             change = cloudformation.update_stack if stack in there else cloudformation.create_stack
-            change(StackName=stack, TemplateBody=json.dumps(wanted), Capabilities=["CAPABILITY_NAMED_IAM"])
+            change(
+                StackName=stack,
+                TemplateBody=json.dumps(wanted),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                Tags=[{"Key": key, "Value": value} for key, value in TAGS.items()],
+            )
             if stack in there:
                 cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
             else:
