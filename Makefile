@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing of this project is sent anywhere.
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-boot bench-synth bench-mount bench-boot lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-boot bench bench-synth bench-local bench-mount bench-boot lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -74,9 +74,14 @@ tests/boot/test_qemu.py $(BOOT_TESTS):
 	@echo "$@"
 	@$(VENV)/bin/python -m pytest -m boot -rs $@
 
+bench: bench-synth bench-local bench-mount bench-boot ## All of them (an hour; needs make local, root)
+
 bench-synth: $(READY) ## Measure cdk synth (three minutes; ARGS="--repetitions 3")
 	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --prefix bench/rival --silent --no-audit --no-fund
 	@$(VENV)/bin/python -m bench.synth $(ARGS)
+
+bench-local: $(READY) ## Measure make local (three minutes)
+	@$(VENV)/bin/python -m bench.local_deploy $(ARGS)
 
 bench-mount: $(READY) ## Measure the mount (needs make local, root; half an hour; ARGS=--quick)
 	@$(VENV)/bin/python -m bench.mount $(ARGS)

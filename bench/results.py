@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """\
 # Measured
 
-Written by `make bench-synth`, `make bench-mount` and `make bench-boot`; run them for figures of your own machine.
+Written by `make bench` (and `make bench-synth` and the like); run it for figures of your own machine.
 Contestants take turns in one run, figures are medians of seconds, and only their ratios mean something anywhere else.
 """
 

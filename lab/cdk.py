@@ -65,13 +65,11 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
 
 
 def synth(stack: str, *, settings: Sequence[str], output: Path) -> None:
-    """Run ``cdk synth STACK`` into the folder ``output``, without the CDK's slow validation.
+    """Run ``cdk synth STACK`` into the folder ``output``.
 
     Raises ProblemError with what the CLI printed when it fails.
     """
-    command, environment = _cli(
-        "synth", stack, "--quiet", "--no-validation", "--output", str(output), settings=settings
-    )
+    command, environment = _cli("synth", stack, "--quiet", "--output", str(output), settings=settings)
     run = subprocess.run(  # noqa: S603  # the CDK CLI of this project
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

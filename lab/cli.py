@@ -19,6 +19,7 @@ from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.deployed import STACK, Deployed, explain
 from lab.doctor.command import doctor
+from lab.guide.command import exercise, guide
 from lab.picture.command import picture
 from lab.printed import print_json
 from lab.problem import ProblemError
@@ -29,6 +30,7 @@ OPERATORS = "OperatorsStack"
 NEXT = """
 Try next:
   source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
+  python -m lab guide 3                               # learn it, from chapter 3
   cdk diff LearningStack -c nat=single                # what a setting changes
   cdk deploy LearningStack -c nat=single              # and change it
   cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
@@ -62,6 +64,8 @@ app.command()(bastion.boot_log)
 app.command()(bastion.connect)
 app.command()(cleanup)
 app.command()(doctor)
+app.command()(guide)
+app.command()(exercise)
 local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from stacks.build import build
 from stacks.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+# With a HOME of their own, tests still read the CDK as `make setup` has unpacked and indexed it: a second less a synth.
+UNPACKED = {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")}
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 
@@ -81,11 +84,11 @@ def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
     return read
 
 
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
-    """Start a local AWS and point this process at it."""
+@contextmanager
+def local_aws_in(folder: Path) -> Iterator[local.Server]:
+    """Start a local AWS with its state in a folder, and point this process at it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "HOME", tmp_path_factory.mktemp("local-aws"))
+        patch.setattr(local, "HOME", folder)
         server = local.start()
         for name, value in local.environment(server).items():
             patch.setenv(name, value)
@@ -93,21 +96,17 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server
         local.stop()
 
 
-@pytest.fixture(scope="session")
-def deploy(
-    local_aws: local.Server,  # noqa: ARG001
-    assembly: Callable[..., Path],
-    template: Callable[..., dict[str, Any]],
-) -> Callable[..., Deployed]:
-    """Give a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
+def deployer(assembly: Callable[..., Path]) -> Callable[..., Deployed]:
+    """Return a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
     there: dict[str, dict[str, Any]] = {}
 
     def create_or_update(stack: str, **settings: object) -> Deployed:
-        wanted = template(stack, **settings)
+        folder = assembly(**settings)
+        wanted = json.loads((folder / f"{stack}.template.json").read_text())
         if there.get(stack) != wanted:
             cloudformation = boto3.client("cloudformation")
             change = cloudformation.update_stack if stack in there else cloudformation.create_stack
-            manifest = json.loads((assembly(**settings) / "manifest.json").read_text())
+            manifest = json.loads((folder / "manifest.json").read_text())
             tags = manifest["artifacts"][stack]["properties"]["tags"].items()
             change(
                 StackName=stack,
@@ -123,3 +122,16 @@ def deploy(
         return Deployed(stack)
 
     return create_or_update
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
+    """Start the local AWS that most tests share."""
+    with local_aws_in(tmp_path_factory.mktemp("local-aws")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def deploy(local_aws: local.Server, assembly: Callable[..., Path]) -> Callable[..., Deployed]:  # noqa: ARG001
+    """Give a function that deploys a stack into the shared local AWS."""
+    return deployer(assembly)

@@ -54,8 +54,13 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
 
 def command(check: Check, deployed: Deployed) -> str:
     """Return the command of a check with the ids of the stack."""
-    names = {each.type.split("::")[-1]: each.id for each in deployed.resources}
-    return check.command.format_map(_Outputs(names | {"AccountId": account(deployed)} | deployed.outputs))
+    return check.command.format_map(_Outputs(names(deployed)))
+
+
+def names(deployed: Deployed) -> dict[str, str]:
+    """Return what commands may name: the stack's outputs, its account, and its resources by their types."""
+    types = {each.type.split("::")[-1]: each.id for each in deployed.resources}
+    return types | {"AccountId": account(deployed)} | deployed.outputs
 
 
 class _Outputs(dict[str, str]):

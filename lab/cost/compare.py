@@ -39,4 +39,8 @@ def compare(stack: str, region: str, usage: Usage, settings: Sequence[str]) -> C
     if any(setting.startswith("nat=") for setting in settings):
         raise ProblemError("--compare goes through the choices of nat itself: leave -c nat=... out")
     with ThreadPoolExecutor(max_workers=2) as workers:  # each is a Node.js and a Python process
-        return dict(zip(NAT_CHOICES, workers.map(bills, NAT_CHOICES), strict=True))
+        try:
+            return dict(zip(NAT_CHOICES, workers.map(bills, NAT_CHOICES), strict=True))
+        except ProblemError:
+            workers.shutdown(cancel_futures=True)  # what is wrong with one is wrong with all
+            raise

@@ -417,11 +417,16 @@ def _stop(params: Params) -> Answer:
 
 @replaces("StartInstances")
 def _start(params: Params) -> Answer:
-    for instance_id in tree(params).get("InstanceId", []):
+    """Start, with a new launch time, and an automatic public address where the instance gets one."""
+    instance_ids = tree(params).get("InstanceId", [])
+    for instance_id in instance_ids:
         if _instance(instance_id)["State"]["Name"] == "terminated":
             raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' is terminated")
+    stopped = [each for each in instance_ids if _instance(each)["State"]["Name"] == "stopped"]
     result: Answer = _ministacks["StartInstances"](params)
-    for instance_id in tree(params).get("InstanceId", []):
+    for instance_id in stopped:
+        _instance(instance_id)["LaunchTime"] = ec2._now_ts()
+    for instance_id in instance_ids:
         record = _instance(instance_id)
         if record["GetsPublicAddress"] and not record["PublicIpAddress"]:
             addresses.show_public_address(instance_id, ec2._random_ip("54."))

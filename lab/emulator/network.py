@@ -34,6 +34,20 @@ def _vpc(vpc_id: str) -> dict[str, Any]:
 # --- routes
 
 
+_ministacks_create_route = ec2._ACTION_MAP["CreateRoute"]
+
+
+@replaces("CreateRoute")
+def _create_route(params: Params) -> Answer:
+    """Create a route; a table has one for each destination."""
+    request = tree(params)
+    destination, table = request.get("DestinationCidrBlock"), ec2._route_tables.get(request.get("RouteTableId"))
+    if table and destination in [route.get("DestinationCidrBlock") for route in table["Routes"]]:
+        raise RefusalError("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+    result: Answer = _ministacks_create_route(params)
+    return result
+
+
 @completes(
     "DescribeRouteTables",
     items="routeTableSet/item",

@@ -44,6 +44,7 @@ PRIVATE = {
         "_parse_tag_specs",
         "_random_ip",
         "_resolve_iam_instance_profile",
+        "_route_tables",
         "_security_groups",
         "_strip_descriptions",
         "_stub_image_view",

@@ -5,10 +5,11 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pytest
-from awscli.clidriver import create_clidriver
+from awscli.clidriver import CLIDriver, create_clidriver
 
 from lab import local
 from lab.checks import all_checks, command, run
@@ -1018,6 +1019,12 @@ def test_an_answer_that_lacks_something_is_a_failed_claim(
 # --- the commands that show what a claim is about
 
 
+@cache
+def cli(_region: str, _account: str) -> CLIDriver:
+    """Return the AWS CLI, in this process: it takes a second to load, and keeps the environment that it finds."""
+    return create_clidriver()
+
+
 @pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
 def test_the_aws_cli_command_of_each_claim_works(
     stacks: dict[str, Deployed],
@@ -1030,7 +1037,9 @@ def test_the_aws_cli_command_of_each_claim_works(
     if stack == WITH_NAT_INSTANCE:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", ITS_ACCOUNT)
     check = next(check for check in all_checks(aws.stack_name) if check.id == check_id)
-    status = create_clidriver().main([*shlex.split(command(check, aws))[1:], "--output", "json"])
+    status = cli(aws.region, ITS_ACCOUNT if stack == WITH_NAT_INSTANCE else "").main(
+        [*shlex.split(command(check, aws))[1:], "--output", "json"]
+    )
     printed, errors = capfd.readouterr()
     assert (status, errors) == (0, "")
     shown = json.loads(printed)

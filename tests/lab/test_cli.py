@@ -46,7 +46,7 @@ def test_without_an_aws_to_look_at(environment: dict[str, str], said: str) -> No
     assert said in fails("verify", **environment)
 
 
-@pytest.mark.parametrize("command", ["status", "start", "stop", "boot-log", "connect", "cleanup"])
+@pytest.mark.parametrize("command", ["status", "start", "stop", "boot-log", "connect", "cleanup", "exercise"])
 def test_every_command_that_asks_aws_says_that_there_are_no_credentials(command: str) -> None:
     assert "Unable to locate credentials: sign in with aws login" in fails(command, AWS_REGION="us-east-1")
 
@@ -70,9 +70,23 @@ def test_cost_fails_in_one_line(words: list[str], said: str) -> None:
     assert said in fails("cost", *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["guide", "13"], "There is no chapter 13; there are 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12. Example:"),
+        (["exercise", "1"], "Chapter 1 has no exercise; 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 have. Example:"),
+    ],
+)
+def test_an_unknown_chapter_is_told_in_one_line(words: list[str], said: str) -> None:
+    assert said in fails(*words)
+
+
 COMMANDS = [
-    *(["verify"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
-    *([command] for command in ("status", "start", "stop", "boot-log", "connect", "cleanup", "doctor")),
+    *(["verify"], ["rehearse"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
+    *(
+        [command]
+        for command in ("status", "start", "stop", "boot-log", "connect", "cleanup", "doctor", "guide", "exercise")
+    ),
 ]
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.conftest import UNPACKED
+
 ROOT = Path(__file__).parent.parent.parent
 NOISE = re.compile("warn|deprecat|notice|npm|jsii|traceback|error|telemetry|✗", re.IGNORECASE)
 
@@ -29,7 +31,7 @@ class Project:
             copy(ROOT / name, folder / name)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home")}
+        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home"), **UNPACKED}
 
     def start(self, *command: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -1,0 +1,1 @@
+"""The primer, chapter by chapter: the guide and its exercises."""

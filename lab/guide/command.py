@@ -1,0 +1,144 @@
+"""``python -m lab guide | exercise``."""
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import asdict
+from textwrap import dedent, indent
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
+
+from lab.checks import names
+from lab.deployed import Deployed, is_local
+from lab.guide import book
+from lab.guide.book import STACKS, Language
+from lab.guide.exercises import EXERCISES, break_a_route, of_chapter
+from lab.printed import print_json
+from lab.problem import ProblemError
+
+console = Console(highlight=False)
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def guide(
+    chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
+    *,
+    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write docs/guide.*.md anew, from code and prose.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read the primer here, chapter by chapter: why, what it becomes, how to see it, its cost, an exercise.
+
+    When the shell points at a deployed stack, the commands hold its ids.
+
+    Example: python -m lab guide 3
+    """
+    if write:
+        for file in book.write():
+            typer.echo(f"Written: {file}")
+        return
+    language: Language = lang or ("ja" if _locale().startswith("ja") else "en")
+    found = [book.find_chapter(chapter, language)] if chapter else book.read(language)
+    if as_json:
+        print_json([asdict(each) for each in found])
+    elif chapter:
+        # Links within the project lead nowhere from a terminal: their text says where to look.
+        text = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", found[0].text)
+        outputs = _outputs() if "$" in text else {}
+        text = re.sub(r"\$(\w+)", lambda name: outputs.get(name[1], name[0]), text)
+        typer.echo(_rendered(text))
+    else:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        for each in found:
+            table.add_row(", ".join(map(str, each.numbers)), each.title)
+        console.print(table)
+        console.print("\nRead one with: python -m lab guide 3. Its exercise: python -m lab exercise 3")
+        if not shutil.which("aws"):
+            console.print('You have no AWS CLI. Enough for the local AWS: alias aws="python -m awscli"')
+
+
+def _rendered(text: str) -> str:
+    """Return Markdown for the terminal, with commands as they are, to be copied: no line of them is broken."""
+    with console.capture() as capture:
+        for words, code in re.findall(r"(.*?)(?: *```\w+\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
+            console.print(Markdown(words, hyperlinks=False))
+            console.print("", Text(indent(dedent(code), "    "), "cyan"), sep="\n", soft_wrap=True)
+    return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
+
+
+def _locale() -> str:
+    return os.environ.get("LC_ALL") or os.environ.get("LANG", "")
+
+
+def _outputs() -> dict[str, str]:
+    """Return what commands may name in what is deployed, or nothing where no stack can be reached."""
+    outputs: dict[str, str] = {}
+    with suppress(ProblemError, BotoCoreError, ClientError):
+        for stack in STACKS:
+            outputs |= names(Deployed(stack))
+    return outputs
+
+
+def exercise(
+    chapter: Annotated[str, typer.Argument(help="The primer's number; without one, all are listed.")] = "",
+    *,
+    begin: Annotated[bool, typer.Option("--begin", help="Chapter 3: break a route, at random.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in the local AWS only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the guide's exercises on the AWS that the shell points at. Changes nothing, but for --begin.
+
+    Ends with status 1 when the exercises of a chapter are not done.
+
+    Example: python -m lab exercise 3
+    """
+    asked = of_chapter(chapter) if chapter else EXERCISES
+    aws = Deployed("LearningStack")
+    aws.require_complete()
+    if begin:
+        if chapter != "3":
+            raise ProblemError("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin")
+        if not (yes and is_local()) and not _confirmed(aws):
+            raise typer.Exit(1)
+        break_a_route(aws)
+        console.print("A route is gone. Find it with: python -m lab verify")
+        return
+    found = [(each, each.missing(aws)) for each in asked]
+    done = not any(missing for _, missing in found)
+    if as_json:
+        print_json(
+            [
+                {"chapters": each.chapters, "task": each.task, "done": not missing, "missing": missing}
+                for each, missing in found
+            ]
+        )
+    else:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        for each, missing in found:
+            table.add_row(
+                ", ".join(map(str, each.chapters)), each.task, "[red]open[/]" if missing else "[green]done[/]"
+            )
+            if chapter and missing:
+                table.add_row("", missing)
+        console.print(table)
+    raise typer.Exit(bool(chapter) and not done)
+
+
+def _confirmed(aws: Deployed) -> bool:
+    question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint}). Type break to do it: "
+    try:
+        answer = input(question)
+    except EOFError:  # no terminal
+        answer = ""
+        console.print()
+    if answer.strip() == "break":
+        return True
+    console.print("Nothing was broken.")
+    return False

@@ -1,0 +1,158 @@
+"""The exercises of the guide: each looks at AWS and says what is still missing."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lab.checks.bastion import bastion, look
+from lab.checks.firewall import found_rules, promised_entries
+from lab.checks.network import in_vpc, private_routes, public_routes
+from lab.checks.storage import bucket
+from lab.deployed import Deployed
+from lab.problem import ProblemError
+
+# Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
+BEGUN = "LearningStackExercise3"
+# The defaults of the settings instance_type and office_cidr.
+THE_TYPE, THE_OFFICE = "t3.micro", "50.100.200.0/24"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What to do, and a function that returns what is missing: nothing when it is done."""
+
+    chapters: tuple[int, ...]
+    task: str
+    missing: Callable[[Deployed], str]
+
+
+EXERCISES: list[Exercise] = []
+
+
+def exercise(*chapters: int, task: str) -> Callable[[Callable[[Deployed], str]], Callable[[Deployed], str]]:
+    """Register a function as the exercise of a chapter."""
+
+    def register(missing: Callable[[Deployed], str]) -> Callable[[Deployed], str]:
+        EXERCISES.append(Exercise(chapters, task, missing))
+        return missing
+
+    return register
+
+
+def of_chapter(number: str) -> list[Exercise]:
+    """Return the exercises of a chapter. Raises ProblemError, with the chapters that have any."""
+    found = [each for each in EXERCISES if number in map(str, each.chapters)]
+    if not found:
+        known = ", ".join(str(each) for each in sorted({each for one in EXERCISES for each in one.chapters}))
+        raise ProblemError(f"Chapter {number} has no exercise; {known} have. Example: python -m lab exercise 3")
+    return found
+
+
+def break_a_route(aws: Deployed, choose: Callable[[list[Any]], Any] = random.choice) -> None:
+    """Delete one route of the stack, and mark the exercise as begun.
+
+    Raises ProblemError when a route is missing already.
+    """
+    if not _routes_hold(aws):
+        raise ProblemError("A route is missing already. Find it with: python -m lab verify")
+    aws.ec2.create_tags(Resources=[aws.one("AWS::EC2::VPC").id], Tags=[{"Key": BEGUN, "Value": "begun"}])
+    route = choose(aws.all("AWS::EC2::Route"))
+    table = route.properties["RouteTableId"]["Ref"]
+    aws.ec2.delete_route(
+        RouteTableId=next(each.id for each in aws.resources if each.logical_id == table),
+        DestinationCidrBlock=route.properties["DestinationCidrBlock"],
+    )
+
+
+def _routes_hold(aws: Deployed) -> bool:
+    return all(sorted(expected) == sorted(found) for expected, found in (public_routes(aws), private_routes(aws)))
+
+
+@exercise(3, task="Break a route, find it, mend it")
+def route(aws: Deployed) -> str:
+    vpcs = aws.ec2.describe_vpcs(Filters=[*in_vpc(aws), {"Name": "tag-key", "Values": [BEGUN]}])["Vpcs"]
+    if not vpcs:
+        return "Not begun. Begin with: python -m lab exercise 3 --begin"
+    return "" if _routes_hold(aws) else "A route is missing. See which: python -m lab verify"
+
+
+@exercise(4, task="Stop and start the bastion, as an operator")
+def stop_and_start(aws: Deployed) -> str:
+    users = []
+    with suppress(ProblemError):
+        users = Deployed("OperatorsStack").all("AWS::IAM::User")
+    if not users:
+        return "There are no operators. Deploy them: cdk deploy OperatorsStack -c operators=alice,bob"
+    instance = look(aws, bastion(aws))
+    if instance["State"]["Name"] != "running":
+        return f"The bastion is {instance['State']['Name']}. Start it: python -m lab start"
+    # A start changes the launch time; the disk has been there since the first launch.
+    attached = instance["BlockDeviceMappings"][0]["Ebs"]["AttachTime"]
+    return "" if instance["LaunchTime"] > attached else "The bastion was never stopped. Stop it: python -m lab stop"
+
+
+@exercise(5, 8, task="Make the bastion a larger machine")
+def larger(aws: Deployed) -> str:
+    kind = look(aws, bastion(aws))["InstanceType"]
+    return f"The bastion is a {kind}. Deploy with -c instance_type=t3.small" if kind == THE_TYPE else ""
+
+
+@exercise(6, 7, task="Put an object into an archive class")
+def archive(aws: Deployed) -> str:
+    classes = {str(each.get("StorageClass")) for each in _objects(aws)}
+    if any(name.startswith("GLACIER") or name == "DEEP_ARCHIVE" for name in classes):
+        return ""
+    return "No object is in an archive class. Copy one with: aws s3 cp ... --storage-class GLACIER_IR"
+
+
+@exercise(9, 10, task="Write a file as the mount does")
+def file_of_the_mount(aws: Deployed) -> str:
+    for each in _objects(aws)[:100]:
+        metadata = aws.s3.head_object(Bucket=bucket(aws), Key=each["Key"])["Metadata"]
+        if not each["Key"].endswith("/") and {"uid", "gid", "mode"} <= metadata.keys():
+            return ""
+    return "No object has an owner and a mode. Write a file below the mount point, or give an object such metadata"
+
+
+@exercise(11, task="Put the bastion's id into about.txt, with one pipe of the AWS CLI")
+def about(aws: Deployed) -> str:
+    try:
+        text = aws.s3.get_object(Bucket=bucket(aws), Key="about.txt")["Body"].read(100).decode(errors="replace")
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in ("NoSuchKey", "404"):
+            raise
+        return "There is no about.txt in the bucket. Write it with: aws ec2 describe-instances ... | aws s3 cp - ..."
+    return "" if text.strip() == aws.outputs["InstanceId"] else "about.txt holds something else than the bastion's id"
+
+
+@exercise(12, task="Open 8080 to your own address, and to nobody else")
+def own_address(aws: Deployed) -> str:
+    peers = [
+        rule.split(" from ")[1].split()[0] for rule in found_rules(aws, "learning-web", "in") if " tcp 8080 " in rule
+    ]
+    if peers == [THE_OFFICE]:
+        return f"8080 is open to the example's {THE_OFFICE}. Deploy with -c office_cidr=YOUR.IP.ADD.RESS/32"
+    return "" if len(peers) == 1 and peers[0].endswith("/32") else f"8080 is open to {', '.join(peers) or 'nobody'}"
+
+
+@exercise(12, task="Deny an address what a later rule allows")
+def deny(aws: Deployed) -> str:
+    acl = aws.one("AWS::EC2::NetworkAcl", "learning-public")
+    entries = aws.ec2.describe_network_acls(NetworkAclIds=[acl.id])["NetworkAcls"][0]["Entries"]
+    inbound = [each for each in entries if not each["Egress"]]
+    to_all = [each for each in inbound if each["RuleAction"] == "allow" and each.get("CidrBlock") == "0.0.0.0/0"]
+    first = min(each["RuleNumber"] for each in to_all)
+    promised = {int(fact.split()[1].rstrip(":")) for fact in promised_entries(aws, acl.name) if fact.startswith("in ")}
+    for each in inbound:
+        if each["RuleAction"] == "deny" and each["RuleNumber"] < first and each["RuleNumber"] not in promised:
+            return ""
+    return f"The public network ACL denies nothing before rule {first}, which allows HTTP to everyone"
+
+
+def _objects(aws: Deployed) -> list[Any]:
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket(aws))
+    return [each for page in pages for each in page.get("Contents", [])]
