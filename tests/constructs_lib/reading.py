@@ -19,7 +19,7 @@ def reference(value: Any) -> str:
 
 def tag(resource: dict[str, Any], key: str) -> str | None:
     """Return the value of a tag, or None."""
-    return {tag["Key"]: tag["Value"] for tag in resource["Tags"]}.get(key)
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}.get(key)
 
 
 def in_words(value: Any, names: dict[str, str]) -> str:
