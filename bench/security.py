@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib.metadata import version
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -116,8 +116,7 @@ def validate(app: cdk.App) -> dict[Finding, str]:
     cdk.Validations.of(app).add_plugins(*plugins(app))
     report = Path(app.outdir, "validation-report.json")
     try:
-        with redirect_stderr(StringIO()):  # the report has the same
-            app.synth()
+        app.synth()
     except RuntimeError as error:
         if report.name not in str(error):
             raise
@@ -253,9 +252,9 @@ def document(folder: Path) -> tuple[str, dict[str, Scan]]:
 # What security scanners say
 
 Written by `make security`; `make test-scanners` holds it to what the tools say. A finding is fixed, or acknowledged on
-the narrowest construct with a reason that holds: **{still_open} are open**. Errors (and warnings) acknowledged in each
-stack with default settings, and in LearningStack with `hardened=true`; beside them all that the same tools find in an
-app of the CDK's own `Vpc`, `BastionHostLinux` and `Bucket` with their defaults:
+the narrowest construct with a reason that holds: **{still_open} are open**. The errors (and warnings) acknowledged in
+each stack with default settings, and in LearningStack with `hardened=true`; beside them all that the same tools find in
+an app of the CDK's own `Vpc`, `BastionHostLinux` and `Bucket` with their defaults:
 
 {results.table(["Tool", "Version", *COLUMNS], rows)}
 
@@ -313,7 +312,8 @@ def _acknowledged(scans: Mapping[str, Scan]) -> Iterator[list[str]]:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    # What the CDK prints of each finding is in its report too.
+    with tempfile.TemporaryDirectory() as folder, redirect_stderr(TextIOWrapper(BytesIO())):
         DOCUMENT.write_text(document(Path(folder))[0])
     print(f"Wrote {DOCUMENT.relative_to(ROOT)}.")
 

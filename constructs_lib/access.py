@@ -81,7 +81,7 @@ class Access(Construct):
             "Manager's agent has it. An agent can only register and serve the instance that it runs on.",
             "AwsSolutions-IAM5[Resource::*]",
             "CKV_AWS_111",
-            "cloudsplaining-InfrastructureModification",
+            "cloudsplaining::InfrastructureModification",
         )
         self.role = iam.Role(
             self,
