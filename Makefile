@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing of this project is sent anywhere.
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-boot bench bench-synth bench-local bench-mount bench-boot lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -59,6 +59,18 @@ test: $(READY) ## Run all tests and checks
 	@$(MAKE) --no-print-directory lint
 	@$(VENV)/bin/python -m pytest
 
+# checkov pins boto3 and much else, so it has an environment of its own.
+$(VENV)/scanners/.ready: $(READY) requirements-scanners.txt
+	@$(VENV)/bin/uv venv --quiet --allow-existing --python $(VENV)/bin/python $(VENV)/scanners
+	@$(VENV)/bin/uv pip sync --quiet --system-certs --compile-bytecode --python $(VENV)/scanners/bin/python requirements-scanners.txt
+	@touch $@
+
+test-scanners: $(VENV)/scanners/.ready ## Every security scanner on every template, and docs/security.md
+	@$(VENV)/bin/python -m pytest -m scanners tests/test_scanners.py
+
+security: $(VENV)/scanners/.ready ## Write docs/security.md anew
+	@$(VENV)/bin/python -m bench.security
+
 # A computer in software wants this one for itself; then the others in parallel, the long ones first. Each prints what it
 # has to say when it ends.
 LONG_BOOT_TESTS := tests/boot/test_faults_at_work.py tests/boot/test_faults_at_first_boot.py
@@ -107,6 +119,8 @@ lock: $(READY) ## Lock the newest allowed versions
 	  --custom-compile-command "make lock" --group dev --output-file requirements-dev.txt pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" --constraints requirements-dev.txt --output-file requirements.txt pyproject.toml
+	@$(VENV)/bin/uv pip compile --quiet --system-certs --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make lock" --group scanners --output-file requirements-scanners.txt
 	@$(VENV)/bin/npm install --silent --package-lock-only
 
 clean: ## Delete everything that the other targets made

@@ -51,10 +51,8 @@ class Access(Construct):
         bucket_id = Stack.of(bucket).get_logical_id(cast("s3.CfnBucket", bucket.node.default_child))
         acknowledge(
             self.bucket_policy,
-            {
-                f"AwsSolutions-IAM5[Resource::<{bucket_id}.Arn>/*]": "The role is for every object of this "
-                "one bucket: a mount has no narrower set of them.",
-            },
+            "The role is for every object of this one bucket: a mount has no narrower set of them.",
+            f"AwsSolutions-IAM5[Resource::<{bucket_id}.Arn>/*]",
         )
         self.instance_policy = iam.ManagedPolicy(
             self,
@@ -79,10 +77,11 @@ class Access(Construct):
         )
         acknowledge(
             self.instance_policy,
-            {
-                "AwsSolutions-IAM5[Resource::*]": "The ssmmessages actions know no resource: AWS documents * for "
-                "them. An agent can only register and serve the instance that it runs on."
-            },
+            "The ssmmessages actions know no resource: AWS documents * for them, and its own policy for Session "
+            "Manager's agent has it. An agent can only register and serve the instance that it runs on.",
+            "AwsSolutions-IAM5[Resource::*]",
+            "CKV_AWS_111",
+            "cloudsplaining::InfrastructureModification",
         )
         self.role = iam.Role(
             self,

@@ -79,6 +79,7 @@ class Bastion(Construct):
         mount_point: str = "/mnt/s3",
         uid: int = 1000,
         gid: int = 1000,
+        detailed_monitoring: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self.key_pair = ec2.KeyPair(self, "KeyPair", type=ec2.KeyPairType.ED25519)
@@ -120,6 +121,7 @@ class Bastion(Construct):
             user_data=self.user_data,
             associate_public_ip_address=True,
             resource_signal_timeout=Duration.minutes(self.SIGNAL_MINUTES),
+            detailed_monitoring=detailed_monitoring,
         )
         # What operators may start and stop is known by this tag.
         Tags.of(self.instance).add("Role", "bastion")

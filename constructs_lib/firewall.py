@@ -9,7 +9,7 @@ from aws_cdk import Tags
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from constructs_lib.acknowledge import acknowledge
+from constructs_lib.acknowledge import acknowledge, control_tower
 
 ANYWHERE = "0.0.0.0/0"
 SSH, HTTP, HTTPS, HTTP_ALT, MYSQL = 22, 80, 443, 8080, 3306
@@ -91,7 +91,10 @@ class Firewall(Construct):
         self.database.add_ingress_rule(self.web, ec2.Port.tcp(MYSQL), "MySQL from the web servers")
         self.database.add_ingress_rule(self.bastion, ec2.Port.tcp(MYSQL), "MySQL from the bastion")
         acknowledge(
-            self.web, {"AwsSolutions-EC23": "A web server's 80 and 443 are for everyone: the lesson of chapter 12."}
+            self.web,
+            "A web server's 80 and 443 are for everyone: the lesson of chapter 12.",
+            "AwsSolutions-EC23",
+            "CKV_AWS_260",
         )
 
         self.public_acl = self._acl(
@@ -166,7 +169,12 @@ class Firewall(Construct):
                     traffic=_acl_traffic(rule.ports),
                 )
         acknowledge(
-            acl, {"AwsSolutions-VPC3": "The primer teaches network ACLs (chapter 12-4); here they add to groups."}
+            acl, "The primer teaches network ACLs (chapter 12-4); here they add to groups.", "AwsSolutions-VPC3"
+        )
+        acknowledge(
+            acl.node.find_child("Inbound200"),
+            "Replies come back to any ephemeral port, also to 3389; no security group opens it, nothing listens there.",
+            control_tower("nacl_no_unrestricted_ssh_rdp_check"),
         )
         return acl
 

@@ -41,6 +41,7 @@ class NatInstance(Construct):
         private_subnets: Sequence[ec2.ISubnet],
         release: str = "26.04",
         ami_serial: str | None = None,
+        detailed_monitoring: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         private_cidrs = [private.ipv4_cidr_block for private in private_subnets]
@@ -66,6 +67,7 @@ class NatInstance(Construct):
             user_data=f"{USER_DATA.read_text()}- path: /etc/nat-ranges.nft\n"
             f"  content: |\n   define private = {{ {', '.join(private_cidrs)} }}\n",
             associate_public_ip_address=True,
+            detailed_monitoring=detailed_monitoring,
         )
         self.instance.instance.source_dest_check = False
         self.instance.node.add_dependency(subnet.internet_connectivity_established)

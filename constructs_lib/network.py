@@ -8,6 +8,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib.acknowledge import acknowledge, in_each_pack
+
 
 class Network(Construct):
     """A VPC with a public and a private subnet in each of two zones (primer, chapter 3).
@@ -72,6 +74,19 @@ class Network(Construct):
             # gateway, but not for its attachment.
             self.vpc.node.find_child("RegionalNatGateway").node.add_dependency(
                 self.public_subnets[0].internet_connectivity_established
+            )
+
+        acknowledge(
+            self.vpc,
+            "The default group can be closed only by a Lambda function, which would need `cdk bootstrap`; nothing uses "
+            "it.",
+            *in_each_pack("VPCDefaultSecurityGroupClosed"),
+        )
+        for subnet in self.public_subnets:
+            acknowledge(
+                subnet.node.find_child("DefaultRoute"),
+                "This route is what makes a subnet public (chapter 3-4).",
+                *in_each_pack("VPCNoUnrestrictedRouteToIGW"),
             )
 
         self.s3_endpoint = self.vpc.add_gateway_endpoint("S3Endpoint", service=ec2.GatewayVpcEndpointAwsService.S3)

@@ -24,6 +24,7 @@ class PrivateHost(Construct):
         key_pair: ec2.IKeyPair,
         image: UbuntuImage,
         instance_type: ec2.InstanceType,
+        detailed_monitoring: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self.security_group = ec2.SecurityGroup(
@@ -45,4 +46,5 @@ class PrivateHost(Construct):
             image=image,
             instance_type=instance_type,
             name="learning-private-host",
+            detailed_monitoring=detailed_monitoring,
         )

@@ -47,16 +47,18 @@ class Schedule(Construct):
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceArn": Fn.sub(group_arn)}}
             ),
-            inline_policies={
-                "Instances": iam.PolicyDocument(
+            managed_policies=[
+                iam.ManagedPolicy(
+                    self,
+                    "Policy",
                     statements=[
                         iam.PolicyStatement(
                             actions=[f"ec2:{action.title()}Instances" for action in times],
                             resources=[Fn.sub(f"arn:${{AWS::Partition}}:ec2:{here}:instance/{each}") for each in ids],
                         )
-                    ]
+                    ],
                 )
-            },
+            ],
         )
         self.schedules = [
             scheduler.CfnSchedule(

@@ -6,13 +6,17 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib.acknowledge import acknowledge, control_tower, in_each_pack
+
 
 class Storage(Construct):
     """The bucket that the bastion mounts, and a second one for logs (primer, chapters 7 and 9).
 
-    Both block all public access, have ACLs disabled, encrypt with SSE-S3 and refuse any request without TLS.
-    ``bucket`` keeps old versions for 90 days and writes its access log to ``log_bucket`` below ``access-logs/``; logs
-    are deleted after 90 days; uploads left unfinished are aborted after 7.
+    Both block all public access, have ACLs disabled, encrypt, keep versions and refuse any request without TLS.
+    ``bucket`` encrypts with the account's own KMS key for S3 (``aws/s3``, free; a bucket key keeps the calls to KMS
+    within the free 20,000 a month), ``log_bucket`` with SSE-S3: S3 delivers access logs to no other. ``bucket`` keeps
+    old versions for 90 days and writes its access log to ``log_bucket`` below ``access-logs/``; logs are deleted after
+    ``keep_logs``; uploads left unfinished are aborted after 7 days.
 
     Objects below ``archive/`` move to S3 Glacier Flexible Retrieval after 30 days. Only those: an archived object
     cannot be read through a mount until it is restored. S3 leaves objects smaller than 128 KB where they are.
@@ -31,20 +35,43 @@ class Storage(Construct):
     ARCHIVE_AFTER = Duration.days(30)
     KEEP_OLD_VERSIONS = Duration.days(90)
     KEEP_LOGS = Duration.days(90)
+    KEEP_EXPIRED_LOGS = Duration.days(1)
     ABORT_UPLOADS_AFTER = Duration.days(7)
 
-    def __init__(self, scope: Construct, construct_id: str, *, bucket_name: str | None = None) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, bucket_name: str | None = None, keep_logs: Duration = KEEP_LOGS
+    ) -> None:
         super().__init__(scope, construct_id)
         abort_uploads = s3.LifecycleRule(
             id="abort-unfinished-uploads", abort_incomplete_multipart_upload_after=self.ABORT_UPLOADS_AFTER
         )
         self.log_bucket = self._bucket(
-            "Logs", lifecycle_rules=[s3.LifecycleRule(id="expire-logs", expiration=self.KEEP_LOGS), abort_uploads]
+            "Logs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="expire-logs", expiration=keep_logs, noncurrent_version_expiration=self.KEEP_EXPIRED_LOGS
+                ),
+                abort_uploads,
+            ],
+        )
+        acknowledge(
+            self.log_bucket,
+            "S3 delivers access logs only to a bucket with SSE-S3.",
+            *in_each_pack("S3DefaultEncryptionKMS"),
+            control_tower("s3_bucket_default_encryption_kms_check"),
+        )
+        acknowledge(
+            self.log_bucket,
+            "A log of the log bucket would log itself without end, or take a third bucket without one.",
+            control_tower("s3_bucket_logging_enabled_check"),
+            "CKV_AWS_18",
         )
         self.bucket = self._bucket(
             "Bucket",
             bucket_name=bucket_name,
-            versioned=True,
+            encryption=s3.BucketEncryption.KMS_MANAGED,
+            bucket_key_enabled=True,
             server_access_logs_bucket=self.log_bucket,
             server_access_logs_prefix="access-logs/",
             lifecycle_rules=[
@@ -70,12 +97,28 @@ class Storage(Construct):
             construct_id,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
+            versioned=True,
             removal_policy=RemovalPolicy.RETAIN,
             **properties,
         )
         # A kept bucket keeps the policy that demands TLS.
         if bucket.policy:
             bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
+        acknowledge(
+            bucket,
+            "A copy in a second bucket is stored twice: 0.23 USD a month more for 10 GB. S3 keeps each object in three "
+            "zones or more.",
+            *in_each_pack("S3BucketReplicationEnabled"),
+        )
+        acknowledge(
+            bucket,
+            "Nobody waits for such events: each would be sent, and billed, for nothing.",
+            control_tower("s3_event_notifications_enabled_check"),
+        )
+        acknowledge(
+            bucket,
+            "A learner must be able to remove everything, and Object Lock can never be switched off again.",
+            control_tower("s3_bucket_object_lock_enabled_check"),
+        )
         return bucket

@@ -8,7 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from constructs_lib.acknowledge import acknowledge
+from constructs_lib.acknowledge import acknowledge, control_tower, in_each_pack
 
 
 @jsii.implements(ec2.IMachineImage)
@@ -65,7 +65,8 @@ class UbuntuInstance(ec2.Instance):
 
     Burstable types run with standard credits: they slow down when credits are spent, where AWS's default for T3 and
     T4g (unlimited) goes on and bills. ``user_data`` that changes replaces the instance: a running one would ignore it.
-    With ``resource_signal_timeout`` CloudFormation waits so long for the instance's own report.
+    With ``resource_signal_timeout`` CloudFormation waits so long for the instance's own report. With
+    ``detailed_monitoring`` CloudWatch gets its metrics each minute, not each five, at a price.
 
     The metadata service answers only requests that carry a token (IMDSv2), and only on the instance itself (one hop);
     the primer predates it.
@@ -92,6 +93,7 @@ class UbuntuInstance(ec2.Instance):
         user_data: str | None = None,
         associate_public_ip_address: bool = False,
         resource_signal_timeout: Duration | None = None,
+        detailed_monitoring: bool = False,
     ) -> None:
         super().__init__(
             scope,
@@ -106,12 +108,14 @@ class UbuntuInstance(ec2.Instance):
             instance_profile=instance_profile,
             # The CDK makes a role for each instance; this stands in for one where none is needed.
             role=None if instance_profile else iam.Role.from_role_name(scope, f"{construct_id}NoRole", "none"),
-            associate_public_ip_address=associate_public_ip_address,
+            # The subnets give none by themselves, so it need not be said.
+            associate_public_ip_address=associate_public_ip_address or None,
             resource_signal_timeout=resource_signal_timeout,
             credit_specification=ec2.CpuCredits.STANDARD if instance_type.is_burstable() else None,
             http_tokens=ec2.HttpTokens.REQUIRED,
             http_put_response_hop_limit=1,
             propagate_tags_to_volume_on_creation=True,
+            detailed_monitoring=detailed_monitoring or None,
             block_devices=[
                 ec2.BlockDevice(
                     device_name="/dev/sda1",
@@ -126,12 +130,49 @@ class UbuntuInstance(ec2.Instance):
         if not instance_profile:
             self.node.try_remove_child("InstanceProfile")
             self.instance.iam_instance_profile = None
+            acknowledge(
+                self,
+                "It calls no AWS API: no role at all is the least privilege.",
+                *in_each_pack("EC2InstanceProfileAttached"),
+            )
+        # The CDK gives an instance its zone beside its subnet, which has one.
+        self.instance.availability_zone = None
         acknowledge(
             self,
-            {
-                "AwsSolutions-EC28": "Detailed monitoring costs money for each instance; a lesson does well with the "
-                "free five-minute metrics.",
-                "AwsSolutions-EC29": "`cdk destroy` must be able to take the instance away. Nothing is lost with it: "
-                "files live in the bucket.",
-            },
+            "`cdk destroy` must be able to take the instance away. Nothing is lost with it: files live in the bucket.",
+            "AwsSolutions-EC29",
         )
+        acknowledge(
+            self,
+            "No burstable type encrypts between instances: the smallest that does costs about 20 USD a month more. "
+            "What leaves one here is TLS or SSH already.",
+            control_tower("ec2_instance_nitro_encryption_in_transit_check"),
+        )
+        if not detailed_monitoring:
+            acknowledge(
+                self,
+                "Detailed monitoring costs 2.10 USD a month for each instance; a lesson does well with the free "
+                "five-minute metrics.",
+                "AwsSolutions-EC28",
+                "HIPAA.Security-EC2InstanceDetailedMonitoringEnabled",
+                control_tower("ec2_instance_detailed_monitoring_enabled_check"),
+            )
+        if associate_public_ip_address:
+            acknowledge(
+                self,
+                "It stands in a public subnet to be reached, or to take others to the internet (chapters 3 and 8).",
+                *in_each_pack("EC2InstanceNoPublicIp"),
+                control_tower("ec2_instance_no_public_ip_check"),
+                "CKV_AWS_88",
+            )
+            acknowledge(
+                self,
+                "A false alarm: its subnet stands in its network interface, where the rule does not look.",
+                *in_each_pack("EC2InstancesInVPC"),
+            )
+        else:
+            acknowledge(
+                self,
+                "It has none: it leaves that to its subnet, and a private one gives no public address.",
+                control_tower("ec2_instance_no_public_ip_check"),
+            )

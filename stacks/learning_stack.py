@@ -1,6 +1,6 @@
 """The stack that the primer describes."""
 
-from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack, Tags
+from aws_cdk import CfnOutput, Duration, LegacyStackSynthesizer, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
@@ -33,7 +33,12 @@ class LearningStack(Stack):
             description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
             tags=TAGS,
         )
-        storage = Storage(self, "Storage", bucket_name=settings.bucket_name or None)
+        storage = Storage(
+            self,
+            "Storage",
+            bucket_name=settings.bucket_name or None,
+            keep_logs=Duration.days(365) if settings.hardened else Storage.KEEP_LOGS,
+        )
         network = Network(
             self,
             "Network",
@@ -54,6 +59,7 @@ class LearningStack(Stack):
                 private_subnets=network.private_subnets,
                 release=settings.ubuntu_release,
                 ami_serial=settings.ami_serial or None,
+                detailed_monitoring=settings.hardened,
             )
             instances.append(nat_instance.instance)
         firewall = Firewall(
@@ -85,6 +91,7 @@ class LearningStack(Stack):
             mount_point=settings.mount_point,
             uid=settings.mount_uid,
             gid=settings.mount_gid,
+            detailed_monitoring=settings.hardened,
         )
         # All else gets the stack's tags from CloudFormation. These are looked for by theirs, however they came about.
         for looked_for in (storage, bastion):
@@ -121,9 +128,9 @@ class LearningStack(Stack):
         self._output("BucketName", storage.bucket.bucket_name, "The bucket that the bastion mounts")
         self._output("MountPoint", settings.mount_point, "Where the bastion mounts it")
         self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
-        self._output("VpcId", network.vpc.vpc_id, "The VPC")
+        self._output("VpcId", network.vpc.vpc_id)
         for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
-            self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets), f"{name} subnets")
+            self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets))
         for name, group in (("Web", firewall.web), ("Database", firewall.database)):
             self._output(f"{name}GroupId", group.security_group_id, f"Security group for {name.lower()} servers")
 
@@ -138,6 +145,7 @@ class LearningStack(Stack):
                 key_pair=bastion.key_pair,
                 image=bastion.image,
                 instance_type=bastion.instance_type,
+                detailed_monitoring=settings.hardened,
             )
             instances.append(host.instance)
             self._output("PrivateHostId", host.instance.instance_id, "The private host")
@@ -163,5 +171,5 @@ class LearningStack(Stack):
         if settings.monthly_budget_usd:
             Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
 
-    def _output(self, name: str, value: str, description: str) -> None:
+    def _output(self, name: str, value: str, description: str | None = None) -> None:
         CfnOutput(self, name, value=value, description=description)

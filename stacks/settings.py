@@ -71,6 +71,9 @@ class Settings:
     private_host: bool = _setting(
         default=False, meaning="an instance in private subnet 1, reachable only from the bastion", example="true"
     )
+    hardened: bool = _setting(
+        default=False, meaning="what costs money: metrics each minute, logs kept for a year", example="true"
+    )
     stop_at: str = _setting("", "when the instances are stopped every day; not set: never", "19:00")
     start_at: str = _setting("", "when the instances are started every day; not set: never", "09:00")
     time_zone: str = _setting("UTC", "time zone of stop_at and start_at, by its IANA name", "Asia/Tokyo")

@@ -18,8 +18,8 @@ function bucket(scope, id, properties) {
   const made = new s3.Bucket(scope, id, {
     blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
     objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-    encryption: s3.BucketEncryption.S3_MANAGED,
     enforceSSL: true,
+    versioned: true,
     removalPolicy: cdk.RemovalPolicy.RETAIN,
     ...properties,
   });
@@ -32,9 +32,16 @@ class Storage extends Construct {
     super(scope, id);
     const days = cdk.Duration.days;
     const abortUploads = { id: 'abort-unfinished-uploads', abortIncompleteMultipartUploadAfter: days(7) };
-    this.logBucket = bucket(this, 'Logs', { lifecycleRules: [{ id: 'expire-logs', expiration: days(90) }, abortUploads] });
+    this.logBucket = bucket(this, 'Logs', {
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      lifecycleRules: [
+        { id: 'expire-logs', expiration: days(90), noncurrentVersionExpiration: days(1) },
+        abortUploads,
+      ],
+    });
     this.bucket = bucket(this, 'Bucket', {
-      versioned: true,
+      encryption: s3.BucketEncryption.KMS_MANAGED,
+      bucketKeyEnabled: true,
       serverAccessLogsBucket: this.logBucket,
       serverAccessLogsPrefix: 'access-logs/',
       lifecycleRules: [
@@ -294,6 +301,7 @@ class Bastion extends Construct {
       userData: ec2.UserData.custom(data),
       userDataCausesReplacement: true,
     });
+    this.instance.instance.availabilityZone = undefined;
     Tags.of(this.instance).add('Role', 'bastion');
     this.instance.node.addDependency(subnet.internetConnectivityEstablished);
     this.elasticIp = new ec2.CfnEIP(this, 'ElasticIp', {
@@ -349,9 +357,9 @@ class LearningStack extends cdk.Stack {
       BucketName: [storage.bucket.bucketName, 'The bucket that the bastion mounts'],
       MountPoint: ['/mnt/s3', 'Where the bastion mounts it'],
       LogBucketName: [storage.logBucket.bucketName, 'Access logs and flow logs'],
-      VpcId: [network.vpc.vpcId, 'The VPC'],
-      PublicSubnetIds: [ids(network.publicSubnets), 'Public subnets'],
-      PrivateSubnetIds: [ids(network.privateSubnets), 'Private subnets'],
+      VpcId: [network.vpc.vpcId],
+      PublicSubnetIds: [ids(network.publicSubnets)],
+      PrivateSubnetIds: [ids(network.privateSubnets)],
       WebGroupId: [firewall.web.securityGroupId, 'Security group for web servers'],
       DatabaseGroupId: [firewall.database.securityGroupId, 'Security group for database servers'],
     };

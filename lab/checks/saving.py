@@ -3,7 +3,7 @@
 import json
 
 from lab.checks.check import Facts, check
-from lab.checks.policy import account, document, partition, permissions
+from lab.checks.policy import account, document, partition, permissions, policy_document
 from lab.deployed import Deployed
 
 
@@ -37,10 +37,9 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
         roles.add(made["Target"]["RoleArn"].split("/")[-1])
     for role in roles:
         found += permissions(document(aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]))
-        for name in aws.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            found += permissions(document(aws.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]))
-        attached = aws.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-        found += [f"policy {each['PolicyArn']}" for each in attached]
+        found += [f"inline policy {name}" for name in aws.iam.list_role_policies(RoleName=role)["PolicyNames"]]
+        for attached in aws.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            found += permissions(policy_document(aws, attached["PolicyArn"]))
     return expected, found
 
 

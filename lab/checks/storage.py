@@ -106,14 +106,20 @@ def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "7-1",
-    "Logs are deleted after 90 days, unfinished uploads of them after 7",
-    "ログは 90 日後、途中で止まったログのアップロードは 7 日後に削除される",
+    "Logs are deleted after 90 days (hardened: 365), unfinished uploads of them after 7",
+    "ログは 90 日後 (hardened では 365 日後)、途中で止まったログのアップロードは 7 日後に削除される",
     "aws s3api get-bucket-lifecycle-configuration --bucket {LogBucketName}",
 )
 def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     rules = lifecycle(aws, aws.outputs["LogBucketName"])
+    instances = [each.properties for each in aws.all("AWS::EC2::Instance")]
+    days = 365 if any(each.get("Monitoring") for each in instances) else 90
     return (
-        ["everything: deleted after 90 days", "unfinished uploads of everything: deleted after 7 days"],
+        [
+            f"everything: deleted after {days} days",
+            "old versions of everything: deleted after 1 days",
+            "unfinished uploads of everything: deleted after 7 days",
+        ],
         [fact for rule in rules for fact in (*moves(rule), *deletions(rule))],
     )
 
@@ -152,16 +158,18 @@ def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "9",
-    "Everything is encrypted at rest with SSE-S3",
-    "保存データはすべて SSE-S3 で暗号化される",
+    "Everything is encrypted at rest: files with the account's own KMS key for S3, logs with SSE-S3",
+    "保存データはすべて暗号化される。ファイルはアカウントの S3 用 KMS キー、ログは SSE-S3 を使う",
     "aws s3api get-bucket-encryption --bucket {BucketName}",
 )
 def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
     found = []
     for name in both(aws):
-        rules = aws.s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
-        found += [f"{name}: {rule['ApplyServerSideEncryptionByDefault']['SSEAlgorithm']}" for rule in rules]
-    return [f"{name}: AES256" for name in both(aws)], found
+        for rule in aws.s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]:
+            default = rule["ApplyServerSideEncryptionByDefault"]
+            bucket_key = ", bucket key" if rule.get("BucketKeyEnabled") else ""
+            found.append(f"{name}: {default['SSEAlgorithm']} {default.get('KMSMasterKeyID', '')}{bucket_key}")
+    return [f"{bucket(aws)}: aws:kms , bucket key", f"{aws.outputs['LogBucketName']}: AES256 "], found
 
 
 @check(

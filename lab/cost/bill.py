@@ -13,6 +13,7 @@ from lab.problem import ProblemError
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30
 AN_INSTANCE = "instance type "
+METRICS = 7  # of an instance, each minute: https://aws.amazon.com/cloudwatch/pricing/
 
 # Resources that AWS does not charge for. A type that is neither here nor in PRICED leaves a bill incomplete.
 FREE = frozenset(
@@ -188,6 +189,9 @@ class _Reckoner:
             self.idle(NAT if is_nat else INSTANCE, f"{kind} {name}", logical_id, hours, INSTANCES[kind])
         else:
             self.bill.unpriced.append(AN_INSTANCE + kind)
+        if properties.get("Monitoring") is True:
+            quantity = METRICS * hours / HOURS_A_MONTH
+            self.idle(NAT if is_nat else INSTANCE, f"Metrics of {name}", logical_id, quantity, PRICES["metric"])
         given = any(each.get("AssociatePublicIpAddress") for each in properties.get("NetworkInterfaces", []))
         if given and logical_id not in self.with_elastic_ip:  # else that one takes its place
             self.idle(NAT if is_nat else ADDRESS, f"Address of {name}", logical_id, hours, PRICES["ipv4"])

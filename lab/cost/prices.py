@@ -60,6 +60,7 @@ PRICES = {
     "ipv4": Price("hour", (0.005, 0.005, 0.005, 0.005), VPC, "AmazonVPC", "PublicIPv4:InUseAddress"),
     "gp3": Price("GB", (0.08, 0.08, 0.088, 0.096), EBS, "AmazonEC2", "EBS:VolumeUsage.gp3"),
     "out": Price("GB", (0.09, 0.09, 0.09, 0.114), EC2, "AWSDataTransfer", "DataTransfer-Out-Bytes"),
+    "metric": Price("metric", (0.3, 0.3, 0.3, 0.3), CLOUDWATCH, "AmazonCloudWatch", "CW:MetricMonitorUsage"),
     "logs-to-s3": Price("GB", (0.25, 0.25, 0.285, 0.38), CLOUDWATCH, "AmazonCloudWatch", "S3-Egress-Bytes"),
     "s3": Price("GB", (0.023, 0.023, 0.023, 0.025), S3, "AmazonS3", "TimedStorage-ByteHrs"),
     "put": Price("1,000 requests", (0.005, 0.005, 0.005, 0.0047), S3, "AmazonS3", "Requests-Tier1", per=1_000),

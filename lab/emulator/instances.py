@@ -29,9 +29,10 @@ LAUNCH_MEMBERS = {
     *("Action", "Version", "ClientToken", "MinCount", "MaxCount", "ImageId", "InstanceType", "KeyName", "SubnetId"),
     *("SecurityGroupId", "PrivateIpAddress", "NetworkInterface", "Placement", "IamInstanceProfile", "UserData"),
     *("MetadataOptions", "CreditSpecification", "BlockDeviceMapping", "TagSpecification", "DisableApiTermination"),
-    "InstanceInitiatedShutdownBehavior",
+    *("InstanceInitiatedShutdownBehavior", "Monitoring"),
 }
 VOLUME_MEMBERS = {"VolumeSize", "VolumeType", "Encrypted", "DeleteOnTermination", "Iops"}
+MONITORING = {True: "enabled", False: "disabled"}
 METADATA_DEFAULTS = {
     "State": "applied",
     "HttpTokens": "optional",
@@ -101,6 +102,7 @@ def _launch(request: dict[str, Any], params: Params) -> dict[str, Any]:
         "DisableApiTermination": is_true(request.get("DisableApiTermination", False)),
         "ShutdownBehavior": request.get("InstanceInitiatedShutdownBehavior", "stop"),
         "GetsPublicAddress": public,
+        "Monitoring": {"State": MONITORING[is_true(request.get("Monitoring", {}).get("Enabled", False))]},
     }
     profile = _profile(request.get("IamInstanceProfile"))
     # Everything is checked: from here on nothing is refused, so nothing is left half made.
@@ -339,6 +341,24 @@ def _modify_metadata_options(params: Params) -> Answer:
     shown = {_wire_name(name): value for name, value in options.items()}
     fields = {"instanceId": request["InstanceId"], "instanceMetadataOptions": shown}
     return answer("ModifyInstanceMetadataOptions", fields)
+
+
+@replaces("MonitorInstances")
+def _monitor(params: Params) -> Answer:
+    return _set_monitoring("MonitorInstances", params, on=True)
+
+
+@replaces("UnmonitorInstances")
+def _unmonitor(params: Params) -> Answer:
+    return _set_monitoring("UnmonitorInstances", params, on=False)
+
+
+def _set_monitoring(action: str, params: Params, *, on: bool) -> Answer:
+    records = [_instance(each) for each in tree(params).get("InstanceId", [])]
+    for record in records:
+        record["Monitoring"] = {"State": MONITORING[on]}
+    shown = [{"instanceId": each["InstanceId"], "monitoring": {"state": MONITORING[on]}} for each in records]
+    return answer(action, {"instancesSet": shown})
 
 
 @replaces("ModifyInstanceCreditSpecification")

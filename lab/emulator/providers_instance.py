@@ -76,6 +76,7 @@ class Instance(Provider):
                 "InstanceMetadataTags",
             )
         },
+        "Monitoring": {},
         "NetworkInterfaces": {
             name: {}
             for name in (
@@ -117,6 +118,7 @@ class Instance(Provider):
             asked["MetadataOptions"] = _metadata_options(properties)
         asked["NetworkInterfaces"] = [_interface(each) for each in properties.get("NetworkInterfaces", [])]
         asked["BlockDeviceMappings"] = [_block_device(each) for each in properties.get("BlockDeviceMappings", [])]
+        asked["Monitoring"] = {"Enabled": is_true(properties.get("Monitoring", False))}
         asked["TagSpecifications"] = tags_for("instance", properties)
         if is_true(properties.get("PropagateTagsToVolumeOnCreation", False)):
             # CloudFormation's own tags are not handed on.
@@ -142,6 +144,9 @@ class Instance(Provider):
             ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[wanted])
         if _changed("SecurityGroupIds", old, new):
             ec2.modify_instance_attribute(InstanceId=physical_id, Groups=new["SecurityGroupIds"])
+        if _changed("Monitoring", old, new):
+            monitor = ec2.monitor_instances if is_true(new.get("Monitoring", False)) else ec2.unmonitor_instances
+            monitor(InstanceIds=[physical_id])
         if _changed("SourceDestCheck", old, new):
             _set_source_dest_check(physical_id, new)
         if _changed("MetadataOptions", old, new):

@@ -59,11 +59,11 @@ def group_id(template: Template) -> str:
 def test_it_stands_in_the_private_subnet_with_no_public_address(
     template: Template, host: dict[str, Any], group_id: str
 ) -> None:
-    (interface,) = host["NetworkInterfaces"]
-    assert interface["AssociatePublicIpAddress"] is False
-    assert interface["GroupSet"] == [{"Fn::GetAtt": [group_id, "GroupId"]}]
-    subnet = properties(template, "AWS::EC2::Subnet")[reference(interface["SubnetId"])]
+    assert "NetworkInterfaces" not in host
+    assert host["SecurityGroupIds"] == [{"Fn::GetAtt": [group_id, "GroupId"]}]
+    subnet = properties(template, "AWS::EC2::Subnet")[reference(host["SubnetId"])]
     assert tag(subnet, "aws-cdk:subnet-name") == "Private"
+    assert subnet["MapPublicIpOnLaunch"] is False
     template.resource_count_is("AWS::EC2::EIP", 0)
 
 

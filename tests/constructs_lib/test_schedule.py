@@ -59,8 +59,9 @@ def test_its_role_may_do_that_and_nothing_else(template: Template, names: dict[s
     ((role_id, role),) = made.items()
     for each in properties(template, "AWS::Scheduler::Schedule").values():
         assert reference(each["Target"]["RoleArn"]) == role_id
-    assert "ManagedPolicyArns" not in role
-    (policy,) = role["Policies"]
+    assert "Policies" not in role
+    ((policy_id, policy),) = properties(template, "AWS::IAM::ManagedPolicy").items()
+    assert role["ManagedPolicyArns"] == [{"Ref": policy_id}]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], sorted(statement["Action"])) == ("Allow", ["ec2:StartInstances", "ec2:StopInstances"])
     assert [in_words(arn, names) for arn in statement["Resource"]] == [
@@ -89,5 +90,5 @@ def test_one_time_alone_is_one_schedule_and_one_permission(
     template = schedule(plain_stack, **{given: "00:05"})
     (made,) = properties(template, "AWS::Scheduler::Schedule").values()
     assert made["ScheduleExpression"] == "cron(5 0 * * ? *)"
-    (role,) = [role for name, role in properties(template, "AWS::IAM::Role").items() if name.startswith("Schedule")]
-    assert role["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"] == action
+    (policy,) = properties(template, "AWS::IAM::ManagedPolicy").values()
+    assert policy["PolicyDocument"]["Statement"][0]["Action"] == action

@@ -24,9 +24,9 @@ def template(plain_stack: Callable[[], cdk.Stack]) -> Template:
 
 @pytest.fixture(scope="module")
 def buckets(template: Template) -> dict[str, dict[str, Any]]:
-    """Give both buckets: the one with versions is the learner's, the other is for logs."""
+    """Give both buckets: the one whose access is logged is the learner's, the other is for logs."""
     found = properties(template, "AWS::S3::Bucket").values()
-    return {"files" if "VersioningConfiguration" in bucket else "logs": bucket for bucket in found}
+    return {"files" if "LoggingConfiguration" in bucket else "logs": bucket for bucket in found}
 
 
 EACH = pytest.mark.parametrize("which", ["files", "logs"])
@@ -48,15 +48,23 @@ def test_acls_are_disabled(buckets: dict[str, dict[str, Any]], which: str) -> No
     assert "AccessControl" not in buckets[which]
 
 
+def test_files_are_encrypted_with_the_accounts_free_kms_key_and_few_calls_to_it(
+    buckets: dict[str, dict[str, Any]],
+) -> None:
+    assert buckets["files"]["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {"BucketKeyEnabled": True, "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    ]
+
+
+def test_logs_are_encrypted_as_their_delivery_demands(buckets: dict[str, dict[str, Any]]) -> None:
+    assert buckets["logs"]["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    ]
+
+
 @EACH
-def test_objects_are_encrypted_with_s3s_own_keys(buckets: dict[str, dict[str, Any]], which: str) -> None:
-    assert buckets[which]["BucketEncryption"] == {
-        "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-    }
-
-
-def test_old_versions_are_kept(buckets: dict[str, dict[str, Any]]) -> None:
-    assert buckets["files"]["VersioningConfiguration"] == {"Status": "Enabled"}
+def test_old_versions_are_kept(buckets: dict[str, dict[str, Any]], which: str) -> None:
+    assert buckets[which]["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
 def test_access_is_logged_to_the_other_bucket(template: Template, buckets: dict[str, dict[str, Any]]) -> None:
@@ -111,9 +119,14 @@ def test_no_rule_deletes_a_current_file(buckets: dict[str, dict[str, Any]]) -> N
         assert {"ExpirationInDays", "ExpirationDate"}.isdisjoint(rule)
 
 
-def test_logs_expire(buckets: dict[str, dict[str, Any]]) -> None:
+def test_logs_expire_and_are_gone_a_day_later(buckets: dict[str, dict[str, Any]]) -> None:
     assert buckets["logs"]["LifecycleConfiguration"]["Rules"] == [
-        {"Id": "expire-logs", "Status": "Enabled", "ExpirationInDays": 90},
+        {
+            "Id": "expire-logs",
+            "Status": "Enabled",
+            "ExpirationInDays": 90,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        },
         {
             "Id": "abort-unfinished-uploads",
             "Status": "Enabled",
@@ -147,7 +160,7 @@ def test_each_bucket_refuses_everyone_who_comes_without_tls(template: Template) 
 def test_a_name_is_given_to_the_learners_bucket_alone(plain_stack: Callable[[], cdk.Stack]) -> None:
     template = storage(plain_stack, bucket_name="my-learning-bucket-2026")
     names = {
-        "VersioningConfiguration" in bucket: bucket.get("BucketName")
+        "LoggingConfiguration" in bucket: bucket.get("BucketName")
         for bucket in properties(template, "AWS::S3::Bucket").values()
     }
     assert names == {True: "my-learning-bucket-2026", False: None}

@@ -70,7 +70,7 @@ def test_only_the_tagged_instance_is_the_bastion(learning_stack: Deployed, basti
     """Its neighbour, the private host, is never stopped in its place; with two bastions none is."""
     host = learning_stack.outputs["PrivateHostId"]
     assert bastion.id != host
-    tags: Any = [{"Key": "Role", "Value": "bastion"}]
+    tags: Any = [{"Key": "Role", "Value": "bastion"}, {"Key": "Project", "Value": "LearningStack"}]
     learning_stack.ec2.create_tags(Resources=[host], Tags=tags)
     try:
         with pytest.raises(

@@ -425,10 +425,11 @@ def _(aws: Deployed) -> Iterator[None]:
 @breaks("encrypted-at-rest")
 def _(aws: Deployed) -> Iterator[None]:
     bucket = aws.outputs["BucketName"]
-    for algorithm in ("aws:kms", "AES256"):
-        rules: Any = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}]}
+    for algorithm in ("AES256", "aws:kms"):
+        default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": True}
+        rules: Any = {"Rules": [default]}
         aws.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules)
-        if algorithm == "aws:kms":
+        if algorithm == "AES256":
             yield
 
 

@@ -320,6 +320,7 @@ def instance(stack: Deployed, physical_id: str, _wanted: Properties) -> Properti
         ],
         "CreditSpecification": {"CPUCredits": credit["CpuCredits"]},
         "IamInstanceProfile": profile_name,
+        "Monitoring": found["Monitoring"]["State"] == "enabled",
         "NetworkInterfaces": [
             {
                 "AssociatePublicIpAddress": "PublicIpAddress" in found,  # by now it may be the Elastic IP
@@ -328,6 +329,8 @@ def instance(stack: Deployed, physical_id: str, _wanted: Properties) -> Properti
                 "SubnetId": interface["SubnetId"],
             }
         ],
+        "SecurityGroupIds": [group["GroupId"] for group in interface["Groups"]],
+        "SubnetId": interface["SubnetId"],
         "PropagateTagsToVolumeOnCreation": plain(own(volume.get("Tags"))) == plain(own(found["Tags"])),
         "SourceDestCheck": found["SourceDestCheck"] and interface["SourceDestCheck"],
         "UserData": user_data["Value"],
@@ -342,7 +345,10 @@ def bucket(stack: Deployed, physical_id: str, wanted: Properties) -> Properties:
     found = {
         "BucketEncryption": {
             "ServerSideEncryptionConfiguration": [
-                {"ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"]}
+                {
+                    "ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"],
+                    **({"BucketKeyEnabled": True} if rule.get("BucketKeyEnabled") else {}),
+                }
                 for rule in encryption["Rules"]
             ]
         },
@@ -429,7 +435,8 @@ def managed_policy(stack: Deployed, physical_id: str, _wanted: Properties) -> Pr
     iam = stack.aws("iam")
     found = iam.get_policy(PolicyArn=physical_id)["Policy"]
     version = iam.get_policy_version(PolicyArn=physical_id, VersionId=found["DefaultVersionId"])["PolicyVersion"]
-    return picked(found, "Description", "Path") | {"PolicyDocument": version["Document"]}
+    shown = picked(found, "Description", "Path") | {"PolicyDocument": version["Document"]}
+    return {"Description": "", **shown}
 
 
 def instance_profile(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
@@ -568,7 +575,7 @@ def test_every_way_out_of_the_private_subnets(emulator: Emulator, template: Temp
     stack.create(template("LearningStack", nat=nat))
     assert differences(stack) == []
     before = stack.physical_ids()
-    stack.update(template("LearningStack", nat=nat, instance_type="t3.small"))
+    stack.update(template("LearningStack", nat=nat, instance_type="t3.small", hardened=True))
     assert differences(stack) == []
     assert stack.physical_ids() == before, "changed in place"
     assert the(stack, "learning-bastion")["State"]["Name"] == "running"

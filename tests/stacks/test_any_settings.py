@@ -85,6 +85,7 @@ ALONE: dict[str, st.SearchStrategy[Any]] = {
     "mount_uid": st.integers(0, 65533),
     "mount_gid": st.integers(0, 65533),
     "private_host": st.booleans(),
+    "hardened": st.booleans(),
     "stop_at": either(st.times().map("{:%H:%M}".format)),
     "start_at": either(st.times().map("{:%H:%M}".format)),
     "time_zone": st.sampled_from(["UTC", "Asia/Tokyo", "America/Argentina/ComodRivadavia"]),

@@ -195,6 +195,7 @@ REACHES: dict[str, tuple[object, str]] = {
     "mount_uid": (1234, "MOUNT_UID=1234"),
     "mount_gid": (1234, "MOUNT_GID=1234"),
     "private_host": (True, '"learning-private-host"'),
+    "hardened": (True, '"Monitoring": true'),
     "stop_at": ("19:00", "cron(0 19 * * ? *)"),
     "start_at": ("09:05", "cron(5 9 * * ? *)"),
     "time_zone": ("Asia/Tokyo", '"ScheduleExpressionTimezone": "Asia/Tokyo"'),

@@ -166,6 +166,15 @@ def test_counts_the_private_host(template: Template) -> None:
     assert with_host - without == pytest.approx(0.0104 * 730 + 8 * 0.08)
 
 
+def test_metrics_each_minute_cost_what_the_acknowledgement_of_their_absence_says(template: Template) -> None:
+    """2.10 USD a month and instance, for as long as it runs."""
+    for hours in (24, 12):
+        usage = Usage(hours_a_day=hours)
+        plain, hardened = (reckon(template(private_host=True, hardened=h), "us-east-1", usage) for h in (False, True))
+        assert hardened.idle_usd - plain.idle_usd == pytest.approx(2 * 2.10 * hours / 24)
+        assert used(hardened, "Logs, kept for 365 days") > used(plain, "Logs, kept for 90 days")
+
+
 def test_operators_cost_nothing(template: Template) -> None:
     bill = reckon(template("OperatorsStack", operators=("alice", "bob")), "us-east-1")
     assert (bill.usd, bill.idle, bill.used) == (0, [], [])
