@@ -26,9 +26,9 @@ $(READY): requirements-dev.txt package-lock.json
 	  mv -f $(VENV)/bin/npm-cli.js $(VENV)/bin/npm
 	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --silent --no-audit --no-fund
 	@rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd $(VENV)/bin/aws_* # version 1 is for the tests; it must not hide your own version 2
-# jsii writes an index of the CDK in the background, when the program lives long enough;
-# without it, each synth takes a second more.
-	@$(VENV)/bin/python -c 'import time, aws_cdk; aws_cdk.App(); time.sleep(4)'
+# The first run of the CDK compiles what it imports, and writes an index when it lives long enough: later ones are seconds
+# faster. With -O, as in cdk.json, jsii does not check the type of each argument (mypy does): a tenth less time for a synth.
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -O -c 'import time, stacks.build, aws_cdk; aws_cdk.App(); time.sleep(4)'
 	@touch $@
 
 local: $(READY) ## Deploy LearningStack into a local AWS and prove every claim

@@ -335,9 +335,11 @@ def _between(lowest: int, highest: int) -> Callable[[int], None]:
 
 
 def _time_zone(text: str) -> None:
-    # UTC and the names with a slash are those that AWS knows too; "localtime" and "Factory" are of this machine.
+    if text == "UTC":
+        return
+    # The names with a slash are those that AWS knows too; "localtime" and "Factory" are of this machine.
     zones = {zone.lower(): zone for zone in sorted(available_timezones()) if "/" in zone}
-    if not zones or text in ("UTC", *zones.values()):
+    if not zones or text in zones.values():
         return  # with no time zones on this machine, AWS has the last word
     city = next((zone for zone in zones if zone.endswith(f"/{text.lower().replace(' ', '_')}")), text.lower())
     near = get_close_matches(city, zones, n=1)

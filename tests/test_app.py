@@ -119,7 +119,7 @@ def test_one_wrong_setting_is_one_line_and_nothing_is_written(home: Path, folder
     assert result.returncode == 1
     assert lines_of_both(result) == [
         "admin_cidr: '0.0.0.0/0' must be from /16 to /32. Example: -c admin_cidr=203.0.113.7/32.",
-        "python app.py: Subprocess exited with error 1",
+        "python -O app.py: Subprocess exited with error 1",
     ]
     assert not list((folder / "one-wrong").glob("*"))
 
@@ -144,5 +144,5 @@ def test_twelve_wrong_settings_are_twelve_lines(home: Path, folder: Path) -> Non
     assert result.returncode == 1
     *found, last = lines_of_both(result)
     assert sorted(line.split(":")[0] for line in found) == sorted(wrong)
-    assert last == "python app.py: Subprocess exited with error 1"
+    assert last == "python -O app.py: Subprocess exited with error 1"
     assert not list((folder / "wrong").glob("*"))
