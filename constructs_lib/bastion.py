@@ -100,7 +100,7 @@ class Bastion(Construct):
         if s3fs_install == "source":
             environment |= {"S3FS_GIT": self.S3FS_GIT, "S3FS_TAG": self.S3FS_TAG, "S3FS_COMMIT": self.S3FS_COMMIT}
             files |= S3FS_FROM_SOURCE
-        environment = {name: self._for_sub(value) for name, value in environment.items()}
+        environment = {name: _for_sub(value) for name, value in Stack.of(self).resolve(environment).items()}
         environment |= {
             "S3_URL": "https://s3.${AWS::Region}.${AWS::URLSuffix}",
             "SIGNAL": Lazy.string(_LogicalId(self)),
@@ -134,11 +134,6 @@ class Bastion(Construct):
             tags=[CfnTag(key="Name", value="learning-bastion")],
         )
 
-    def _for_sub(self, value: str) -> str:
-        """Return ``value`` as Fn::Sub writes it: what CloudFormation fills in is ``${NAME}``."""
-        resolved = Stack.of(self).resolve(value)
-        return masked(resolved) if isinstance(resolved, str) else f"${{{resolved['Ref']}}}"
-
 
 @jsii.implements(IStableStringProducer)
 class _LogicalId:
@@ -161,6 +156,11 @@ def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -
     entries = [_write_file("/etc/learning-stack.env", variables)]
     entries += [masked(_write_file(path, (BOOT / name).read_text())) for name, path in files.items()]
     return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
+
+
+def _for_sub(resolved: str | dict[str, str]) -> str:
+    """Return a value as Fn::Sub writes it: what CloudFormation fills in is ``${NAME}``."""
+    return masked(resolved) if isinstance(resolved, str) else f"${{{resolved['Ref']}}}"
 
 
 def masked(text: str) -> str:

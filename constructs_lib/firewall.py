@@ -69,27 +69,28 @@ class Firewall(Construct):
         self.web = self._group("Web", "Web servers: HTTP and HTTPS for everyone, 8080 for the office")
         self.database = self._group("Database", "MySQL servers: only for the web servers and the bastion")
         anywhere, inside = ec2.Peer.any_ipv4(), ec2.Peer.ipv4(vpc_cidr)
+        ssh, http, https, http_alt, mysql = map(ec2.Port.tcp, (SSH, HTTP, HTTPS, HTTP_ALT, MYSQL))
 
         if admin_cidr:
-            self.bastion.add_ingress_rule(ec2.Peer.ipv4(admin_cidr), ec2.Port.tcp(SSH), "SSH from the administrator")
-        self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTP), "HTTP to anywhere: package mirrors of Ubuntu")
-        self.bastion.add_egress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS to anywhere: S3, other AWS APIs, downloads")
-        self.bastion.add_egress_rule(inside, ec2.Port.tcp(SSH), "SSH from the bastion to hosts of this VPC")
-        self.bastion.add_egress_rule(self.database, ec2.Port.tcp(MYSQL), "MySQL from the bastion to the databases")
+            self.bastion.add_ingress_rule(ec2.Peer.ipv4(admin_cidr), ssh, "SSH from the administrator")
+        self.bastion.add_egress_rule(anywhere, http, "HTTP to anywhere: package mirrors of Ubuntu")
+        self.bastion.add_egress_rule(anywhere, https, "HTTPS to anywhere: S3, other AWS APIs, downloads")
+        self.bastion.add_egress_rule(inside, ssh, "SSH from the bastion to hosts of this VPC")
+        self.bastion.add_egress_rule(self.database, mysql, "MySQL from the bastion to the databases")
 
-        self.web.add_ingress_rule(anywhere, ec2.Port.tcp(HTTP), "HTTP from anywhere: web pages are for everyone")
-        self.web.add_ingress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS from anywhere: web pages are for everyone")
-        self.web.add_ingress_rule(ec2.Peer.ipv4(office_cidr), ec2.Port.tcp(HTTP_ALT), "8080 from the office alone")
-        self.web.add_egress_rule(anywhere, ec2.Port.tcp(HTTPS), "HTTPS to anywhere: updates and APIs")
-        self.web.add_egress_rule(self.database, ec2.Port.tcp(MYSQL), "MySQL from the web servers to the databases")
+        self.web.add_ingress_rule(anywhere, http, "HTTP from anywhere: web pages are for everyone")
+        self.web.add_ingress_rule(anywhere, https, "HTTPS from anywhere: web pages are for everyone")
+        self.web.add_ingress_rule(ec2.Peer.ipv4(office_cidr), http_alt, "8080 from the office alone")
+        self.web.add_egress_rule(anywhere, https, "HTTPS to anywhere: updates and APIs")
+        self.web.add_egress_rule(self.database, mysql, "MySQL from the web servers to the databases")
 
         cast("ec2.CfnSecurityGroup", self.database.node.default_child).add_property_override(
             # The CDK writes this rule: a group with no outbound rule at all would get AWS's, which allows everything.
             "SecurityGroupEgress.0.Description",
             "Nothing outbound: this rule is for an address that nobody has",
         )
-        self.database.add_ingress_rule(self.web, ec2.Port.tcp(MYSQL), "MySQL from the web servers")
-        self.database.add_ingress_rule(self.bastion, ec2.Port.tcp(MYSQL), "MySQL from the bastion")
+        self.database.add_ingress_rule(self.web, mysql, "MySQL from the web servers")
+        self.database.add_ingress_rule(self.bastion, mysql, "MySQL from the bastion")
         acknowledge(
             self.web,
             "A web server's 80 and 443 are for everyone: the lesson of chapter 12.",
