@@ -55,9 +55,10 @@ destroy: $(READY) ## Question, destroy, and a list of what is left
 	@$(VENV)/bin/cdk destroy LearningStack --app cdk.out --force
 	@$(VENV)/bin/python -m lab cleanup --list
 
+# A process for each core; a file's tests stay together, as they share what they deploy.
 test: $(READY) ## Run all tests and checks
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # checkov pins boto3 and much else, so it has an environment of its own.
 $(VENV)/scanners/.ready: $(READY) requirements-scanners.txt
