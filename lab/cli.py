@@ -8,7 +8,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lab import cdk, local
@@ -50,7 +50,7 @@ This is the bastion, as user ubuntu. Try:
 """
 
 app = typer.Typer(
-    help="LearningStack's lab: a local AWS, and proof of what was deployed.",
+    help="What a learner does before, during and after a deploy.\n\nExample: python -m lab guide",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -66,7 +66,9 @@ app.command()(cleanup)
 app.command()(doctor)
 app.command()(guide)
 app.command()(exercise)
-local_app = typer.Typer(help="The local AWS: no account, no cost.", no_args_is_help=True)
+local_app = typer.Typer(
+    help="The local AWS: no account, no cost.\n\nExample: python -m lab local status", no_args_is_help=True
+)
 app.add_typer(local_app, name="local")
 console = Console(highlight=False)
 
@@ -225,14 +227,18 @@ def _verdicts(name: str) -> list[Verdict]:
 
 
 def _report(verdicts: list[Verdict]) -> bool:
-    """Print a table by chapter; return whether every claim holds."""
-    table = Table("Chapter", "Claim", "", box=None, padding=(0, 2, 0, 0))
+    """Print a table by chapter, and how to see what does not hold; return whether every claim holds."""
+    table = Table("Chapter", Column("Claim", overflow="fold"), "", box=None, padding=(0, 2, 0, 0))
     for verdict in verdicts:
         table.add_row(verdict.check.chapter, verdict.check.claim, "[green]✓[/]" if verdict.holds else "[red]✗[/]")
         if not verdict.holds:
             lines = [f"expected: {fact}" for fact in verdict.missing] + [f"found: {fact}" for fact in verdict.surplus]
-            table.add_row("", Text("\n".join([*lines, f"see: {verdict.command}"]), "red"))
+            table.add_row("", Text("\n".join(lines), "red"))
     console.print(table)
+    if commands := dict.fromkeys(verdict.command for verdict in verdicts if not verdict.holds):
+        console.print("\nSee for yourself:")
+        for command in commands:  # not in the table: no line of them may be broken
+            console.print(f"  {command}", markup=False, soft_wrap=True)
     holding = sum(verdict.holds for verdict in verdicts)
     console.print(f"\n{holding} of {len(verdicts)} claims hold.")
     return holding == len(verdicts)

@@ -14,7 +14,7 @@ def role(aws: Deployed) -> str:
     "10-1",
     "EC2 alone may take the role, and the bastion carries it in its instance profile",
     "ロールを引き受けられるのは EC2 だけで、踏み台はインスタンスプロファイルでそれを持つ",
-    "aws ec2 describe-instances --instance-ids {InstanceId} --query Reservations[].Instances[].IamInstanceProfile",
+    "aws ec2 describe-instances --instance-ids {InstanceId} --query 'Reservations[].Instances[].IamInstanceProfile'",
 )
 def role_is_for_the_bastion(aws: Deployed) -> tuple[Facts, Facts]:
     found = permissions(document(aws.iam.get_role(RoleName=role(aws))["Role"]["AssumeRolePolicyDocument"]))

@@ -134,7 +134,7 @@ def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
     "8",
     "The metadata service answers IMDSv2 only, and on the instance itself only (newer than the primer)",
     "メタデータサービスは IMDSv2 だけに、インスタンス自身にだけ応答する (入門記事より新しい仕組み)",
-    "aws ec2 describe-instances --instance-ids {InstanceId} --query Reservations[].Instances[].MetadataOptions",
+    "aws ec2 describe-instances --instance-ids {InstanceId} --query 'Reservations[].Instances[].MetadataOptions'",
 )
 def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
     expected, found = [], []

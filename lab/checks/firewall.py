@@ -164,7 +164,7 @@ def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
     "12-4",
     "Each network ACL guards the subnets of its kind",
     "それぞれのネットワーク ACL が対応するサブネットを守っている",
-    "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} --query NetworkAcls[].Associations",
+    "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} --query 'NetworkAcls[].Associations'",
 )
 def acls_guard_their_subnets(aws: Deployed) -> tuple[Facts, Facts]:
     kinds = {"learning-public": PUBLIC, "learning-private": PRIVATE}

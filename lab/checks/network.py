@@ -116,7 +116,7 @@ def subnets(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "No subnet hands out public addresses by itself: what is to be reached gets an Elastic IP",
     "どのサブネットもパブリック IP を自動で割り当てない。公開するものにだけ Elastic IP を付ける",
-    "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId} --query Subnets[].MapPublicIpOnLaunch",
+    "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId} --query 'Subnets[].MapPublicIpOnLaunch'",
 )
 def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2.describe_subnets(SubnetIds=[subnet(aws, name).id for name in (*PUBLIC, *PRIVATE)])["Subnets"]

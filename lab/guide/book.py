@@ -197,5 +197,5 @@ def _is_of(line: Line, names: list[str]) -> bool:
 
 
 def shell(command: str) -> str:
-    """Return a check's command for a shell: outputs as variables, and what shells take for a pattern in quotes."""
-    return re.sub(r"(?<!\S)([^\s'\"]*\[[^\s'\"]*)(?!\S)", r"'\1'", re.sub(r"\{(\w+)\}", r"$\1", command))
+    """Return a check's command for a shell, with outputs as its variables."""
+    return re.sub(r"\{(\w+)\}", r"$\1", command)

@@ -156,7 +156,7 @@ def test_verify_says_what_was_expected_and_found_and_fails(project: Project) -> 
     printed = project.in_shell("python -m lab verify", status=1)
     assert "expected: Enabled" in printed
     assert "found: Suspended" in printed
-    assert f"see: aws s3api get-bucket-versioning --bucket {name}" in printed
+    assert f"\n  aws s3api get-bucket-versioning --bucket {name}\n" in printed
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
 
