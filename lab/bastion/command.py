@@ -127,10 +127,10 @@ def _tell(bastion: Bastion, *, as_json: bool) -> None:
             }
         )
         return
-    address = f" at {bastion.address}" if bastion.address else ""
-    running = f" since {bastion.launched:%Y-%m-%d %H:%M} UTC" if bastion.state == "running" else ""
-    console.print(
-        f"{bastion.name} {bastion.id} ({bastion.instance_type}) is {bastion.state}{address}{running}.", soft_wrap=True
-    )
+    said = f"{bastion.name} {bastion.id} ({bastion.instance_type}) is {bastion.state}"
+    if bastion.state == "running":  # where a stopped one was, nothing answers
+        address = f" at {bastion.address}" if bastion.address else ""
+        said += f"{address} since {bastion.launched:%Y-%m-%d %H:%M} UTC"
+    console.print(f"{said}.", soft_wrap=True)
     if is_local():
         console.print("(In the local AWS nothing boots: this is what it would say.)")

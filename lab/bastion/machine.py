@@ -20,7 +20,8 @@ AN_OPERATOR_WITHOUT_MFA = (
     "You may not {verb} {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"
 )
 A_SESSION_THAT_MAY_NOT = (
-    "Your session may not {verb} {id}: that takes an operator, in a session that began with MFA. {get_one}"
+    "Your session may not {verb} {id}: that takes an operator, in a session that began with MFA. Set up an MFA device "
+    "in the console if you have none, and sign in with it again: aws login"
 )
 
 
@@ -104,10 +105,11 @@ def _tell_of_mfa(error: ClientError, session: boto3.Session, verb: str, bastion:
     if error.response["Error"]["Code"] not in DENIED:
         return
     credentials = session.get_credentials()
-    # A key of a user, which has no token, never carries MFA; a session may or may not.
-    text = A_SESSION_THAT_MAY_NOT if credentials and credentials.token else AN_OPERATOR_WITHOUT_MFA
+    # A key of a user, which has no token, never carries MFA; a session may or may not, and STS gives it no other one.
+    if credentials and credentials.token:
+        raise ProblemError(A_SESSION_THAT_MAY_NOT.format(verb=verb, id=bastion.id)) from None
     get_one = how_to_get_mfa(session.client("iam", config=CONFIG))
-    raise ProblemError(text.format(verb=verb, id=bastion.id, get_one=get_one)) from None
+    raise ProblemError(AN_OPERATOR_WITHOUT_MFA.format(verb=verb, id=bastion.id, get_one=get_one)) from None
 
 
 def how_to_get_mfa(iam: "IAMClient") -> str:

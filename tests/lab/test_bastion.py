@@ -52,7 +52,7 @@ def test_status_stop_and_start(learning_stack: Deployed) -> None:
     instance_id = learning_stack.outputs["InstanceId"]
     address = learning_stack.outputs["BastionAddress"]
     assert f"learning-bastion {instance_id} (t3.micro) is running at {address} since 20" in lab("status")
-    assert f"{instance_id} (t3.micro) is stopped" in lab("stop")
+    assert f"{instance_id} (t3.micro) is stopped.\n" in lab("stop")
     assert json.loads(lab("status", "--json"))["state"] == "stopped"
     assert json.loads(lab("start", "--json")) == {**json.loads(lab("status", "--json")), "state": "running"}
 
@@ -103,7 +103,7 @@ def test_an_operator_without_mfa_is_told_so_and_how_to_get_it(
     [
         (None, [], "You have no MFA device: set one up in the console"),
         (None, None, "--serial-number arn:aws:iam::ACCOUNT:mfa/USER"),
-        ("token", None, "Your session may not start i-"),
+        ("token", None, "Set up an MFA device in the console if you have none, and sign in with it again: aws login"),
     ],
 )
 def test_other_refusals(
