@@ -1,8 +1,15 @@
 """``python -m lab``."""
 
+import sys
+
+for stream in (sys.stdout, sys.stderr):  # where the locale lacks a character, its code is still something to read
+    stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
 try:
     from lab.cli import main
+
+    main()
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is not installed here. Run: make setup && source .venv/bin/activate") from None
-
-main()
+except KeyboardInterrupt:
+    raise SystemExit(130) from None

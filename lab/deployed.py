@@ -170,7 +170,7 @@ WHAT_TO_DO = {
 
 def explain(error: BotoCoreError | ClientError) -> str:
     """Return one line for an error of AWS, with what to do about the usual ones."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).split(" Encoded authorization failure message:")[0]  # a kilobyte, for machines
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
         if code in DENIED:

@@ -17,9 +17,10 @@ def read_templates(folder: Path = OUT) -> dict[str, dict[str, Any]]:
     file = folder / "manifest.json"
     try:
         artifacts = json.loads(file.read_text())["artifacts"].items()
+        stacks = [name for name, each in artifacts if each["type"] == "aws:cloudformation:stack"]
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         raise ProblemError(f"There is no {file}. Make it with: cdk synth --quiet") from None
-    return {name: read_template(name, folder) for name, each in artifacts if each["type"] == "aws:cloudformation:stack"}
+    return {name: read_template(name, folder) for name in stacks}
 
 
 def read_template(stack: str, folder: Path = OUT) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def read_template(stack: str, folder: Path = OUT) -> dict[str, Any]:
     file = folder / f"{stack}.template.json"
     try:
         template: dict[str, Any] = json.loads(file.read_text())
-        template["Resources"].items()
+        [resource["Type"] for resource in template["Resources"].values()]
     except OSError:
         made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in folder.glob("*.template.json")))
         raise ProblemError(

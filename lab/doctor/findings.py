@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.deployed import CONFIG, STACK, explain, is_local
 from lab.problem import ProblemError
-from lab.synthesised import read_templates
+from lab.synthesised import read_template, read_templates
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -80,10 +80,10 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
     ec2: EC2Client = session.client("ec2", config=CONFIG)
     try:
         templates = {stack: template["Resources"] for stack, template in read_templates().items()}
+        resources = read_template(STACK)["Resources"]  # learners have the same
     except ProblemError as problem:
         yield Finding("Template", "not known", f"so neither are zones and quotas. {problem}")
         return
-    resources = templates[STACK]  # learners have the same
     yield Finding("Template", "fine", f"cdk.out, {len(resources)} resources")
     yield _known("Zones", lambda: _zones(ec2, resources))
     yield Finding("NAT gateways", *_nat(resources))

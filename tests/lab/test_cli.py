@@ -1,12 +1,16 @@
 """What goes wrong is told in one line that says what to do, with status 1 and no stack trace."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab import local
+from lab.deployed import explain
 
 ROOT = Path(__file__).parent.parent.parent
 NOWHERE = "http://127.0.0.1:9"
@@ -62,7 +66,7 @@ def test_without_a_stack(local_aws: local.Server) -> None:
     ("words", "said"),
     [
         (["Nothing"], "There is no cdk.out/Nothing.template.json"),
-        (["--gets", "-1"], "--gets: '-1' is not a number from 0 up. Example: --gets 8"),
+        (["--gets", "-1"], "--gets: '-1' is not a number from 0 to 1000000000000. Example: --gets 8"),
         (["--live"], "--live asks AWS, free of charge, and finds no credentials: sign in with aws login"),
     ],
 )
@@ -81,8 +85,51 @@ def test_an_unknown_chapter_is_told_in_one_line(words: list[str], said: str) -> 
     assert said in fails(*words)
 
 
+def test_a_refusal_is_one_line_without_what_only_machines_read() -> None:
+    message = "You are not authorized to perform this operation. Encoded authorization failure message: 4Fwx"
+    error = ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": message}}, "DescribeInstances")
+    assert explain(error) == (
+        "You are not allowed to do this: An error occurred (UnauthorizedOperation) when calling the DescribeInstances "
+        "operation: You are not authorized to perform this operation."
+    )
+
+
+def test_a_locale_without_the_characters_gets_their_codes() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "lab", "guide", "--lang", "ja", "--json"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(run.stdout)[1]["title"] == "VPC: 自分のネットワーク"
+
+
+def test_ctrl_c_while_it_is_loading_is_no_stack_trace(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    run = subprocess.run(
+        [sys.executable, "-m", "lab", "guide"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (130, "")
+
+
 COMMANDS = [
-    *(["verify"], ["rehearse"], ["cost"], ["picture"], ["local", "up"], ["local", "down"], ["local", "status"]),
+    *(
+        [],
+        ["local"],
+        ["verify"],
+        ["rehearse"],
+        ["cost"],
+        ["picture"],
+        ["local", "up"],
+        ["local", "down"],
+        ["local", "status"],
+    ),
     *(
         [command]
         for command in ("status", "start", "stop", "boot-log", "connect", "cleanup", "doctor", "guide", "exercise")

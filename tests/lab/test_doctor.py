@@ -123,6 +123,15 @@ def test_no_permission_is_not_known(findings: Any) -> None:
     assert (found.verdict, found.text[:39]) == ("not known", "You are not allowed to do this: An error"[:39])
 
 
+@pytest.mark.parametrize("manifest", ["", '{"artifacts": {}}', '{"artifacts": {"LearningStack": {}}}'])
+def test_a_broken_assembly_is_not_known(findings: Any, tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "cdk.out" / "manifest.json").write_text(manifest)
+    (tmp_path / "cdk.out" / "LearningStack.template.json").unlink()
+    found = findings(Account())["Template"]
+    assert found.verdict == "not known"
+    assert found.text.startswith("so neither are zones and quotas. There is no cdk.out/")
+
+
 def test_no_region(findings: Any) -> None:
     assert findings(None)["Region"].verdict == "fails"
 
