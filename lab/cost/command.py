@@ -27,23 +27,22 @@ LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones 
 console = Console(highlight=False, soft_wrap=False)
 
 
-def _amount(option: str, highest: float = math.inf) -> Callable[[str], float]:
+def _amount(option: str, highest: int) -> Callable[[str], float]:
     """Return a reader of numbers that says in one line what is wrong with one."""
-    allowed = "a number from 0 up" if highest == math.inf else f"a number from 0 to {highest:g}"
 
     def read(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             number = math.nan
-        if not (0 <= number <= highest and number < math.inf):
-            raise ProblemError(f"{option}: {text!r} is not {allowed}. Example: {option} 8")
+        if not 0 <= number <= highest:
+            raise ProblemError(f"{option}: {text!r} is not a number from 0 to {highest}. Example: {option} 8")
         return number
 
     return read
 
 
-def _option(name: str, meaning: str, highest: float = math.inf) -> Any:
+def _option(name: str, meaning: str, highest: int = 10**12) -> Any:
     return typer.Option(
         f"--{name}", help=meaning, parser=_amount(f"--{name}", highest), metavar="N", rich_help_panel="Usage in a month"
     )
@@ -135,7 +134,7 @@ def _print_bill(stack: str, bill: Bill, usage: Usage) -> None:
     _add_part(table, "Idle: while nobody uses it", bill.idle, bill.idle_usd)
     _add_part(table, "By use", bill.used, bill.used_usd)
     table.add_row("[bold]Total[/]" + (", incomplete" if bill.unpriced else ""), "", "", "", f"[bold]{bill.usd:,.2f}[/]")
-    console.print(table)
+    Console(highlight=False, width=max(console.width, 80)).print(table)  # in a narrow terminal too, with its names
     console.print()
     if bill.unpriced:
         _print_unpriced(bill)

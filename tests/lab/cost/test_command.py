@@ -61,6 +61,11 @@ def test_prints_a_table_that_fits_a_terminal(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["cdk.out"]  # it writes nothing
 
 
+def test_a_narrow_terminal_gets_the_whole_table_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "  NAT gateway learning-public-1            730" in run().stdout
+
+
 def test_every_default_is_printed() -> None:
     printed = run().stdout.replace("\n", " ")
     for amount in AMOUNTS:
@@ -132,7 +137,7 @@ def test_takes_the_region_of_the_environment(
 
 
 @pytest.mark.parametrize("amount", AMOUNTS)
-@pytest.mark.parametrize("text", ["-1", "many", "nan", "inf", "", "1,5"])
+@pytest.mark.parametrize("text", ["-1", "many", "nan", "inf", "1e13", "", "1,5"])
 def test_says_which_number_is_wrong(amount: str, text: str) -> None:
     assert says(amount, text).startswith(f"{amount}: '{text}' is not a number from 0 ")
 
@@ -147,7 +152,7 @@ def test_says_how_to_make_a_missing_template(folder: Path) -> None:
     assert says() == "There is no cdk.out/LearningStack.template.json. Make it with: cdk synth --quiet"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"Resources": []}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"Resources": []}', '{"Resources": {"A": {}}}'])
 def test_says_when_it_is_no_template(text: str, folder: Path) -> None:
     (folder / "cdk.out" / "LearningStack.template.json").write_text(text)
     assert says().endswith("LearningStack.template.json is not a template. Make it anew with: cdk synth --quiet")
