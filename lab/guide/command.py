@@ -12,14 +12,14 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lab.checks import names
 from lab.deployed import Deployed, is_local
 from lab.guide import book
 from lab.guide.book import STACKS, Language
-from lab.guide.exercises import EXERCISES, break_a_route, of_chapter
+from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
 from lab.printed import print_json
 from lab.problem import ProblemError
 
@@ -105,6 +105,7 @@ def exercise(
     if begin:
         if chapter != "3":
             raise ProblemError("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin")
+        require_whole(aws)
         if not (yes and is_local()) and not _confirmed(aws):
             raise typer.Exit(1)
         break_a_route(aws)
@@ -120,7 +121,8 @@ def exercise(
             ]
         )
     else:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        task = Column(overflow="fold")
+        table = Table("", task, "", box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         for each, missing in found:
             table.add_row(
                 ", ".join(map(str, each.chapters)), each.task, "[red]open[/]" if missing else "[green]done[/]"

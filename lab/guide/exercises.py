@@ -52,13 +52,14 @@ def of_chapter(number: str) -> list[Exercise]:
     return found
 
 
-def break_a_route(aws: Deployed, choose: Callable[[list[Any]], Any] = random.choice) -> None:
-    """Delete one route of the stack, and mark the exercise as begun.
-
-    Raises ProblemError when a route is missing already.
-    """
+def require_whole(aws: Deployed) -> None:
+    """Raise ProblemError when a route is missing already."""
     if not _routes_hold(aws):
         raise ProblemError("A route is missing already. Find it with: python -m lab verify")
+
+
+def break_a_route(aws: Deployed, choose: Callable[[list[Any]], Any] = random.choice) -> None:
+    """Delete one route of the stack, and mark the exercise as begun."""
     aws.ec2.create_tags(Resources=[aws.one("AWS::EC2::VPC").id], Tags=[{"Key": BEGUN, "Value": "begun"}])
     route = choose(aws.all("AWS::EC2::Route"))
     table = route.properties["RouteTableId"]["Ref"]

@@ -58,4 +58,4 @@ def picture(
             output.write_text(svg(drawing, f"The architecture of {stack}"))
     except OSError as error:
         raise ProblemError(f"{output} cannot be written: {error.strerror}") from None
-    typer.echo(f"Drawn: {output} ({drawing.width} x {drawing.height})")
+    typer.echo(f"Drawn: {output}")
