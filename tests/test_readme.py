@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from lab import cli
+from lab.checks import all_checks
+from lab.checks.check import Check, Verdict
 from lab.cost.bill import idle_cost_line, reckon
 from stacks.settings import NAT_CHOICES, Settings
 
@@ -58,3 +62,17 @@ def test_what_ten_hours_a_day_save_is_what_the_bill_says(readme: Path, template:
     for region in ("us-east-1", "ap-northeast-1"):
         saved = reckon(template(nat="none"), region).usd - reckon(ten_hours, region).usd
         assert re.search(rf"{region}[^.]{{0,4}} {saved:.2f} USD", text), f"{region} {saved:.2f}"
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.name))
+def test_the_claims_in_the_readmes_are_what_verify_prints(
+    readme: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "console", Console(width=97, highlight=False))
+    checks = [check for check in all_checks("LearningStack") if check.when is Check.when]
+    cli._report([Verdict(check, [], [], "") for check in checks])
+    printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    shown = re.search(r"^Chapter .* claims hold\.$", readme.read_text(), re.DOTALL | re.MULTILINE)
+    assert shown
+    for row in re.split(r"\n(?=\S)", shown[0]):
+        assert row.strip() in f"...\n{printed}"
