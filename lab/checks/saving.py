@@ -9,8 +9,10 @@ from lab.deployed import Deployed
 
 @check(
     "6",
-    "The instances stop and start at the chosen times in the time zone, and the role of the schedules may do only that",
-    "インスタンスは選んだタイムゾーンの時刻に停止・開始し、スケジュールのロールにできるのはそれだけ",
+    "With `stop_at` or `start_at`, the instances stop and start at these times in the time zone, and the role of the "
+    "schedules may do only that",
+    "`stop_at` や `start_at` があれば、インスタンスは指定のタイムゾーンの時刻に停止・開始し、"
+    "スケジュールのロールにできるのはそれだけ",
     "aws scheduler get-schedule --name {Schedule}",
     when=lambda aws: bool(aws.all("AWS::Scheduler::Schedule")),
 )
@@ -45,8 +47,10 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "6",
-    "A budget mails the chosen address when this month's cost of the account passes 50 and 100 % of the chosen sum",
-    "今月のアカウントの料金が指定額の 50 % と 100 % を超えると、予算が指定のアドレスにメールを送る",
+    "With `monthly_budget_usd`, a budget mails the chosen address when this month's cost of the account passes 50 and "
+    "100 % of that sum",
+    "`monthly_budget_usd` があれば、今月のアカウントの料金がその額の 50 % と 100 % を超えたとき、予算が指定のアドレスに"
+    "メールを送る",
     "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Budget}",
     when=lambda aws: bool(aws.all("AWS::Budgets::Budget")),
 )
