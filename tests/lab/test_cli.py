@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from lab import local
 from lab.deployed import explain
@@ -60,6 +62,27 @@ def test_without_a_stack(local_aws: local.Server) -> None:
     said = fails("verify", **{**local.environment(local_aws), "AWS_REGION": "eu-west-3"})
     assert said.startswith("There is no stack LearningStack in eu-west-3 (http://127.0.0.1:")
     assert "Deploy it first: make local, or cdk deploy LearningStack" in said
+
+
+def test_a_half_deleted_stack(local_aws: local.Server) -> None:
+    """In a region of its own, with a bucket that holds a file, which no delete removes."""
+    environment = {**local.environment(local_aws), "AWS_REGION": "eu-west-2"}
+    session = boto3.Session("test", "test", region_name="eu-west-2")
+    cloudformation: Any = session.client("cloudformation", endpoint_url=local_aws.endpoint)
+    s3: Any = session.client("s3", endpoint_url=local_aws.endpoint)
+    template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "half-deleted"}}}}
+    stack = cloudformation.create_stack(StackName="LearningStack", TemplateBody=json.dumps(template))["StackId"]
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    s3.put_object(Bucket="half-deleted", Key="note.txt")
+    cloudformation.delete_stack(StackName=stack)
+    with pytest.raises(WaiterError, match="DELETE_FAILED"):
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    for command in ("verify", "exercise"):
+        said = fails(command, **environment)
+        assert said.startswith(
+            "LearningStack in eu-west-2 is DELETE_FAILED, so there is nothing to prove. Run cdk destroy"
+        )
+    assert fails("status", **environment).startswith("LearningStack has no bastion in eu-west-2")
 
 
 @pytest.mark.parametrize(
