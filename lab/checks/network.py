@@ -149,7 +149,7 @@ def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Public subnets reach the internet through the internet gateway, and have no other way out",
     "パブリックサブネットの出口はインターネットゲートウェイだけ",
-    "aws ec2 describe-internet-gateways --filters Name=attachment.vpc-id,Values={VpcId}",
+    "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PublicSubnetIds}",
 )
 def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
     vpc_id = aws.one("AWS::EC2::VPC").id

@@ -110,6 +110,7 @@ def test_3_a_route_is_broken_and_mended(stack: Deployed, in_shell: Callable[...,
 
     break_a_route(stack, through("learning-public-2", stack))
     assert missing(3, stack) != [""]
+    assert f"Name=association.subnet-id,Values={stack.outputs['PublicSubnetIds']}\n" in lab("verify").stdout
     table = next(line for line in commands("3").splitlines() if line.startswith("table="))
     in_shell(table.replace("learning-private-1", "learning-public-2") + "\n" + block("gateway="), stack)
     assert missing(3, stack) == [""]
