@@ -157,7 +157,7 @@ class Deployed:
         return resource.name or resource.logical_id if resource else physical_id or "nothing"
 
 
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")  # S3 says no more to a HEAD
 WHAT_TO_DO = {
     "ExpiredToken": "Your AWS credentials have expired: sign in again",
     "ExpiredTokenException": "Your AWS credentials have expired: sign in again",

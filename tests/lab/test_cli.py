@@ -115,6 +115,8 @@ def test_a_refusal_is_one_line_without_what_only_machines_read() -> None:
         "You are not allowed to do this: An error occurred (UnauthorizedOperation) when calling the DescribeInstances "
         "operation: You are not authorized to perform this operation."
     )
+    error = ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+    assert explain(error).startswith("You are not allowed to do this: An error occurred (403)")
 
 
 def test_a_locale_without_the_characters_gets_their_codes() -> None:
