@@ -123,7 +123,7 @@ def test_a_locale_without_the_characters_gets_their_codes() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "lab", "guide", "--lang", "ja", "--json"],
         cwd=ROOT,
-        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
         capture_output=True,
         check=True,
     )
