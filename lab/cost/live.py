@@ -54,7 +54,9 @@ def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator
     if client is None:
         if os.environ.get("AWS_ENDPOINT_URL"):
             raise ProblemError("The local AWS has no price list: open a new shell, with credentials of an AWS account")
-        client = boto3.client("pricing", region_name="us-east-1", config=CONFIG)  # one of the few regions that has it
+        client = boto3.Session().client(
+            "pricing", region_name="us-east-1", config=CONFIG
+        )  # one of the few regions that has it
     for name, price in (PRICES | INSTANCES).items():
         try:
             theirs = tuple(sorted({usd * price.per for usd in _listed(client, price, region)}))

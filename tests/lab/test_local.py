@@ -121,7 +121,7 @@ def test_changed_settings_update_the_stack(project: Project) -> None:
     changed = ("nat=single", "admin_cidr=203.0.113.7/32", "stop_at=19:00", "start_at=09:00", "time_zone=Asia/Tokyo")
     budget = ("monthly_budget_usd=20", "alert_email=you@example.com")
     printed = project.lab("local", "up", *(word for setting in (*changed, *budget) for word in ("-c", setting)))
-    assert "A budget mails the chosen address" in printed
+    assert "With `monthly_budget_usd`, a budget mails" in printed
     assert re.search(r"^(\d+) of \1 claims hold\.$", printed, re.MULTILINE)
     available = [{"Name": "state", "Values": ["available"]}]
     assert len(project.client("ec2").describe_nat_gateways(Filters=available)["NatGateways"]) == 1
