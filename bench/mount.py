@@ -141,6 +141,8 @@ class Bench:
         self.store = Store(rehearsal.s3.folder)
         self.sizes = sizes
         self.taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.asked: dict[tuple[str, str], int] = {}
+        self._s3 = rehearsal.s3
 
     def prepare(self) -> None:
         """Install rclone, and make what will be written."""
@@ -164,13 +166,15 @@ class Bench:
             if measure.fresh:
                 self._unmount()
                 self._mount(contestant)
+            before = self._requests()
             # The machine has our clock: it is in a container.
             said = self.root(f"date +%s.%N; ( {command} ) > /dev/null || exit; date +%s.%N")
             began, ended = map(float, said.split())
             if measure.result and not self._is_there(*measure.result(self.sizes)):
                 ended = self._wait(measure)
             self.taken[contestant.name, measure.name].append(ended - began)
-            print(f"{contestant.name:14} {measure.name:32} {ended - began:8.2f} s", flush=True)
+            asked = self.asked[contestant.name, measure.name] = self._requests() - before
+            print(f"{contestant.name:14} {measure.name:32} {ended - began:8.2f} s {asked:6} requests", flush=True)
         self._unmount()
 
     def clear(self) -> None:
@@ -190,6 +194,10 @@ class Bench:
 
     def _unmount(self) -> None:
         self.root(UNMOUNTING)
+
+    def _requests(self) -> int:
+        """Count what S3 was asked so far, but for the looks of who keeps the machine's own mount."""
+        return sum("bench" in request["path"] for request in self._s3.requests)
 
     def _empty(self) -> None:
         for key in self.store.all_keys():
@@ -244,10 +252,12 @@ def report(bench: Bench) -> str:
                 ratio = primer / median(values) if values else 0
                 ratios[name] += [ratio] if ratio else []
                 row.append(f"{ratio:.2f}x" if ratio else "-")
+        row.append(" / ".join(f"{bench.asked[contestant.name, measure.name]:,}" for contestant in COMPARED))
         rows.append(row)
     means = [f"{results.geometric_mean(ratios[name]):.2f}x" if ratios[name] else "-" for name in names[1:]]
-    rows.append(["geometric mean", "", *(word for mean in means for word in ("", mean))])
+    rows.append(["geometric mean", "", *(word for mean in means for word in ("", mean)), ""])
     header = ["seconds", "primer", *(word for name in names[1:] for word in (name, "against the primer"))]
+    header.append("requests: primer / ours")
     versions = bench.root(
         "s3fs --version | head -n 1; rclone version | head -n 1; aws --version; grep ^options= "
         "/usr/local/sbin/keep-s3-mounted"
@@ -257,7 +267,7 @@ def report(bench: Bench) -> str:
 {results.machine()}. {"; ".join(versions[:3])}.
 A large file of {sizes.big_mb} MiB, {sizes.files} small files of 4 KiB; {sizes.repetitions} repetitions;
 {DELAY * 1000:g} ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor
-read twice.
+read twice. Where both ask S3 as often, one request after the other, no option of s3fs's could make them differ.
 
 {results.table(header, rows)}
 

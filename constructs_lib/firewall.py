@@ -68,11 +68,11 @@ class Firewall(Construct):
         self.bastion = self._group("Bastion", "The bastion: the one way in")
         self.web = self._group("Web", "Web servers: HTTP and HTTPS for everyone, 8080 for the office")
         self.database = self._group("Database", "MySQL servers: only for the web servers and the bastion")
-        anywhere, inside = ec2.Peer.any_ipv4(), ec2.Peer.ipv4(vpc_cidr)
-        ssh, http, https, http_alt, mysql = map(ec2.Port.tcp, (SSH, HTTP, HTTPS, HTTP_ALT, MYSQL))
+        anywhere, inside = _peer(ANYWHERE), _peer(vpc_cidr)
+        ssh, http, https, http_alt, mysql = map(_port, (SSH, HTTP, HTTPS, HTTP_ALT, MYSQL))
 
         if admin_cidr:
-            self.bastion.add_ingress_rule(ec2.Peer.ipv4(admin_cidr), ssh, "SSH from the administrator")
+            self.bastion.add_ingress_rule(_peer(admin_cidr), ssh, "SSH from the administrator")
         self.bastion.add_egress_rule(anywhere, http, "HTTP to anywhere: package mirrors of Ubuntu")
         self.bastion.add_egress_rule(anywhere, https, "HTTPS to anywhere: S3, other AWS APIs, downloads")
         self.bastion.add_egress_rule(inside, ssh, "SSH from the bastion to hosts of this VPC")
@@ -80,7 +80,7 @@ class Firewall(Construct):
 
         self.web.add_ingress_rule(anywhere, http, "HTTP from anywhere: web pages are for everyone")
         self.web.add_ingress_rule(anywhere, https, "HTTPS from anywhere: web pages are for everyone")
-        self.web.add_ingress_rule(ec2.Peer.ipv4(office_cidr), http_alt, "8080 from the office alone")
+        self.web.add_ingress_rule(_peer(office_cidr), http_alt, "8080 from the office alone")
         self.web.add_egress_rule(anywhere, https, "HTTPS to anywhere: updates and APIs")
         self.web.add_egress_rule(self.database, mysql, "MySQL from the web servers to the databases")
 
@@ -156,9 +156,12 @@ class Firewall(Construct):
         outbound: Sequence[AclRule],
     ) -> ec2.NetworkAcl:
         acl = ec2.NetworkAcl(
-            self, construct_id, vpc=self._vpc, subnet_selection=ec2.SubnetSelection(subnets=list(subnets))
+            self,
+            construct_id,
+            network_acl_name=f"learning-{construct_id.removesuffix('Acl').lower()}",
+            vpc=self._vpc,
+            subnet_selection=ec2.SubnetSelection(subnets=list(subnets)),
         )
-        Tags.of(acl).add("Name", f"learning-{construct_id.removesuffix('Acl').lower()}")
         for direction, rules in ((ec2.TrafficDirection.INGRESS, inbound), (ec2.TrafficDirection.EGRESS, outbound)):
             for rule in rules:
                 acl.add_entry(
@@ -189,6 +192,16 @@ def _replies(number: int, cidr: str) -> AclRule:
 
 
 # Each call asks the CDK's process: once for the same value, in however many rules and stacks.
+@cache
+def _peer(cidr: str) -> ec2.IPeer:
+    return ec2.Peer.ipv4(cidr)
+
+
+@cache
+def _port(number: int) -> ec2.Port:
+    return ec2.Port.tcp(number)
+
+
 @cache
 def _acl_cidr(cidr: str) -> ec2.AclCidr:
     return ec2.AclCidr.ipv4(cidr)

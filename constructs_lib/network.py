@@ -48,6 +48,7 @@ class Network(Construct):
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
+            vpc_name="learning-vpc",
             ip_addresses=_FixedAddresses(cidr, {"Public": public_cidrs, "Private": private_cidrs}),  # type: ignore[arg-type]  # jsii hands over the struct itself
             availability_zones=list(availability_zones) or None,
             max_azs=None if availability_zones else 2,
@@ -96,9 +97,9 @@ class Network(Construct):
         for kind, subnets in (("public", self.public_subnets), ("private", self.private_subnets)):
             for number, subnet in enumerate(subnets, start=1):
                 Tags.of(subnet).add("Name", f"learning-{kind}-{number}")
-        Tags.of(self.vpc).add("Name", "learning-vpc")
+        tags = Tags.of(self.vpc)
         for tag in ("aws-cdk:subnet-name", "aws-cdk:subnet-type"):
-            Tags.of(self.vpc).remove(tag)  # they serve look-ups by other CDK apps; in a lesson they only puzzle
+            tags.remove(tag)  # they serve look-ups by other CDK apps; in a lesson they only puzzle
 
 
 @jsii.implements(ec2.IIpAddresses)

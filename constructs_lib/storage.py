@@ -103,8 +103,8 @@ class Storage(Construct):
             **properties,
         )
         # A kept bucket keeps the policy that demands TLS.
-        if bucket.policy:
-            bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
+        if policy := bucket.policy:
+            policy.apply_removal_policy(RemovalPolicy.RETAIN)
         acknowledge(
             bucket,
             "A copy in a second bucket is stored twice: 0.23 USD a month more for 10 GB. S3 keeps each object in three "
