@@ -54,9 +54,8 @@ def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator
     if client is None:
         if os.environ.get("AWS_ENDPOINT_URL"):
             raise ProblemError("The local AWS has no price list: open a new shell, with credentials of an AWS account")
-        client = boto3.Session().client(
-            "pricing", region_name="us-east-1", config=CONFIG
-        )  # one of the few regions that has it
+        # One of the few regions that has it; a session of its own, as boto3's default one keeps old credentials.
+        client = boto3.Session().client("pricing", region_name="us-east-1", config=CONFIG)
     for name, price in (PRICES | INSTANCES).items():
         try:
             theirs = tuple(sorted({usd * price.per for usd in _listed(client, price, region)}))
