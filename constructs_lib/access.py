@@ -51,8 +51,11 @@ class Access(Construct):
         bucket_id = Stack.of(bucket).get_logical_id(cast("s3.CfnBucket", bucket.node.default_child))
         acknowledge(
             self.bucket_policy,
-            "The role is for every object of this one bucket: a mount has no narrower set of them.",
-            f"AwsSolutions-IAM5[Resource::<{bucket_id}.Arn>/*]",
+            {
+                "The role is for every object of this one bucket: a mount has no narrower set of them.": [
+                    f"AwsSolutions-IAM5[Resource::<{bucket_id}.Arn>/*]"
+                ]
+            },
         )
         self.instance_policy = iam.ManagedPolicy(
             self,
@@ -77,11 +80,14 @@ class Access(Construct):
         )
         acknowledge(
             self.instance_policy,
-            "The ssmmessages actions know no resource: AWS documents * for them, and its own policy for Session "
-            "Manager's agent has it. An agent can only register and serve the instance that it runs on.",
-            "AwsSolutions-IAM5[Resource::*]",
-            "CKV_AWS_111",
-            "cloudsplaining::InfrastructureModification",
+            {
+                "The ssmmessages actions know no resource: AWS documents * for them, and its own policy for Session "
+                "Manager's agent has it. An agent can only register and serve the instance that it runs on.": [
+                    "AwsSolutions-IAM5[Resource::*]",
+                    "CKV_AWS_111",
+                    "cloudsplaining::InfrastructureModification",
+                ]
+            },
         )
         self.role = iam.Role(
             self,

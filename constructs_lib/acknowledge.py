@@ -1,21 +1,26 @@
 """Findings of security scanners that stay, each with its reason."""
 
+from collections.abc import Mapping, Sequence
+
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
 
-def acknowledge(construct: IConstruct, reason: str, *rules: str) -> None:
-    """Record why the findings of ``rules`` on ``construct`` hold no risk here, or are worth it.
+def acknowledge(construct: IConstruct, reasons: Mapping[str, Sequence[str]]) -> None:
+    """Record for which reasons the findings of some rules on ``construct`` hold no risk here, or are worth it.
 
-    Rules have the names that the CDK's ``Validations`` gives them; checkov's have their ids, and cloudsplaining's begin
-    with its name. What a fix would cost stands in the reason, as "2.10 USD a month".
+    Each reason stands before its rules. Rules have the names that the CDK's ``Validations`` gives them; checkov's have
+    their ids, and cloudsplaining's begin with its name. What a fix would cost stands in the reason, as "2.10 USD a
+    month".
     """
-    Validations.of(construct).acknowledge(*(Acknowledgment(id=rule, reason=reason) for rule in rules))
+    Validations.of(construct).acknowledge(
+        *(Acknowledgment(id=rule, reason=reason) for reason, rules in reasons.items() for rule in rules)
+    )
 
 
-def in_each_pack(rule: str) -> tuple[str, ...]:
+def in_each_pack(rule: str) -> list[str]:
     """Return the name of a rule that cdk-nag's packs for HIPAA, NIST 800-53 and PCI DSS share, in each of them."""
-    return tuple(f"{pack}-{rule}" for pack in ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321"))
+    return [f"{pack}-{rule}" for pack in ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")]
 
 
 def control_tower(rule: str) -> str:

@@ -93,9 +93,12 @@ class Firewall(Construct):
         self.database.add_ingress_rule(self.bastion, mysql, "MySQL from the bastion")
         acknowledge(
             self.web,
-            "A web server's 80 and 443 are for everyone: the lesson of chapter 12.",
-            "AwsSolutions-EC23",
-            "CKV_AWS_260",
+            {
+                "A web server's 80 and 443 are for everyone: the lesson of chapter 12.": [
+                    "AwsSolutions-EC23",
+                    "CKV_AWS_260",
+                ]
+            },
         )
 
         self.public_acl = self._acl(
@@ -173,12 +176,14 @@ class Firewall(Construct):
                     traffic=_acl_traffic(rule.ports),
                 )
         acknowledge(
-            acl, "The primer teaches network ACLs (chapter 12-4); here they add to groups.", "AwsSolutions-VPC3"
+            acl, {"The primer teaches network ACLs (chapter 12-4); here they add to groups.": ["AwsSolutions-VPC3"]}
         )
         acknowledge(
             acl.node.find_child("Inbound200"),
-            "Replies come back to any ephemeral port, also to 3389; no security group opens it, nothing listens there.",
-            control_tower("nacl_no_unrestricted_ssh_rdp_check"),
+            {
+                "Replies come back to any ephemeral port, also to 3389; no security group opens it, nothing listens "
+                "there.": [control_tower("nacl_no_unrestricted_ssh_rdp_check")]
+            },
         )
         return acl
 

@@ -79,15 +79,19 @@ class Network(Construct):
 
         acknowledge(
             self.vpc,
-            "The default group can be closed only by a Lambda function, which would need `cdk bootstrap`; nothing uses "
-            "it.",
-            *in_each_pack("VPCDefaultSecurityGroupClosed"),
+            {
+                "The default group can be closed only by a Lambda function, which would need `cdk bootstrap`; nothing "
+                "uses it.": in_each_pack("VPCDefaultSecurityGroupClosed")
+            },
         )
         for subnet in self.public_subnets:
             acknowledge(
                 subnet.node.find_child("DefaultRoute"),
-                "This route is what makes a subnet public (chapter 3-4).",
-                *in_each_pack("VPCNoUnrestrictedRouteToIGW"),
+                {
+                    "This route is what makes a subnet public (chapter 3-4).": in_each_pack(
+                        "VPCNoUnrestrictedRouteToIGW"
+                    )
+                },
             )
 
         self.s3_endpoint = self.vpc.add_gateway_endpoint("S3Endpoint", service=ec2.GatewayVpcEndpointAwsService.S3)

@@ -70,21 +70,28 @@ class Operators(Construct):
                 ),
             ],
         )
-        for finding, why in {
-            "Action::ec2:Describe*": "Viewing all of EC2 is what operators do (chapter 4-3).",
-            "Resource::*": "Neither ec2:Describe* nor the list of MFA devices knows less.",
-            "Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*": "Narrowed to the bastion by its tags, "
-            "in whatever region it is.",
-            "Resource::arn:<AWS::Partition>:signin:*:*:oauth2/public-client/*": "The AWS CLI itself, as AWS's own "
-            "policy for it names it.",
-        }.items():
-            acknowledge(self.policy, why, f"AwsSolutions-IAM5[{finding}]")
+        acknowledge(
+            self.policy,
+            {
+                "Viewing all of EC2 is what operators do (chapter 4-3).": ["AwsSolutions-IAM5[Action::ec2:Describe*]"],
+                "Neither ec2:Describe* nor the list of MFA devices knows less.": ["AwsSolutions-IAM5[Resource::*]"],
+                "Narrowed to the bastion by its tags, in whatever region it is.": [
+                    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*]"
+                ],
+                "The AWS CLI itself, as AWS's own policy for it names it.": [
+                    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:signin:*:*:oauth2/public-client/*]"
+                ],
+            },
+        )
         self.group = iam.Group(self, "Group", managed_policies=[self.policy])
         self.users = [iam.User(self, f"User-{name}", user_name=name, groups=[self.group]) for name in user_names]
         if not user_names:
             acknowledge(
                 self.group,
-                "Users are a setting, and nobody is one until somebody is named.",
-                "HIPAA.Security-IAMGroupHasUsers",
-                "PCI.DSS.321-IAMGroupHasUsers",
+                {
+                    "Users are a setting, and nobody is one until somebody is named.": [
+                        "HIPAA.Security-IAMGroupHasUsers",
+                        "PCI.DSS.321-IAMGroupHasUsers",
+                    ]
+                },
             )

@@ -57,15 +57,16 @@ class Storage(Construct):
         )
         acknowledge(
             self.log_bucket,
-            "S3 delivers access logs only to a bucket with SSE-S3.",
-            *in_each_pack("S3DefaultEncryptionKMS"),
-            control_tower("s3_bucket_default_encryption_kms_check"),
-        )
-        acknowledge(
-            self.log_bucket,
-            "A log of the log bucket would log itself without end, or take a third bucket without one.",
-            control_tower("s3_bucket_logging_enabled_check"),
-            "CKV_AWS_18",
+            {
+                "S3 delivers access logs only to a bucket with SSE-S3.": [
+                    *in_each_pack("S3DefaultEncryptionKMS"),
+                    control_tower("s3_bucket_default_encryption_kms_check"),
+                ],
+                "A log of the log bucket would log itself without end, or take a third bucket without one.": [
+                    control_tower("s3_bucket_logging_enabled_check"),
+                    "CKV_AWS_18",
+                ],
+            },
         )
         self.bucket = self._bucket(
             "Bucket",
@@ -107,18 +108,15 @@ class Storage(Construct):
             policy.apply_removal_policy(RemovalPolicy.RETAIN)
         acknowledge(
             bucket,
-            "A copy in a second bucket is stored twice: 0.23 USD a month more for 10 GB. S3 keeps each object in three "
-            "zones or more.",
-            *in_each_pack("S3BucketReplicationEnabled"),
-        )
-        acknowledge(
-            bucket,
-            "Nobody waits for such events: each would be sent, and billed, for nothing.",
-            control_tower("s3_event_notifications_enabled_check"),
-        )
-        acknowledge(
-            bucket,
-            "A learner must be able to remove everything, and Object Lock can never be switched off again.",
-            control_tower("s3_bucket_object_lock_enabled_check"),
+            {
+                "A copy in a second bucket is stored twice: 0.23 USD a month more for 10 GB. S3 keeps each object in "
+                "three zones or more.": in_each_pack("S3BucketReplicationEnabled"),
+                "Nobody waits for such events: each would be sent, and billed, for nothing.": [
+                    control_tower("s3_event_notifications_enabled_check")
+                ],
+                "A learner must be able to remove everything, and Object Lock can never be switched off again.": [
+                    control_tower("s3_bucket_object_lock_enabled_check")
+                ],
+            },
         )
         return bucket

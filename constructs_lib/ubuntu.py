@@ -130,49 +130,45 @@ class UbuntuInstance(ec2.Instance):
         if not instance_profile:
             self.node.try_remove_child("InstanceProfile")
             self.instance.iam_instance_profile = None
-            acknowledge(
-                self,
-                "It calls no AWS API: no role at all is the least privilege.",
-                *in_each_pack("EC2InstanceProfileAttached"),
-            )
         # The CDK gives an instance its zone beside its subnet, which has one.
         self.instance.availability_zone = None
-        acknowledge(
-            self,
-            "`cdk destroy` must be able to take the instance away. Nothing is lost with it: files live in the bucket.",
-            "AwsSolutions-EC29",
-        )
-        acknowledge(
-            self,
+        reasons = {
+            "`cdk destroy` must be able to take the instance away. Nothing is lost with it: files live in the "
+            "bucket.": ["AwsSolutions-EC29"],
             "No burstable type encrypts between instances: the smallest that does costs about 20 USD a month more. "
-            "What leaves one here is TLS or SSH already.",
-            control_tower("ec2_instance_nitro_encryption_in_transit_check"),
-        )
+            "What leaves one here is TLS or SSH already.": [
+                control_tower("ec2_instance_nitro_encryption_in_transit_check")
+            ],
+        }
+        if not instance_profile:
+            reasons |= {
+                "It calls no AWS API: no role at all is the least privilege.": in_each_pack(
+                    "EC2InstanceProfileAttached"
+                )
+            }
         if not detailed_monitoring:
-            acknowledge(
-                self,
+            reasons |= {
                 "Detailed monitoring costs 2.10 USD a month for each instance; a lesson does well with the free "
-                "five-minute metrics.",
-                "AwsSolutions-EC28",
-                "HIPAA.Security-EC2InstanceDetailedMonitoringEnabled",
-                control_tower("ec2_instance_detailed_monitoring_enabled_check"),
-            )
+                "five-minute metrics.": [
+                    "AwsSolutions-EC28",
+                    "HIPAA.Security-EC2InstanceDetailedMonitoringEnabled",
+                    control_tower("ec2_instance_detailed_monitoring_enabled_check"),
+                ]
+            }
         if associate_public_ip_address:
-            acknowledge(
-                self,
-                "It stands in a public subnet to be reached, or to take others to the internet (chapters 3 and 8).",
-                *in_each_pack("EC2InstanceNoPublicIp"),
-                control_tower("ec2_instance_no_public_ip_check"),
-                "CKV_AWS_88",
-            )
-            acknowledge(
-                self,
-                "A false alarm: its subnet stands in its network interface, where the rule does not look.",
-                *in_each_pack("EC2InstancesInVPC"),
-            )
+            reasons |= {
+                "It stands in a public subnet to be reached, or to take others to the internet (chapters 3 and 8).": [
+                    *in_each_pack("EC2InstanceNoPublicIp"),
+                    control_tower("ec2_instance_no_public_ip_check"),
+                    "CKV_AWS_88",
+                ],
+                "A false alarm: its subnet stands in its network interface, where the rule does not "
+                "look.": in_each_pack("EC2InstancesInVPC"),
+            }
         else:
-            acknowledge(
-                self,
-                "It has none: it leaves that to its subnet, and a private one gives no public address.",
-                control_tower("ec2_instance_no_public_ip_check"),
-            )
+            reasons |= {
+                "It has none: it leaves that to its subnet, and a private one gives no public address.": [
+                    control_tower("ec2_instance_no_public_ip_check")
+                ]
+            }
+        acknowledge(self, reasons)

@@ -47,7 +47,7 @@ def test_a_finding_too_many_and_an_acknowledgement_too_many_are_seen(tmp_path: P
     def build(app: cdk.App) -> None:
         security.peer(app)
         bucket = app.node.find_child("Peer").node.find_child("Bucket")
-        acknowledge(bucket, "Access logs are for another day.", "AwsSolutions-S1", "AwsSolutions-S2")
+        acknowledge(bucket, {"Access logs are for another day.": ["AwsSolutions-S1", "AwsSolutions-S2"]})
 
     found = scan(build, tmp_path, all_tools=False)
     assert Finding("AwsSolutions-S10", "Peer/Bucket") in found.unacknowledged()
