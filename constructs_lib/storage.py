@@ -42,6 +42,8 @@ class Storage(Construct):
         self, scope: Construct, construct_id: str, *, bucket_name: str | None = None, keep_logs: Duration = KEEP_LOGS
     ) -> None:
         super().__init__(scope, construct_id)
+        # Without this flag the CDK would let S3 deliver access logs by an ACL, and the buckets have none.
+        self.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", value=True)
         abort_uploads = s3.LifecycleRule(
             id="abort-unfinished-uploads", abort_incomplete_multipart_upload_after=self.ABORT_UPLOADS_AFTER
         )

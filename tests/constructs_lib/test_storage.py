@@ -48,6 +48,10 @@ def test_acls_are_disabled(buckets: dict[str, dict[str, Any]], which: str) -> No
     assert "AccessControl" not in buckets[which]
 
 
+def test_an_app_needs_no_feature_flags_for_it() -> None:
+    Storage(cdk.Stack(cdk.App(builtin_cloud_formation_validation=False), "SomebodyElses"), "Storage")
+
+
 def test_files_are_encrypted_with_the_accounts_free_kms_key_and_few_calls_to_it(
     buckets: dict[str, dict[str, Any]],
 ) -> None:
