@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, Fn, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -60,18 +60,22 @@ class Access(Construct):
         self.instance_policy = iam.ManagedPolicy(
             self,
             "InstancePolicy",
-            description="Open Session Manager sessions, and tell the stack how the first boot went",
+            description="Session Manager, and the report of the first boot",
             statements=[
                 iam.PolicyStatement(
                     sid="OpenSessions",
                     actions=[
-                        "ssm:UpdateInstanceInformation",
                         "ssmmessages:CreateControlChannel",
                         "ssmmessages:CreateDataChannel",
                         "ssmmessages:OpenControlChannel",
                         "ssmmessages:OpenDataChannel",
                     ],
                     resources=["*"],
+                ),
+                iam.PolicyStatement(
+                    sid="RegisterForThem",
+                    actions=["ssm:UpdateInstanceInformation"],
+                    resources=[Fn.sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")],
                 ),
                 iam.PolicyStatement(
                     sid="ReportTheFirstBoot", actions=["cloudformation:SignalResource"], resources=[Aws.STACK_ID]
@@ -82,18 +86,17 @@ class Access(Construct):
             self.instance_policy,
             {
                 "The ssmmessages actions know no resource: AWS documents * for them, and its own policy for Session "
-                "Manager's agent has it. An agent can only register and serve the instance that it runs on.": [
-                    "AwsSolutions-IAM5[Resource::*]",
-                    "CKV_AWS_111",
-                    "cloudsplaining::InfrastructureModification",
-                ]
+                "Manager's agent has it.": ["AwsSolutions-IAM5[Resource::*]"],
+                "The role is there before the instance that it is for, so no policy of it can name that one.": [
+                    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*]"
+                ],
             },
         )
         self.role = iam.Role(
             self,
             "Role",
             role_name=role_name,
-            description="Lets the bastion use one bucket, and Session Manager reach the bastion",
+            description="The bastion's: one bucket, and Session Manager",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             managed_policies=[self.bucket_policy, self.instance_policy],
         )

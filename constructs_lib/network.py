@@ -98,6 +98,7 @@ class Network(Construct):
         self.flow_log = self.vpc.add_flow_log(
             "FlowLog", destination=ec2.FlowLogDestination.to_s3(log_bucket, "vpc-flow-logs")
         )
+        Tags.of(self.flow_log).remove("Name")  # the CDK's path of it
         for kind, subnets in (("public", self.public_subnets), ("private", self.private_subnets)):
             for number, subnet in enumerate(subnets, start=1):
                 Tags.of(subnet).add("Name", f"learning-{kind}-{number}")

@@ -54,7 +54,7 @@ class UbuntuImage:
             self.parameter_id,
             type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
             default=self.parameter_name,
-            description="Where Canonical publishes the id of the image",
+            description="Canonical's id of the image",
         )
 
 

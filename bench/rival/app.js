@@ -95,7 +95,7 @@ class Network extends Construct {
     this.publicSubnets = this.vpc.publicSubnets;
     this.privateSubnets = this.vpc.privateSubnets;
     this.s3Endpoint = this.vpc.addGatewayEndpoint('S3Endpoint', { service: ec2.GatewayVpcEndpointAwsService.S3 });
-    this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toS3(logBucket, 'vpc-flow-logs') });
+    cdk.Tags.of(this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toS3(logBucket, 'vpc-flow-logs') })).remove('Name');
     for (const [kind, subnets] of Object.entries({ public: this.publicSubnets, private: this.privateSubnets })) {
       subnets.forEach((subnet, index) => Tags.of(subnet).add('Name', `learning-${kind}-${index + 1}`));
     }
@@ -196,11 +196,10 @@ class Access extends Construct {
         resources: [ours.arnForObjects('*')],
       },
     ]);
-    const instancePolicy = policy('InstancePolicy', 'Open Session Manager sessions, and tell the stack how the first boot went', [
+    const instancePolicy = policy('InstancePolicy', 'Session Manager, and the report of the first boot', [
       {
         sid: 'OpenSessions',
         actions: [
-          'ssm:UpdateInstanceInformation',
           'ssmmessages:CreateControlChannel',
           'ssmmessages:CreateDataChannel',
           'ssmmessages:OpenControlChannel',
@@ -208,11 +207,16 @@ class Access extends Construct {
         ],
         resources: ['*'],
       },
+      {
+        sid: 'RegisterForThem',
+        actions: ['ssm:UpdateInstanceInformation'],
+        resources: [cdk.Fn.sub('arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*')],
+      },
       { sid: 'ReportTheFirstBoot', actions: ['cloudformation:SignalResource'], resources: [cdk.Aws.STACK_ID] },
     ]);
     this.role = new iam.Role(this, 'Role', {
       roleName,
-      description: 'Lets the bastion use one bucket, and Session Manager reach the bastion',
+      description: "The bastion's: one bucket, and Session Manager",
       assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'),
       managedPolicies: [bucketPolicy, instancePolicy],
     });
@@ -254,7 +258,7 @@ class UbuntuImage {
     const parameter = new cdk.CfnParameter(cdk.Stack.of(scope), 'Ubuntu2604Amd64', {
       type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>',
       default: '/aws/service/canonical/ubuntu/server/26.04/stable/current/amd64/hvm/ebs-gp3/ami-id',
-      description: 'Where Canonical publishes the id of the image',
+      description: "Canonical's id of the image",
     });
     return { imageId: parameter.valueAsString, osType: ec2.OperatingSystemType.LINUX, userData: ec2.UserData.forLinux() };
   }

@@ -1,7 +1,7 @@
 """Chapter 10-1: the role that opens the bucket to the bastion, and no more."""
 
 from lab.checks.check import Facts, check
-from lab.checks.policy import document, partition, permissions, policy_document
+from lab.checks.policy import account, document, partition, permissions, policy_document
 from lab.deployed import Deployed
 
 
@@ -44,7 +44,7 @@ def role_has_least_privilege(aws: Deployed) -> tuple[Facts, Facts]:
         [f"Allow s3:{action.lower()} on {arn}" for action in on_bucket]
         + [f"Allow s3:{action.lower()} on {arn}/*" for action in on_objects]
         + [f"Allow ssmmessages:{action.lower()} on *" for action in sessions]
-        + ["Allow ssm:updateinstanceinformation on *"]
+        + [f"Allow ssm:updateinstanceinformation on arn:{partition(aws)}:ec2:{aws.region}:{account(aws)}:instance/*"]
         + [f"Allow cloudformation:signalresource on {aws.description['StackId']}"],
         found,
     )
