@@ -83,8 +83,8 @@ class Scan:
         return {found for found in self.findings if not any(_answers(each, found) for each in self.acknowledged)}
 
     def stale(self) -> set[Finding]:
-        """Return the acknowledgements of what nothing complains about. Only for tools that ran."""
-        return {each for each in self.acknowledged if not any(_answers(each, found) for found in self.findings)}
+        """Return the acknowledgements on constructs that the rule does not complain about. Only for tools that ran."""
+        return set(self.acknowledged) - set(self.findings)
 
 
 def _answers(acknowledged: Finding, found: Finding) -> bool:
@@ -174,6 +174,8 @@ def checkov(templates: list[Path]) -> Iterator[Finding]:
     files = [word for template in templates for word in ("--file", template)]
     options = ("--framework", "cloudformation", "--skip-download", "--quiet", "--compact", "--soft-fail", "-o", "json")
     report = json.loads(_output([SCANNERS / "checkov", *files, *options]))
+    if report["summary"]["parsing_errors"]:
+        sys.exit(f"checkov cannot read {', '.join(report['results']['parsing_errors'])}")
     for failed in report["results"]["failed_checks"]:
         constructs = _constructs(next(each for each in templates if each.name == Path(failed["file_path"]).name))
         yield _finding(CHECKOV, failed["check_id"], constructs[failed["resource"].split(".")[-1]])

@@ -46,13 +46,15 @@ def test_each_acknowledgement_has_a_reason_of_a_sentence(quick_scan: Scan) -> No
 def test_a_finding_too_many_and_an_acknowledgement_too_many_are_seen(tmp_path: Path) -> None:
     def build(app: cdk.App) -> None:
         security.peer(app)
-        bucket = app.node.find_child("Peer").node.find_child("Bucket")
+        stack = app.node.find_child("Peer")
+        bucket = stack.node.find_child("Bucket")
         acknowledge(bucket, {"Access logs are for another day.": ["AwsSolutions-S1", "AwsSolutions-S2"]})
+        acknowledge(stack, {"A whole stack is not the narrowest construct.": ["AwsSolutions-EC28"]})
 
     found = scan(build, tmp_path, all_tools=False)
     assert Finding("AwsSolutions-S10", "Peer/Bucket") in found.unacknowledged()
     assert Finding("AwsSolutions-S1", "Peer/Bucket") not in found.unacknowledged()
-    assert found.stale() == {Finding("AwsSolutions-S2", "Peer/Bucket")}
+    assert found.stale() == {Finding("AwsSolutions-S2", "Peer/Bucket"), Finding("AwsSolutions-EC28", "Peer")}
 
 
 # --- all tools
