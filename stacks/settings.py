@@ -1,6 +1,7 @@
 """What a learner can choose, and every rule about it. The only code that reads CDK context."""
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,10 +18,11 @@ WIDEST_PREFIX = 16
 # This network, loopback, link-local, multicast and reserved.
 NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-MOST_LEARNERS = 200
+# So many operators with the longest names fit into a template that goes inline.
+MOST = {"operators": 100, "learners": 200}
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
-CDK_KEYS = r"@|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
+CDK_KEYS = r"@[a-z-]+/|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
 
 
 class SettingsError(Exception):
@@ -191,15 +193,12 @@ class Settings:
                 ("monthly_budget_usd", "alert_email"),
                 "must be set with alert_email: without a budget nothing is mailed",
             )
-        if len({name.lower() for name in self.operators}) != len(self.operators):
-            yield (
-                ("operators",),
-                f"'{','.join(self.operators)}' names somebody twice (IAM ignores case)",
-            )
-        if len(set(self.learners)) != len(self.learners):
-            yield ("learners",), f"{_shown(','.join(self.learners))} names somebody twice"
-        if len(self.learners) > MOST_LEARNERS:
-            yield ("learners",), f"{len(self.learners)} names are too many: {MOST_LEARNERS} at most"
+        for setting, most in MOST.items():
+            names = getattr(self, setting)
+            if len({name.lower() for name in names}) != len(names):
+                yield (setting,), f"{_shown(','.join(names))} names somebody twice (IAM ignores case)"
+            if len(names) > most:
+                yield (setting,), f"{len(names)} names are too many: {most} at most"
 
     def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
         cidrs = ("public_cidrs", "private_cidrs")
@@ -443,7 +442,7 @@ def _example(name: str) -> str:
 
 def _shown(given: object) -> str:
     """Return what was given as one short line."""
-    text = repr(given)
+    text = json.dumps(given) if given is None or isinstance(given, bool) else repr(given)
     return text if len(text) <= 60 else f"{text[:50]}...{text[-1]}"
 
 

@@ -73,6 +73,7 @@ LONGEST_OF_A_LEARNER = {
     "bucket_name": "b" * (63 - 21),
     "role_name": "r" * (64 - 21),
 }
+MOST_OPERATORS = {"operators": tuple(f"{'o' * 61}{number:03}" for number in range(100))}
 EACH = pytest.mark.parametrize("case", CASES)
 EACH_AND_LONGEST = pytest.mark.parametrize(
     ("stack", "settings"),
@@ -82,8 +83,9 @@ EACH_AND_LONGEST = pytest.mark.parametrize(
         ("LearningStack", {**LONGEST, "admin_cidr": ""}),
         ("LearningStack", LONGEST_WITH_NAT_INSTANCE),
         (f"LearningStack-{LONGEST_NAME}", LONGEST_OF_A_LEARNER),
+        ("OperatorsStack", MOST_OPERATORS),
     ],
-    ids=[*CASES, "longest", "longest-closed", "longest-nat-instance", "longest-of-a-learner"],
+    ids=[*CASES, "longest", "longest-closed", "longest-nat-instance", "longest-of-a-learner", "most-operators"],
 )
 
 

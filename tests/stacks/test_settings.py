@@ -185,7 +185,7 @@ EXAMPLES = {setting.name: setting.metadata["example"] for setting in fields(Sett
         ("volume_gib", 16385, "16385 must be from 8 to 16384"),
         ("volume_gib", "8 GiB", "'8 GiB' must be a whole number"),
         ("volume_gib", 8.5, "8.5 must be a whole number"),
-        ("volume_gib", True, "True must be a whole number"),
+        ("volume_gib", True, "true must be a whole number"),
         ("s3fs_install", "Source", "'Source' must be one of apt, source (Did you mean source?)"),
         ("mount_point", "mnt/s3", "must be an absolute path of at most 64 plain letters, digits, . _ and -"),
         ("mount_point", "/mnt/s3/", "must be an absolute path of at most 64 plain letters, digits, . _ and -"),
@@ -216,13 +216,14 @@ EXAMPLES = {setting.name: setting.metadata["example"] for setting in fields(Sett
         ("operators", "alice,", "'' must be 1 to 64 letters, digits and _ . @ + = -"),
         ("operators", "o" * 65, f"'{'o' * 49}...' must be 1 to 64 letters, digits and _ . @ + = -"),
         ("operators", "alice smith", "'alice smith' must be 1 to 64 letters, digits and _ . @ + = -"),
+        ("operators", [f"operator{number}" for number in range(101)], "101 names are too many: 100 at most"),
         ("operators", "alice,Alice", "'alice,Alice' names somebody twice (IAM ignores case)"),
         ("learners", "Alice", f"'Alice' {NAMES_OF_LEARNERS}"),
         ("learners", "2nd", f"'2nd' {NAMES_OF_LEARNERS}"),
         ("learners", "alice-", f"'alice-' {NAMES_OF_LEARNERS}"),
         ("learners", "a" * 21, f"'{'a' * 21}' {NAMES_OF_LEARNERS}"),
         ("learners", "alice,,bob", f"'' {NAMES_OF_LEARNERS}"),
-        ("learners", "alice,bob,alice", "'alice,bob,alice' names somebody twice"),
+        ("learners", "alice,bob,alice", "'alice,bob,alice' names somebody twice (IAM ignores case)"),
         ("learners", [f"learner{number}" for number in range(201)], "201 names are too many: 200 at most"),
     ],
 )
@@ -357,6 +358,10 @@ def test_an_unknown_key_gets_a_suggestion(key: str, meant: str) -> None:
     assert lines(**{key: "x"}) == [f"{key}: is not a setting. Did you mean {meant}?"]
 
 
+def test_an_unknown_key_gets_a_suggestion_even_where_it_begins_like_the_cdks() -> None:
+    assert lines(**{"@nat": "x"}) == ["@nat: is not a setting. Did you mean nat?"]
+
+
 def test_an_unknown_key_like_no_other_gets_all_names() -> None:
     assert lines(colour="red") == [f"colour: is not a setting. Settings: {', '.join(SETTINGS)}."]
 
@@ -448,9 +453,9 @@ def test_refuses_to_mount_over_snaps_where_ubuntu_keeps_the_ssm_agent() -> None:
     assert lines(mount_point="/snap/s3")[0].startswith("mount_point: '/snap/s3' would hide a folder")
 
 
-@pytest.mark.parametrize("value", [False, 0, {}])
+@pytest.mark.parametrize("value", [False, 0, {}, None])
 def test_refuses_a_list_that_is_none(value: object) -> None:
-    assert lines(operators=value)[0].startswith(f"operators: {value!r} must be a list of text")
+    assert lines(operators=value)[0].startswith(f"operators: {json.dumps(value)} must be a list of text")
 
 
 def test_no_subnets_at_all_is_no_mistake_of_the_vpc() -> None:
