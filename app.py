@@ -15,8 +15,10 @@ from stacks.validation import Validation
 validation = Validation()
 # Ours in place of the CDK's own, which is the same engine: 1.3 s less.
 app = cdk.App(builtin_cloud_formation_validation=False)
+# What is null in cdk.json gets lost on its way through the CDK: it stands only in what the CLI hands over.
+context = {**json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")), **app.node.get_all_context()}
 try:
-    settings = Settings.from_context(app.node.get_all_context())
+    settings = Settings.from_context(context)
 except SettingsError as error:
     sys.exit(str(error))
 build(app, settings)

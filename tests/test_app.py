@@ -27,10 +27,12 @@ def offline() -> list[str]:
     return unshare if works else []
 
 
-def synth(home: Path, output: Path, arguments: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+def synth(
+    home: Path, output: Path, arguments: Sequence[str] = (), *, folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*offline(), BIN / "cdk", "synth", "-q", "--output", output, *arguments],
-        cwd=ROOT,
+        cwd=folder,
         env={
             "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(home),
@@ -122,6 +124,43 @@ def test_one_wrong_setting_is_one_line_and_nothing_is_written(home: Path, folder
         "python -O app.py: Subprocess exited with error 1",
     ]
     assert not list((folder / "one-wrong").glob("*"))
+
+
+def test_wrong_values_in_cdk_json_are_a_line_each_and_an_older_output_stays(home: Path, tmp_path: Path) -> None:
+    text = (ROOT / "cdk.json").read_text()
+    wrong = {
+        '"nat": "per-az"': ('"nat": null', "nat: null must be text, in quotes."),
+        '"bucket_name": ""': (r'"bucket_name": "\u001b[2J\ud800"', r"bucket_name: '\x1b[2J\ud800' must be 3 to 63"),
+        '"volume_gib": 8': ('"volume_gib": 1e400', "volume_gib: null must be a whole number."),
+        '"mount_uid": 1000': ('"mount_uid": true', "mount_uid: true must be a whole number."),
+        '"mount_gid": 1000': ('"mount_gid": ["1000"]', "mount_gid: ['1000'] must be a whole number."),
+        '"operators": []': ('"operators": {}', "operators: {} must be a list of text,"),
+    }
+    for right, (given, _) in wrong.items():
+        assert right in text
+        text = text.replace(right, given)
+    (tmp_path / "cdk.json").write_text(text)
+    output = tmp_path / "cdk.out"
+    output.mkdir()
+    (output / "LearningStack.template.json").write_text("of an older synth")
+    result = synth(home, output, ["--app", f"python {ROOT / 'app.py'}"], folder=tmp_path)
+    assert result.returncode == 1
+    *found, _ = lines_of_both(result)
+    for line, (_, begins) in zip(found, wrong.values(), strict=True):
+        assert line.startswith(begins)
+    assert [file.read_text() for file in output.iterdir()] == ["of an older synth"]
+
+
+def test_make_hands_settings_to_no_shell(tmp_path: Path) -> None:
+    cdk = tmp_path / "bin" / "cdk"
+    cdk.parent.mkdir()
+    cdk.write_text('#!/bin/sh\nprintf "%s\\n" "$@"; exit 1\n')
+    cdk.chmod(0o755)
+    typed = f"-c nat=$$(touch {tmp_path}/there) `touch {tmp_path}/there`; touch {tmp_path}/there"
+    command = ["make", "deploy", f"VENV={tmp_path}", "-o", f"{tmp_path}/.ready", f"SETTINGS={typed}"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.stdout.split() == ["synth", "LearningStack", "--quiet", *typed.replace("$$", "$").split()]
+    assert not (tmp_path / "there").exists()
 
 
 def test_twelve_wrong_settings_are_twelve_lines(home: Path, folder: Path) -> None:
