@@ -1,6 +1,7 @@
 """Stacks and templates for the tests: made in this process, each one once, with no credentials and no network."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +16,9 @@ from lab import local
 from lab.deployed import Deployed
 from stacks.build import build
 from stacks.settings import Settings
+
+# Whoever starts the tests in the background has them ignore Ctrl-C, and so all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 # With a HOME of their own, tests still read the CDK as `make setup` has unpacked and indexed it: a second less a synth.

@@ -1,6 +1,7 @@
 """app.py through the real CDK CLI, on a machine with no AWS account, no configuration and no network."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -158,7 +159,8 @@ def test_make_hands_settings_to_no_shell(tmp_path: Path) -> None:
     cdk.chmod(0o755)
     typed = f"-c nat=$$(touch {tmp_path}/there) `touch {tmp_path}/there`; touch {tmp_path}/there"
     command = ["make", "deploy", f"VENV={tmp_path}", "-o", f"{tmp_path}/.ready", f"SETTINGS={typed}"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    result = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
     assert result.stdout.split() == ["synth", "LearningStack", "--quiet", *typed.replace("$$", "$").split()]
     assert not (tmp_path / "there").exists()
 
