@@ -36,6 +36,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> tuple[
             **os.environ,
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "CDK_DISABLE_CLI_TELEMETRY": "1",
+            "PYTHONDONTWRITEBYTECODE": "",  # where it is set, each run compiles anew what is not of a package
             **(environment or {}),
         },
         stdout=subprocess.DEVNULL,
