@@ -78,7 +78,7 @@ LONG_BOOT_TESTS := tests/boot/test_faults_at_work.py tests/boot/test_faults_at_f
 BOOT_TESTS := $(LONG_BOOT_TESTS) $(filter-out $(LONG_BOOT_TESTS) tests/boot/test_qemu.py,$(wildcard tests/boot/test_*.py))
 IN_PARALLEL := --jobs=6 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-test-boot: $(READY) ## Really boot the bastion (as root, on Linux; a quarter of an hour)
+test-boot: $(READY) ## Really boot the bastion (as root, on Linux; 20 minutes)
 	@$(MAKE) --no-print-directory tests/boot/test_qemu.py
 	@$(MAKE) --no-print-directory $(IN_PARALLEL) $(BOOT_TESTS)
 
