@@ -3,10 +3,9 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -38,15 +37,7 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
             transient=True,
             disable=not console.is_terminal,
         ) as progress,
-        subprocess.Popen(  # noqa: S603  # the CDK CLI of this project
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for us, and we end the CLI with all that it started
-        ) as process,
+        _started(command, environment) as process,
     ):
         task = progress.add_task("cdk synth", total=None)
         try:
@@ -58,7 +49,7 @@ def deploy(stack: str, *, settings: Sequence[str], console: Console) -> None:
                         task, completed=int(done), total=max(int(done), int(total)), description=f"{status} {kind}"
                     )
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            process.stdin.close()  # type: ignore[union-attr]  # a pipe: it ends the CLI with all that it started
             raise
     if process.returncode:
         raise ProblemError(_what_failed("".join(printed)))
@@ -70,11 +61,24 @@ def synth(stack: str, *, settings: Sequence[str], output: Path) -> None:
     Raises ProblemError with what the CLI printed when it fails.
     """
     command, environment = _cli("synth", stack, "--quiet", "--output", str(output), settings=settings)
-    run = subprocess.run(  # noqa: S603  # the CDK CLI of this project
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    with _started(command, environment) as process:
+        printed = "".join(process.stdout or ())
+    if process.returncode:
+        raise ProblemError(_what_failed(printed))
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start the CLI so that neither it nor what it starts outlives us; Ctrl-C is for us alone."""
+    return subprocess.Popen(  # noqa: S603  # the CDK CLI of this project
+        [sys.executable, "-m", "lab.leash", *command],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        umask=0o077,  # what it writes into .local-aws is for this user alone
     )
-    if run.returncode:
-        raise ProblemError(_what_failed(run.stdout + run.stderr))
 
 
 def _cli(*words: str, settings: Sequence[str]) -> tuple[list[str], dict[str, str]]:

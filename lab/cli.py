@@ -1,5 +1,8 @@
 """The learner's command line: ``python -m lab``."""
 
+import signal
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -93,26 +96,34 @@ def up(
 
     Example: python -m lab local up -c nat=single
     """
-    was_running = local.running()
-    server = was_running or local.start()
+    for which in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is ended first
+        signal.signal(which, lambda number, _frame: sys.exit(128 + number))
+    with local.only_one():
+        was_running = local.running()
+        server = was_running or local.start()
+        try:
+            holds = _deploy_and_prove(server, context or ())
+        except BaseException:
+            if not was_running:
+                local.stop()
+            raise
+        server.keep()
+    console.print(NEXT, end="", markup=False, soft_wrap=True)
+    raise typer.Exit(not holds)
+
+
+def _deploy_and_prove(server: local.Server, settings: Sequence[str]) -> bool:
     local.point_at(server)
     console.print(f"Local AWS at {server.endpoint}: no account, no cost.")
     console.print(f"Deploying {STACK} with the CDK CLI ...")
-    try:
-        cdk.deploy(STACK, settings=context or (), console=console)
-    except BaseException:
-        if not was_running:
-            local.stop()
-        raise
+    cdk.deploy(STACK, settings=settings, console=console)
     deployed = Deployed(STACK)
     console.print(f"{STACK} is deployed.")
     console.print("(Nothing boots here: the bastion's report of its first boot is made up.)\n")
     for name, value in deployed.outputs.items():
         console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
     console.print()
-    holds = _report(_verdicts(STACK))
-    console.print(NEXT, end="", markup=False, soft_wrap=True)
-    raise typer.Exit(not holds)
+    return _report(_verdicts(STACK))
 
 
 @local_app.command()
@@ -123,10 +134,11 @@ def down(
 
     Example: python -m lab local down
     """
-    console.print("The local AWS is stopped." if local.stop() else "The local AWS was not running.")
-    if clean:
-        local.forget()
-        console.print("Its state is deleted.")
+    with local.only_one():
+        console.print("The local AWS is stopped." if local.stop() else "The local AWS was not running.")
+        if clean:
+            local.forget()
+            console.print("Its state is deleted.")
 
 
 @local_app.command()
@@ -140,7 +152,7 @@ def status() -> None:
         console.print("The local AWS is not running. Start it with: make local")
         return
     local.point_at(server)
-    console.print(f"Local AWS at {server.endpoint} (process {server.pid})")
+    console.print(f"Local AWS at {server.endpoint} (process {server.process.pid})")
     for name in (STACK, OPERATORS):
         try:
             console.print(f"  {name}: {Deployed(name).description['StackStatus']}")

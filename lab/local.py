@@ -1,105 +1,159 @@
-"""The local AWS: a server on this machine that the real CDK CLI and boto3 talk to instead of AWS."""
+"""The local AWS: a server on this machine that the real CDK CLI and boto3 talk to instead of AWS.
 
+It belongs to the folder that it was started in. ``.local-aws`` there keeps its state and the secret key that every
+request must be signed with; only this user may read it. Which process is the folder's own is seen in the table of
+processes, and that it answers for this folder is proven by the secret: no number in a file is believed.
+"""
+
+import fcntl
+import hmac
+import http.client
 import json
 import os
+import secrets
 import shlex
 import shutil
-import signal
 import socket
+import string
 import subprocess
 import sys
 import time
-import urllib.request
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
+
+import psutil
 
 from lab.problem import ProblemError
 
 HOME = Path(".local-aws")
+MODULE = "lab.emulator"
 START_SECONDS = 30
 STOP_SECONDS = 15
-# What would lead back to a real account.
-HIDDEN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+ANSWER_SECONDS = 5
+REGION = "us-east-1"
+NEVER_BY_PROXY = "127.0.0.1,localhost"
 
-# The servers that this process started, by process id.
-_started: dict[int, subprocess.Popen[bytes]] = {}
+# The servers that this process started, by process id. They end when their standard input does.
+_started: dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running local AWS."""
+    """A local AWS that runs: ``process`` is ours for certain."""
 
     port: int
-    pid: int
+    process: psutil.Process
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def keep(self) -> None:
+        """Let the server stay when this process ends."""
+        if (started := _started.get(self.process.pid)) and started.stdin:
+            started.stdin.write(b"stay")
+            started.stdin.flush()
+
 
 def running() -> Server | None:
-    """Return the local AWS of this folder, if it answers."""
-    try:
-        server = Server(**json.loads((HOME / "server.json").read_text()))
-        with urllib.request.urlopen(f"{server.endpoint}/_ministack/health", timeout=5):  # noqa: S310  # http, to ourselves
-            return server
-    except (OSError, ValueError, TypeError):
-        return None
+    """Return the local AWS of this folder, if it runs and answers."""
+    server = _find()
+    return server if server and _answers(server) else None
 
 
 def start() -> Server:
     """Start the local AWS on a free port of 127.0.0.1 and wait until it answers.
 
-    The port of the last time is taken again where it is free, so that a shell that knows it goes on working.
+    It ends with this process, unless told to ``keep``. The port of the last time is taken again where it is free, so
+    that a shell that knows it goes on working. Raises ProblemError when it does not start.
     """
-    HOME.mkdir(exist_ok=True)
-    port = _free_port()
-    with (HOME / "server.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-m", "lab.emulator", "--port", str(port), "--state", str(HOME / "state")],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C in the terminal is for the command, which stops the server itself
-        )
+    stop()  # one that does not answer
+    with _told_in_one_line(), _listener() as listener:
+        port = listener.getsockname()[1]
+        folder = _prepare(port)
+        _write("server.log", "")
+        with (folder / "server.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603  # our own module
+                [
+                    *(sys.executable, "-m", MODULE, "--port", str(port)),
+                    *("--socket", str(listener.fileno()), "--folder", str(folder)),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=[listener.fileno()],
+                umask=0o077,
+                start_new_session=True,  # Ctrl-C in the terminal is for the command, which stops the server itself
+            )
     _started[process.pid] = process
-    server = Server(port, process.pid)
-    (HOME / "server.json").write_text(json.dumps({"port": server.port, "pid": server.pid}))
-    (HOME / "env").write_text(
-        "# source this file to point a shell at the local AWS\n"
-        f"unset {' '.join(HIDDEN)}\n"
-        + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment(server).items())
-    )
+    server = Server(port, psutil.Process(process.pid))
     deadline = time.monotonic() + START_SECONDS
     try:
         while process.poll() is None and time.monotonic() < deadline:
-            if running():
+            if _answers(server):
                 return server
             time.sleep(0.05)
     except BaseException:
-        process.kill()
+        _end(server, psutil.Process.kill)
         raise
-    process.kill()
-    raise ProblemError(f"The local AWS did not start: {_last_line(HOME / 'server.log')}")
+    _end(server, psutil.Process.kill)
+    raise ProblemError(_last_line(folder / "server.log") or "The local AWS did not start, and does not say why.")
 
 
 def stop() -> bool:
     """Stop the local AWS; it keeps its state for the next start. Return whether one was running."""
-    server = running()
+    server = _find()
     if not server:
         return False
-    os.kill(server.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while _alive(server.pid):
-        if time.monotonic() > deadline:
-            os.kill(server.pid, signal.SIGKILL)
-        time.sleep(0.05)
+    _end(server, psutil.Process.terminate)
     return True
 
 
+def _end(server: Server, how: Callable[[psutil.Process], None]) -> None:
+    """End the server; one that does not hear is killed."""
+    with suppress(psutil.NoSuchProcess):  # psutil sends no signal to another process that has got the same number
+        how(server.process)
+        try:
+            server.process.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            server.process.kill()
+            server.process.wait(STOP_SECONDS)
+    if started := _started.pop(server.process.pid, None):
+        started.communicate()
+
+
 def forget() -> None:
-    """Delete all state of the local AWS."""
-    shutil.rmtree(HOME, ignore_errors=True)
+    """Delete all state of the local AWS. Raises ProblemError where something of it cannot be deleted."""
+    with _told_in_one_line():
+        shutil.rmtree(HOME)
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Keep other commands that start, change or stop the local AWS of this folder out meanwhile.
+
+    Raises ProblemError when one of them is at work.
+    """
+    with _told_in_one_line():
+        _make_folder()
+        (HOME / "lock").touch(mode=0o600)
+        lock = (HOME / "lock").open("r+")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise ProblemError(
+                f"Another make local runs here, process {lock.read() or 'unknown'}. Try again when it has ended."
+            ) from None
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def point_at_running() -> None:
@@ -110,56 +164,133 @@ def point_at_running() -> None:
     point_at(server)
 
 
-def point_at(server: Server) -> None:
-    """Point this process and what it starts at the local AWS."""
-    for name in HIDDEN:
-        os.environ.pop(name, None)
-    os.environ.update(environment(server))
+def point_at(server: Server, surroundings: MutableMapping[str, str] = os.environ) -> None:
+    """Point this process, or the given environment, at the local AWS: nothing of a real account is left in it."""
+    for name in [name for name in surroundings if name.startswith("AWS_")]:
+        del surroundings[name]
+    surroundings.update(environment(server))
+    for name in ("NO_PROXY", "no_proxy"):
+        surroundings[name] = ",".join(filter(None, (NEVER_BY_PROXY, surroundings.get(name))))
 
 
 def environment(server: Server) -> dict[str, str]:
     """Return the environment variables that point the CDK CLI, the AWS CLI and boto3 at the local AWS."""
+    access_key, secret_key = _credentials()
     return {
         "AWS_ENDPOINT_URL": server.endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         # Nothing of the real account can leak in, and the CLI's cache of account ids cannot leak out.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "CDK_HOME": str((HOME / "cdk").absolute()),
+        "CDK_HOME": str((HOME / "cdk").resolve()),
         "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
 
 
-def _free_port() -> int:
+def _find() -> Server | None:
+    """Return the local AWS of this folder as the table of processes has it, whether or not it answers."""
+    folder = str(HOME.resolve())
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        words = process.info["cmdline"] or []
+        uids = process.info["uids"]
+        if MODULE not in words[:4] or not uids or uids.real != os.getuid():
+            continue
+        given = dict(pairwise(words))
+        if given.get("--folder") == folder and given.get("--port", "").isdigit():
+            return Server(int(given["--port"]), process)
+    return None
+
+
+def _answers(server: Server) -> bool:
+    """Ask the server for what only one of this folder can answer."""
+    question = secrets.token_hex(16)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ANSWER_SECONDS)  # never by a proxy
     try:
-        last = int(json.loads((HOME / "server.json").read_text())["port"])
+        connection.request("GET", f"/_ministack/health?{question}")
+        proof = json.loads(connection.getresponse().read())["proof"]
+        text = f"{HOME.resolve()}\n{question}"
+        return hmac.compare_digest(str(proof), hmac.new(_credentials()[1].encode(), text.encode(), sha256).hexdigest())
+    except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+        return False
+    finally:
+        connection.close()
+
+
+def _credentials() -> tuple[str, str]:
+    """Return the access key and the secret key of this folder's local AWS."""
+    found = json.loads((HOME / "credentials.json").read_text())
+    return str(found["access_key"]), str(found["secret_key"])
+
+
+def _prepare(port: int) -> Path:
+    """Write the credentials and the file to source; return the folder."""
+    _make_folder()
+    try:
+        _credentials()
     except (OSError, ValueError, TypeError, KeyError):
+        letters = string.ascii_uppercase + string.digits
+        access_key = "LOCAL" + "".join(secrets.choice(letters) for _ in range(15))
+        _write("credentials.json", json.dumps({"access_key": access_key, "secret_key": secrets.token_urlsafe(30)}))
+    _write("port", str(port))
+    exports = environment(Server(port, psutil.Process()))
+    _write(
+        "env",
+        "# source this file to point a shell at the local AWS\n"
+        "for AWS in $(env | sed -n 's/^\\(AWS_[A-Za-z0-9_]*\\)=.*/\\1/p'); do unset \"$AWS\"; done; unset AWS\n"
+        + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items())
+        + "".join(f'export {name}="{NEVER_BY_PROXY}${{{name}:+,${name}}}"\n' for name in ("NO_PROXY", "no_proxy")),
+    )
+    (HOME / "cdk").mkdir(mode=0o700, exist_ok=True)
+    return HOME.resolve()
+
+
+def _make_folder() -> None:
+    HOME.mkdir(mode=0o700, exist_ok=True)
+    HOME.chmod(0o700)
+
+
+def _write(name: str, text: str) -> None:
+    """Write a file that only this user may read, whole or not at all."""
+    new = HOME / f"{name}.new"
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(HOME / name)
+
+
+@contextmanager
+def _listener() -> Iterator[socket.socket]:
+    """Open a socket that listens on 127.0.0.1; the server gets it as it is, so that nobody can take its port."""
+    try:
+        last = int((HOME / "port").read_text())
+    except (OSError, ValueError):
         last = 0
     for port in (last, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
+                listener.bind(("127.0.0.1", port))
+                listener.listen()
+            except (OSError, OverflowError):
                 continue
-            return int(probe.getsockname()[1])
+            yield listener
+            return
     raise ProblemError("No port of 127.0.0.1 is free for the local AWS")
 
 
-def _alive(pid: int) -> bool:
-    if pid in _started:
-        return _started[pid].poll() is None
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        yield
+    except OSError as error:
+        about = f" ({error.filename})" if error.filename else ""
+        raise ProblemError(f"The local AWS cannot use {HOME}: {error.strerror}{about}") from None
 
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"see {log}"
+    return lines[-1] if lines else ""

@@ -10,7 +10,17 @@ MINISTACK = "1.5.33"
 
 # Module -> names that other modules of this package use, without ministack's promise to keep them.
 PRIVATE = {
-    "ministack.app": ("_build_persistence_save_dict",),
+    "ministack.app": (
+        "_build_persistence_save_dict",
+        "_get_module",
+        "_handle_post_body_shortcuts",
+        "_handle_pre_body_request",
+        "_handle_s3_vhost_request",
+        "_handle_special_data_plane_request",
+        "_state_map",
+    ),
+    "ministack.core.persistence": ("_json_default", "_json_object_hook"),
+    "ministack.core.responses": ("_account_from_sts_session",),
     "ministack.services.cloudformation": ("_stacks",),
     "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
     "ministack.services.cloudformation.provisioners": (
@@ -54,6 +64,7 @@ PRIVATE = {
         "_vpc_endpoints",
         "_vpcs",
     ),
+    "ministack.services.s3": ("_persist_object",),
     "ministack.services.ssm": ("_PUBLIC_AMI_PARAMETERS",),
 }
 

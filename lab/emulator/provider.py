@@ -35,8 +35,8 @@ def _client(service: str, region: str, account: str) -> Any:
             service,
             region_name=region,
             endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
-            aws_access_key_id=account,
-            aws_secret_access_key="local",  # noqa: S106
+            aws_access_key_id=account,  # as ministack takes an account's root user
+            aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
 

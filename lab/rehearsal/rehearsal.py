@@ -254,14 +254,14 @@ class Rehearsal:
             {"address": machines.AWS_ADDRESS, "repository": str(surroundings.image.repository)},
         )
 
-    def _role_session(self) -> tuple[str, str]:
+    def _role_session(self) -> tuple[str, str, str]:
         """Take on the instance's role in the local AWS, as EC2 does: the front speaks for it."""
         given = boto3.client("sts", region_name=self.bastion.region).assume_role(
             RoleArn=f"arn:aws:iam::{self.bastion.account}:role/{self.bastion.role}",
             RoleSessionName=self.bastion.instance_id,
             DurationSeconds=12 * 3600,
         )["Credentials"]
-        return given["AccessKeyId"], given["SessionToken"]
+        return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
 
     def _start_service(self, module: str, sockets: Mapping[str, Any], facts: Mapping[str, Any]) -> Service:
         folder = self.folder / module.rpartition(".")[2]

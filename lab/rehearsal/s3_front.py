@@ -5,7 +5,7 @@ keeps the objects; what it is too kind for is refused here, as AWS does: ACLs on
 request that is not signed by credentials of the role, or is not allowed by the role's policies.
 
 Facts: ``region``, ``endpoint`` (of the local AWS), ``policy`` (statements), ``key`` (of ``credentials``, in
-hexadecimal), ``certificate``, ``session`` (access key and token of the role in the local AWS).
+hexadecimal), ``certificate``, ``session`` (access key, secret key and token of the role in the local AWS).
 """
 
 import http.client
@@ -24,8 +24,8 @@ IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
 MAX_SMALL_BODY = 1 << 20
 # Between client and server of one connection: not for the next one.
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "expect", "host", "authorization")
-OF_CHUNKS = ("content-encoding", "content-length", "x-amz-content-sha256")
-OURS = ("x-amz-security-token", "x-amz-decoded-content-length", "x-amz-trailer")
+OF_CHUNKS = ("content-encoding", "content-length")
+OURS = ("x-amz-content-sha256", "x-amz-date", "x-amz-decoded-content-length", "x-amz-security-token", "x-amz-trailer")
 
 
 class Front(service.Service):
@@ -147,14 +147,13 @@ class Request(service.Handler):
             if self._upstream:
                 self._upstream.close()
             self._upstream = http.client.HTTPConnection(self.server.local, timeout=60)
-        access_key, token = self.server.facts["session"]
         ours = (*HOP_BY_HOP, *OURS, *(OF_CHUNKS if self._is_aws_chunked() else ()))
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ours} | {
-            "Authorization": self.headers["Authorization"].replace(_access_key(self.headers), access_key),
-            "x-amz-security-token": token,
-        }
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
         if self._is_aws_chunked():
-            headers |= {"Content-Length": str(self._size()), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+            headers["Content-Length"] = str(self._size())
+        url = f"http://{self.server.local}{target}"
+        credentials, region = self.server.facts["session"], self.server.facts["region"]
+        headers = signature.sign(credentials, region, self.command, url, headers, body=body)
         pieces: Any = body if body is not None else self._body if self._size() else None
         self._upstream.request(self.command, target, pieces, headers)
         answer = self._upstream.getresponse()

@@ -1,7 +1,8 @@
-"""Who a request is from: the signature of AWS (version 4), checked with botocore's own code for making it."""
+"""Who a request is from: the signature of AWS (version 4), made and checked with botocore's own code for making it."""
 
 import datetime as dt
 import re
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from typing import Any
 from urllib.parse import quote, unquote
@@ -57,6 +58,29 @@ def check(key: bytes, method: str, url: str, headers: Message, body: bytes = b""
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
         )
+
+
+class _OfHeadersAlone(S3SigV4Auth):
+    """S3's signature without a hash of the body, which is sent on piece by piece."""
+
+    def payload(self, _request: AWSRequest) -> str:
+        return "UNSIGNED-PAYLOAD"
+
+
+def sign(
+    session: Sequence[str], region: str, method: str, url: str, headers: Mapping[str, str], *, body: bytes | None
+) -> dict[str, str]:
+    """Return the headers of a request signed with ``session``: access key, secret key and token.
+
+    It is one to S3 when there is no ``body``, and one to STS with that body otherwise.
+    """
+    address, _, query = url.partition("?")
+    request = AWSRequest(method, f"{address}?{_canonical(query)}", dict(headers), data=body or b"")
+    signer = (
+        _OfHeadersAlone(Signer(*session), "s3", region) if body is None else SigV4Auth(Signer(*session), "sts", region)
+    )
+    signer.add_auth(request)
+    return dict(request.headers.items())
 
 
 def _check_date(text: str) -> None:

@@ -2,9 +2,6 @@
 
 import ast
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from lab import local
 from lab.emulator import pinned
 
 ROOT = Path(__file__).parents[2]
@@ -24,42 +23,37 @@ REGION = "ap-northeast-1"
 
 
 class Emulator:
-    """The local AWS in a process of its own, on a free port."""
+    """The local AWS in a folder of its own."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.session: Any = boto3.session.Session()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.clients: dict[tuple[str, str], Any] = {}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "lab.emulator", "--port", str(self.port), "--state", str(self.state)]
-        environment = {**os.environ, "AWS_REGION": REGION}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 20
-        while self.process.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        self.stop(signal.SIGKILL)
-        pytest.fail(f"The local AWS does not start: {self.said}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(local, "HOME", self.folder)
+            self.server = local.start()
+            self.secret_key = local.environment(self.server)["AWS_SECRET_ACCESS_KEY"]
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(how)
-        self.said = self.process.communicate(timeout=20)[1]
+    def stop(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(local, "HOME", self.folder)
+            local.stop()
+
+    def crash(self) -> None:
+        self.server.process.kill()
+        self.server.process.wait()
+        self.stop()
 
     def client(self, service: str, account: str = "111111111111") -> Any:
         if (service, account) not in self.clients:
-            self.clients[service, account] = self.session.client(
-                service,
+            self.clients[service, account] = boto3.client(
+                service,  # type: ignore[call-overload]
                 region_name=REGION,
-                endpoint_url=f"http://127.0.0.1:{self.port}",
-                aws_access_key_id=account,
-                aws_secret_access_key="local",  # noqa: S106
+                endpoint_url=self.server.endpoint,
+                aws_access_key_id=account,  # as ministack takes an account's root user
+                aws_secret_access_key=self.secret_key,
                 config=Config(retries={"total_max_attempts": 2}),  # after a restart, the open connection is gone
             )
         return self.clients[service, account]
@@ -81,24 +75,14 @@ class Emulator:
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    running = Emulator(tmp_path_factory.mktemp("state"))
+    running = Emulator(tmp_path_factory.mktemp("local-aws"))
     yield running
     running.stop()
 
 
-def listening_addresses(pid: int) -> set[str]:
-    """Return the addresses on which a process listens, as /proc shows them: 0100007F:PORT is 127.0.0.1."""
-    opened = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
-    inodes = {name.removeprefix("socket:[").removesuffix("]") for name in opened}
-    lines = [
-        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()
-    ]
-    return {fields[1] for fields in lines if fields[3] == "0A" and fields[9] in inodes}
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's /proc")
 def test_listens_on_the_loopback_address_alone(emulator: Emulator) -> None:
-    assert listening_addresses(emulator.process.pid) == {f"0100007F:{emulator.port:04X}"}
+    opened = emulator.server.process.net_connections("inet")
+    assert {each.laddr for each in opened if each.status == psutil.CONN_LISTEN} == {("127.0.0.1", emulator.server.port)}
 
 
 @pytest.mark.parametrize(
@@ -154,8 +138,8 @@ def test_stops_quickly_and_says_nothing_of_its_own(tmp_path: Path) -> None:
     started = time.monotonic()
     emulator.stop()
     assert time.monotonic() - started < 5
-    assert emulator.process.returncode == 0
-    assert emulator.said == ""
+    assert not emulator.server.process.is_running()
+    assert (tmp_path / "server.log").read_text() == ""
 
 
 # --- the guard against another ministack
@@ -179,9 +163,10 @@ def test_refuses_a_ministack_without_a_part_it_needs(monkeypatch: pytest.MonkeyP
 
 def test_says_so_in_one_line_at_start(tmp_path: Path) -> None:
     """Start as `python -m lab.emulator` does, with a guard that expects another ministack."""
+    (tmp_path / "credentials.json").write_text('{"access_key": "a", "secret_key": "b"}')
     program = (
         "import runpy, sys; from lab.emulator import pinned; pinned.MINISTACK = '9.9.9'; "
-        f"sys.argv = ['emulator', '--port', '1', '--state', {str(tmp_path)!r}]; "
+        f"sys.argv = ['emulator', '--port', '1', '--socket', '0', '--folder', {str(tmp_path)!r}]; "
         "runpy.run_module('lab.emulator', run_name='__main__')"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -4,7 +4,6 @@ import base64
 import ipaddress
 import json
 import re
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -542,7 +541,7 @@ def test_the_default_stack_from_deploy_to_destroy(emulator: Emulator, template: 
     stack.create(template("LearningStack", private_host=True))
     assert differences(stack) == []
 
-    emulator.stop(signal.SIGKILL)
+    emulator.crash()
     emulator.start()
     assert differences(stack) == [], "after a crash"
 
