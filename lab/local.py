@@ -141,6 +141,7 @@ def only_one() -> Iterator[None]:
     with _told_in_one_line():
         _make_folder()
         (HOME / "lock").touch(mode=0o600)
+        (HOME / "lock").chmod(0o600)
         lock = (HOME / "lock").open("r+")
     with lock:
         try:
@@ -244,13 +245,14 @@ def _prepare(port: int) -> Path:
         + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items())
         + "".join(f'export {name}="{NEVER_BY_PROXY}${{{name}:+,${name}}}"\n' for name in ("NO_PROXY", "no_proxy")),
     )
-    (HOME / "cdk").mkdir(mode=0o700, exist_ok=True)
+    (HOME / "cdk").mkdir(exist_ok=True)
+    (HOME / "cdk").chmod(0o700)
     return HOME.resolve()
 
 
 def _make_folder() -> None:
     HOME.mkdir(mode=0o700, exist_ok=True)
-    HOME.chmod(0o700)
+    HOME.chmod(0o700)  # whatever the umask is
 
 
 def _write(name: str, text: str) -> None:
@@ -258,6 +260,7 @@ def _write(name: str, text: str) -> None:
     new = HOME / f"{name}.new"
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)
+    new.chmod(0o600)  # whatever the umask is
     new.write_text(text)
     new.replace(HOME / name)
 

@@ -69,8 +69,10 @@ def serve_only_these_services() -> None:
     ministack.SERVICE_HANDLERS = {name: ministack.SERVICE_HANDLERS[name] for name in SERVICES}
     ministack._state_map = {key: name for key, name in ministack._state_map.items() if name in modules}
     for name in set(provisioners._RESOURCE_HANDLERS):
-        if name.split("::")[1] not in RESOURCES or name == "AWS::CloudFormation::CustomResource":
+        if name.split("::")[1] not in RESOURCES:
             del provisioners._RESOURCE_HANDLERS[name]
+    provisioners._custom_resource_create = _refuse_custom_resource
+    provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::CustomResource"] = {"create": _refuse_custom_resource}
 
     async def nothing(*_request: Any) -> None:
         """Take no short cut to a service: neither by an address nor by a name of a host."""
@@ -91,6 +93,10 @@ def serve_only_these_services() -> None:
         return ministacks(name)
 
     ministack._get_module = get_module
+
+
+def _refuse_custom_resource(*_given: Any, **_more: Any) -> None:
+    raise ValueError("The local AWS has no custom resources, as these run code")
 
 
 class Door:

@@ -29,6 +29,7 @@ PRIVATE = {
         "_STACK_TAG_PROPERTY",
         "_cfn_wait_condition_definition",
         "_cr_stack_id",
+        "_custom_resource_create",
     ),
     "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
     "ministack.services.ec2": (

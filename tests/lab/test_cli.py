@@ -67,7 +67,7 @@ def test_without_a_stack(local_aws: local.Server) -> None:
 def test_a_half_deleted_stack(local_aws: local.Server) -> None:
     """In a region of its own, with a bucket that holds a file, which no delete removes."""
     environment = {**local.environment(local_aws), "AWS_REGION": "eu-west-2"}
-    session = boto3.Session("test", "test", region_name="eu-west-2")
+    session = boto3.Session(region_name="eu-west-2")
     cloudformation: Any = session.client("cloudformation", endpoint_url=local_aws.endpoint)
     s3: Any = session.client("s3", endpoint_url=local_aws.endpoint)
     template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "half-deleted"}}}}

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 
+from lab import local
 from tests.conftest import UNPACKED
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,16 +62,39 @@ class Project:
         return self.run("bash", "-c", f"source .local-aws/env && {command}", status=status)
 
     def client(self, service: str) -> Any:
+        with self.at_home():
+            server = local.running()
+            assert server
+            environment = local.environment(server)
         return boto3.client(
             service,  # type: ignore[call-overload]
-            endpoint_url=f"http://127.0.0.1:{self.server()['port']}",
+            endpoint_url=server.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def server(self) -> dict[str, int]:
-        return dict(json.loads((self.folder / ".local-aws" / "server.json").read_text()))
+    @contextmanager
+    def at_home(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(local, "HOME", self.folder / ".local-aws")
+            yield
+
+    def server(self) -> local.Server:
+        with self.at_home():
+            server = local.running()
+        assert server
+        return server
+
+    def processes(self) -> list[str]:
+        """Return what runs on behalf of this copy."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = " ".join(process.cmdline())
+                if str(self.folder) in words or process.cwd().startswith(str(self.folder)):
+                    found.append(words)
+        return found
 
     def outputs(self) -> dict[str, str]:
         stack = self.client("cloudformation").describe_stacks(StackName="LearningStack")["Stacks"][0]
@@ -106,13 +132,13 @@ def test_what_was_deployed_survives_a_restart_on_the_same_address(project: Proje
     assert project.lab("local", "status") == "The local AWS is not running. Start it with: make local\n"
     events_after_restart = project.lab("local", "up")
     assert not NOISE.search(events_after_restart)
-    assert project.server()["port"] == before["port"]
-    assert project.server()["pid"] != before["pid"]
+    assert project.server().port == before.port
+    assert project.server().process != before.process
     assert "LearningStack: CREATE_COMPLETE" in project.lab("local", "status")  # nothing had to be deployed again
 
 
 def test_a_server_that_is_killed_loses_nothing(project: Project) -> None:
-    os.kill(project.server()["pid"], signal.SIGKILL)
+    project.server().process.kill()
     project.lab("local", "up")
     assert "LearningStack: CREATE_COMPLETE" in project.lab("local", "status")
 
@@ -200,5 +226,4 @@ def test_interrupting_leaves_nothing_running(project: Project) -> None:
     assert process.returncode != 0
     assert "Traceback" not in printed
     assert "The local AWS is not running" in project.lab("local", "status")
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(project.folder) not in listing
+    assert project.processes() == []
