@@ -5,6 +5,7 @@ request must be signed with; only this user may read it. Which process is the fo
 processes, and that it answers for this folder is proven by the secret: no number in a file is believed.
 """
 
+import errno
 import fcntl
 import hmac
 import http.client
@@ -34,6 +35,7 @@ MODULE = "lab.emulator"
 START_SECONDS = 30
 STOP_SECONDS = 15
 ANSWER_SECONDS = 5
+ROOM = 1 << 20  # bytes that must be free at the start
 REGION = "us-east-1"
 NEVER_BY_PROXY = "127.0.0.1,localhost"
 
@@ -230,6 +232,8 @@ def _credentials() -> tuple[str, str]:
 def _prepare(port: int) -> Path:
     """Write the credentials and the file to source; return the folder."""
     _make_folder()
+    if shutil.disk_usage(HOME).free < ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     try:
         _credentials()
     except (OSError, ValueError, TypeError, KeyError):

@@ -93,6 +93,7 @@ def local_aws_in(folder: Path) -> Iterator[local.Server]:
     """Start a local AWS with its state in a folder, and point this process at it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "HOME", folder)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of another server
         server = local.start()
         for name, value in local.environment(server).items():
             patch.setenv(name, value)

@@ -317,8 +317,9 @@ def _without_cors(send: Any) -> Any:
 
 def _in_its_protocol(refused: RefusedError, scope: Scope, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
     """Return the refusal as the service that was asked would word it; S3's and EC2's are XML, others' JSON."""
+    service = refused.service or router.detect_service(scope["method"], scope["path"], headers, {})
     answer: tuple[int, dict[str, str], bytes] = iam_actions.access_denied_response(
-        refused.service, "", "", secrets.token_hex(8), error_code=refused.code, message=refused.message, headers=headers
+        service, "", "", secrets.token_hex(8), error_code=refused.code, message=refused.message, headers=headers
     )
     return answer if scope["method"] != "HEAD" else (*answer[:2], b"")
 

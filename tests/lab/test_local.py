@@ -24,6 +24,23 @@ ROOT = Path(__file__).parent.parent.parent
 NOISE = re.compile("warn|deprecat|notice|npm|jsii|traceback|error|telemetry|✗", re.IGNORECASE)
 
 
+# What is set for somebody's real account, or leads somewhere else. Nothing answers at that address.
+DEAD = "http://127.0.0.1:9"
+HOSTILE = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), DEAD),
+    **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_CLOUDFORMATION"), DEAD),
+    **dict.fromkeys(
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"), "true"
+    ),
+    "AWS_PROFILE": "work",
+    "AWS_SESSION_TOKEN": "of-another-session",
+    "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+    "AWS_REGION": "eu-north-1",
+    "AWS_CA_BUNDLE": "/nonexistent",
+    "AWS_MAX_ATTEMPTS": "none",
+}
+
+
 class Project:
     """A copy of the project, so that nobody's own local AWS is touched."""
 
@@ -34,7 +51,7 @@ class Project:
             copy(ROOT / name, folder / name)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home"), **UNPACKED}
+        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home"), **UNPACKED, **HOSTILE}
 
     def start(self, *command: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         return subprocess.Popen(
