@@ -1,6 +1,5 @@
 """The learner's command line: ``python -m lab``."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -219,8 +218,12 @@ def _prove(rehearsal: Rehearsal) -> bool:
 def _verdicts(name: str) -> list[Verdict]:
     stacks = [Deployed(name)]
     if name == STACK:
-        with suppress(ProblemError):  # chapter 4 is deployed only by those who ask for it
+        try:
             stacks.append(Deployed(OPERATORS))
+        except ProblemError:
+            pass  # chapter 4 is deployed only by those who ask for it
+        except ClientError as error:
+            typer.echo(f"{OPERATORS} is not looked at: {explain(error)}", err=True)
     for stack in stacks:
         stack.require_complete()
     return [verdict for stack in stacks for verdict in run(stack)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import boto3
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab.cost import live
@@ -146,7 +147,11 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
     table.add_row(f"[bold]{heading}[/]", "", "", "", f"[bold]{usd:,.2f}[/]")
     for line in lines:
         table.add_row(
-            f"  {line.resource}", f"{line.quantity:,.7g}", f"{line.unit_price:g}", line.price.unit, f"{line.usd:,.2f}"
+            f"  {escape(line.resource)}",
+            f"{line.quantity:,.7g}",
+            f"{line.unit_price:g}",
+            line.price.unit,
+            f"{line.usd:,.2f}",
         )
     table.add_row()
 
@@ -154,7 +159,7 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
 def _print_unpriced(bill: Bill) -> None:
     families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
     known = f"; of instances, {families} are" if any(name.startswith(AN_INSTANCE) for name in bill.unpriced) else ""
-    console.print(f"[red]Not priced: {', '.join(bill.unpriced)}[/]{known}. The sums are without it.")
+    console.print(f"[red]Not priced: {escape(', '.join(bill.unpriced))}[/]{known}. The sums are without it.")
 
 
 def _print_usage(usage: Usage, *without: str) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lab.deployed import CONFIG, STACK, explain, is_local
 from lab.problem import ProblemError
@@ -69,7 +69,7 @@ def _tool(about: str, program: str, pattern: str) -> Finding:
 def _credentials(session: boto3.Session) -> Finding:
     try:
         arn = session.client("sts", config=CONFIG).get_caller_identity()["Arn"]
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:  # noqa: BLE001  # what answers may not be AWS
         return Finding("Credentials", "fails", explain(error))
     if arn.endswith(":root") and not is_local():
         return Finding("Credentials", "fails", "those of the root user. Make an administrator and sign in as that")
@@ -95,7 +95,7 @@ def _known(about: str, find: Callable[[], Finding]) -> Finding:
     """Return what is found, or that AWS does not tell: the local AWS does not know everything."""
     try:
         return find()
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:  # noqa: BLE001  # the other looks go on
         text = "the local AWS does not know" if is_local() else explain(error)
         return Finding(about, "not known", text)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lab.picture.architecture import Architecture
+from lab.picture.architecture import Architecture, cidr_of
 from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.synthesised import read_template
@@ -29,7 +29,7 @@ def picture(
     architecture = Architecture(read_template(stack))
     if as_json:
         data = {
-            "vpc": architecture.vpc["CidrBlock"],
+            "vpc": cidr_of(architecture.vpc),
             "subnets": [
                 asdict(subnet)
                 | {
