@@ -21,6 +21,7 @@ from lab.cost.prices import AS_OF, INSTANCES, priced_region
 from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.synthesised import read_template
+from lab.written import write_whole
 
 UNREGIONED = "us-east-1"
 LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."
@@ -212,10 +213,7 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
     first = next(iter(comparison["none"].values()))
     title = f"{stack} in {first.where()}, USD a month"
     if chart:
-        try:
-            chart.write_text(svg(comparison, title))
-        except OSError as error:
-            raise ProblemError(f"{chart} cannot be written: {error.strerror}") from None
+        write_whole(chart, svg(comparison, title).encode())
     if as_json:
         print_json(
             [
