@@ -1,6 +1,7 @@
 """A stack as it is in AWS: its template, its resources and the clients to look at them with."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -164,6 +165,14 @@ class Deployed:
         return resource.name or resource.logical_id if resource else physical_id or "nothing"
 
 
+# The permission for an operation, where the two have different names.
+PERMISSIONS = {
+    "DeleteObjects": "s3:DeleteObjectVersion",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListBuckets": "s3:ListAllMyBuckets",
+    "ListObjectVersions": "s3:ListBucketVersions",
+}
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")  # S3 says no more to a HEAD
 WHAT_TO_DO = {
     "ExpiredToken": "Your AWS credentials have expired: sign in again",
@@ -173,6 +182,13 @@ WHAT_TO_DO = {
     "InvalidClientTokenId": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
     "UnrecognizedClientException": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
 }
+
+
+def permission(error: ClientError) -> str:
+    """Return the permission that an operation was refused for lack of: as AWS says it, where it does."""
+    said = re.search(r"not authorized to perform: ([a-z0-9-]+:\w+)", str(error))
+    operation = error.operation_name
+    return said[1] if said else PERMISSIONS.get(operation, operation)
 
 
 def explain(error: Exception) -> str:

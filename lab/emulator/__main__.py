@@ -51,6 +51,7 @@ async def _serve(port: int) -> None:
         nat_gateways,
         network,
         network_acls,
+        owners,
         parameters,
         provider,
         providers_iam,
@@ -63,7 +64,8 @@ async def _serve(port: int) -> None:
     )
 
     # Importing these completed ministack's EC2 and CloudFormation.
-    del addresses, images, instances, interfaces, keys, nat_gateways, network, network_acls, parameters, security_groups
+    del addresses, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
+    del security_groups
     for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
         provider.register(*types.PROVIDERS)
     saving.after_each_stack_operation()

@@ -11,8 +11,9 @@ MINISTACK = "1.5.33"
 # Module -> names that other modules of this package use, without ministack's promise to keep them.
 PRIVATE = {
     "ministack.app": ("_build_persistence_save_dict",),
-    "ministack.services.cloudformation": ("_stacks",),
-    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation": ("_stack_events", "_stacks"),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),
+    "ministack.services.cloudformation.helpers": ("_error", "_p"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -21,6 +22,7 @@ PRIVATE = {
         "_cr_stack_id",
     ),
     "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
+    "ministack.services.cloudwatch_logs": ("_log_groups",),
     "ministack.services.ec2": (
         "_ACTION_MAP",
         "_DEFAULT_SG_ID",
@@ -55,6 +57,7 @@ PRIVATE = {
         "_vpcs",
     ),
     "ministack.services.ssm": ("_PUBLIC_AMI_PARAMETERS",),
+    "ministack.services.tagging": ("_COLLECTORS", "_collect_ssm", "_normalise_flat"),
 }
 
 
