@@ -40,7 +40,7 @@ def _setting(default: Any, meaning: str, example: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of LearningStack and OperatorsStack, as context keys: in cdk.json, or ``-c key=value``.
+    """The settings of all stacks, as context keys: in cdk.json, or ``-c key=value``.
 
     On the command line a list is written with commas. Empty text or an empty list means: not set.
     """
@@ -81,7 +81,7 @@ class Settings:
     start_at: str = _setting("", "when the instances are started every day; not set: never", "09:00")
     time_zone: str = _setting("UTC", "time zone of stop_at and start_at, by its IANA name", "Asia/Tokyo")
     monthly_budget_usd: int = _setting(
-        0, "AWS mails at 50 and 100 % of this much USD a month, and stops nothing; 0: no budget", "20"
+        0, "AWS mails at 50 and 100 % of this much USD a month, and stops nothing (BudgetStack); 0: no budget", "20"
     )
     alert_email: str = _setting("", "who gets the mails of monthly_budget_usd", "you@example.com")
     operators: tuple[str, ...] = _setting(

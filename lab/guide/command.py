@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from textwrap import dedent, indent
 from typing import Annotated
@@ -81,9 +82,10 @@ def _outputs() -> dict[str, str]:
     outputs: dict[str, str] = {}
     try:
         for stack in STACKS:
-            outputs |= names(Deployed(stack))
-    except (ProblemError, NoCredentialsError):
-        pass  # nothing is deployed, or nowhere: the commands hold names
+            with suppress(ProblemError):  # it is not deployed, or no region is set
+                outputs |= names(Deployed(stack))
+    except NoCredentialsError:
+        pass
     except Exception as error:  # noqa: BLE001  # the guide can be read all the same
         typer.echo(f"The commands hold names, and no ids of yours: {explain(error)}", err=True)
     return outputs
