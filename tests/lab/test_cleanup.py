@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -131,6 +131,46 @@ def test_what_a_failed_create_kept_is_nobodys_any_more(s3: Any) -> None:
     assert [each["ResourceStatus"] for each in held if each["LogicalResourceId"] == "Bucket0"] == ["DELETE_SKIPPED"]
     assert "Removed: bucket kept" in cleanup("--yes").stdout
     assert names(s3) == []
+
+
+@pytest.fixture
+def failing(template: Callable[..., dict[str, Any]]) -> str:
+    """Give LearningStack with a chosen bucket name, and one resource too many, which fails when all else is there."""
+    body = template(nat="none", bucket_name="chosen")
+    body["Resources"]["Taken"] = {
+        "Type": "AWS::S3::Bucket",
+        "DependsOn": [
+            name for name in body["Resources"] if "Association" in name or name.startswith("BastionInstance")
+        ],
+        "Properties": {"BucketName": "chosen"},
+    }
+    boto3.client("cloudformation").create_stack(
+        StackName="LearningStack", TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    return "LearningStack"
+
+
+def test_a_failed_create_leaves_a_chosen_name_free(s3: Any, failing: str) -> None:
+    waiter = boto3.client("cloudformation").get_waiter("stack_create_complete")
+    with pytest.raises(WaiterError, match="ROLLBACK_COMPLETE"):
+        waiter.wait(StackName=failing, WaiterConfig={"Delay": 1})
+    [logs] = names(s3)
+    assert logs.startswith("learningstack-storagelogs")
+    assert cleanup("--yes").exit_code == 0
+    assert names(s3) == []
+
+
+def test_what_was_written_meanwhile_outlives_a_failed_create(s3: Any, failing: str) -> None:
+    while "chosen" not in names(s3):
+        pass
+    s3.put_object(Bucket="chosen", Key="diary", Body=b"today")
+    waiter = boto3.client("cloudformation").get_waiter("stack_create_complete")
+    with pytest.raises(WaiterError, match="ROLLBACK_FAILED"):
+        waiter.wait(StackName=failing, WaiterConfig={"Delay": 1})
+    assert s3.get_object(Bucket="chosen", Key="diary")["Body"].read() == b"today"
+    destroy(failing)
+    assert "chosen" in names(s3)
+    assert "chosen" in left()
 
 
 def test_nothing_that_is_not_tagged_is_listed_or_removed(s3: Any) -> None:
