@@ -17,7 +17,7 @@ from lab.checks.check import Verdict
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.deployed import STACK, Deployed, explain
-from lab.doctor.command import doctor
+from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.picture.command import picture
 from lab.printed import print_json
@@ -64,6 +64,7 @@ app.command()(bastion.boot_log)
 app.command()(bastion.connect)
 app.command()(cleanup)
 app.command()(doctor)
+app.command()(zones)
 app.command()(guide)
 app.command()(exercise)
 local_app = typer.Typer(

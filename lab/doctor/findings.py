@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from lab.deployed import CONFIG, DENIED, STACK, explain, is_local, permission
 from lab.doctor.needs import INSTANCE, Needs, chosen_by
 from lab.problem import ProblemError
+from lab.shape import name as name_of
 from lab.synthesised import read_template, read_templates
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
     yield _known("Zones", lambda: _zones(ec2, resources))
     yield Finding("NAT gateways", *_nat(resources))
     needs = Needs(session, templates)
+    for stack, theirs in templates.items():
+        if any(each["Type"] == "AWS::EC2::Subnet" for each in theirs.values()):
+            yield _known(f"Zones of {stack}", partial(_stay, ec2, needs, stack, theirs))
     yield _known("Free plan", lambda: _free_plan(session, needs))
     for kind, (about, _, _) in QUOTAS.items():
         yield _known(about, partial(_quota, session, ec2, kind, needs))
@@ -115,14 +119,10 @@ def _nat(resources: dict[str, Any]) -> tuple[Verdict, str]:
 
 def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
     """Look whether the zone of each instance has its type."""
-    zones = sorted(
-        zone["ZoneName"]
-        for zone in ec2.describe_availability_zones(
-            Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}]
-        )["AvailabilityZones"]
-    )
+    zones = _available(ec2)
+    firsts = _firsts(ec2, zones)
     wanted = {
-        (properties["InstanceType"], _zone(resource, resources, zones), chosen_by(properties))
+        (properties["InstanceType"], _zone(_subnet(properties, resources), firsts), chosen_by(properties))
         for resource in resources.values()
         if resource["Type"] == INSTANCE
         for properties in [resource["Properties"]]
@@ -140,12 +140,59 @@ def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
     return Finding("Zones", "fine", ", ".join(f"{kind} in {zone}" for kind, zone, _ in sorted(wanted)))
 
 
-def _zone(instance: dict[str, Any], resources: dict[str, Any], zones: list[str]) -> str:
-    """Return the zone of an instance's subnet: by name, or as Fn::Select picks it from the region's."""
-    properties = instance["Properties"]
-    subnet = properties.get("SubnetId") or properties["NetworkInterfaces"][0]["SubnetId"]
-    zone = resources[subnet["Ref"]]["Properties"]["AvailabilityZone"]
-    return str(zones[zone["Fn::Select"][0]] if isinstance(zone, dict) else zone)
+def _stay(ec2: "EC2Client", needs: Needs, stack: str, resources: dict[str, Any]) -> Finding:
+    """Look whether a deployed stack would stay in its zones: a subnet that moves is made anew, and its range is taken.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
+    """
+    about = f"Zones of {stack}"
+    subnets = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::EC2::Subnet"}
+    ids = {needs.held(stack)[name]: name for name in subnets if needs.held(stack).get(name)}
+    if not ids:
+        return Finding(about, "fine", "it is not deployed yet")
+    firsts = _firsts(ec2, _available(ec2))
+    found = {ids[each["SubnetId"]]: each for each in ec2.describe_subnets(SubnetIds=list(ids))["Subnets"]}
+    moving = [name for name in found if _zone(subnets[name], firsts) != found[name]["AvailabilityZone"]]
+    its = sorted({each["AvailabilityZone"] for each in found.values()})
+    if not moving:
+        return Finding(about, "fine", f"it stays in {' and '.join(its)}")
+    by_name = sorted(found, key=lambda name: name_of(subnets[name], name))
+    pin = ",".join(dict.fromkeys(found[name]["AvailabilityZone"] for name in by_name))
+    return Finding(about, "fails", f"it is in {' and '.join(its)}, and would move. Set -c availability_zones={pin}")
+
+
+def _available(ec2: "EC2Client") -> list[str]:
+    return sorted(
+        zone["ZoneName"]
+        for zone in ec2.describe_availability_zones(
+            Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}]
+        )["AvailabilityZones"]
+    )
+
+
+def _firsts(ec2: "EC2Client", zones: list[str]) -> list[str]:
+    """Return what Fn::GetAZs answers, most likely: the zones with a default subnet, or all where none has one."""
+    subnets = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    having = {subnet["AvailabilityZone"] for subnet in subnets}
+    return [zone for zone in zones if zone in having] or zones
+
+
+def _subnet(instance: dict[str, Any], resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of the subnet that an instance is in."""
+    subnet = instance.get("SubnetId") or instance["NetworkInterfaces"][0]["SubnetId"]
+    properties: dict[str, Any] = resources[subnet["Ref"]]["Properties"]
+    return properties
+
+
+def _index(subnet: dict[str, Any]) -> int | None:
+    """Return which of the region's zones a subnet takes, or None where its zone has a name."""
+    zone = subnet["AvailabilityZone"]
+    return int(zone["Fn::Select"][0]) if isinstance(zone, dict) else None
+
+
+def _zone(subnet: dict[str, Any], firsts: list[str]) -> str:
+    index = _index(subnet)
+    return str(subnet["AvailabilityZone"]) if index is None else firsts[index]
 
 
 def _free_plan(session: boto3.Session, needs: Needs) -> Finding:

@@ -65,20 +65,23 @@ class Needs:
         """Return the setting that an instance type comes from."""
         return next(chosen_by(each) for each in self._instances if each["InstanceType"] == instance_type)
 
+    def held(self, stack: str) -> dict[str, str]:
+        """Return the physical ids of what a deployed stack has, by its logical ids; none where there is no stack."""
+        return self._held[stack]
+
     @cached_property
-    def _held(self) -> dict[str, set[str]]:
-        """The logical ids that each stack has."""
+    def _held(self) -> dict[str, dict[str, str]]:
         return {stack: self._ids(stack) for stack in self._stacks}
 
-    def _ids(self, stack: str) -> set[str]:
+    def _ids(self, stack: str) -> dict[str, str]:
         try:
             pages = list(self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            return set()
+            return {}
         return {
-            summary["LogicalResourceId"]
+            summary["LogicalResourceId"]: summary.get("PhysicalResourceId", "")
             for page in pages
             for summary in page["StackResourceSummaries"]
             if summary["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")

@@ -9,12 +9,17 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
+from typer.testing import CliRunner
 
+from lab.cli import app
+from lab.deployed import Deployed
+from lab.doctor.command import deployed_zones
 from lab.doctor.findings import Finding, look
 
 Template = Callable[..., dict[str, Any]]
 # What a stack with the default settings holds, by its logical ids in the template.
-IMAGE, ADDRESS, NETWORK = "Ubuntu2604Amd64", "BastionElasticIpE50486BA", "NetworkVpc7FB7348F"
+IMAGE, ADDRESS = "Ubuntu2604Amd64", "BastionElasticIpE50486BA"
+ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
 class Account:
@@ -34,10 +39,8 @@ class Account:
         plan: str | None = "PAID",
         eligible: tuple[str, ...] = ("t3.micro",),
     ) -> None:
-        zones = ["ap-northeast-1a", "ap-northeast-1c"]
         summaries = [
-            {"LogicalResourceId": each, "ResourceType": "AWS::EC2::EIP", "ResourceStatus": "CREATE_COMPLETE"}
-            | {"LastUpdatedTimestamp": "2026-11-24"}
+            {"LogicalResourceId": each, "PhysicalResourceId": f"physical-{each}", "ResourceStatus": "CREATE_COMPLETE"}
             for each in held
         ]
         offers = [{"Location": f"ap-northeast-1{zone}", "InstanceType": "t3.micro"} for zone in offered]
@@ -55,14 +58,16 @@ class Account:
             "StackStatus": "CREATE_COMPLETE",
             "Parameters": [image],
         }
+        self.subnets: Callable[[Any], Any] | None = None
         self.answer_by_type: Callable[[str], Any] | None = None
         self.answers: dict[str, Any] = {
             "GetCallerIdentity": {"Arn": arn, "Account": "000000000001"},
-            "DescribeAvailabilityZones": {"AvailabilityZones": [{"ZoneName": zone} for zone in zones]},
+            "DescribeAvailabilityZones": {"AvailabilityZones": [{"ZoneName": zone} for zone in ZONES]},
             "DescribeInstanceTypeOfferings": {"InstanceTypeOfferings": offers},
             "DescribeInstances": {"Reservations": [{"Instances": instances}]},
             "DescribeInstanceTypes": {"InstanceTypes": types},
             "DescribeAddresses": {"Addresses": [{}] * addresses},
+            "DescribeSubnets": {"Subnets": []},
             "DescribeVpcs": {"Vpcs": [{}]},
             "GetServiceQuota": {"Quota": {"Value": 5.0}},
             "ListStackResources": {"StackResourceSummaries": summaries},
@@ -87,6 +92,8 @@ class Account:
         answer = self.answers[model.name]
         if model.name == "DescribeInstanceTypeOfferings" and self.answer_by_type:
             answer = self.answer_by_type(params["body"]["Filter.1.Value.1"])
+        if model.name == "DescribeSubnets" and self.subnets:
+            answer = {"Subnets": self.subnets(params["body"])}
         if model.name == "DescribeInstanceTypes":
             asked = params["body"].values()
             answer = {"InstanceTypes": [each for each in answer["InstanceTypes"] if each["InstanceType"] in asked]}
@@ -198,6 +205,66 @@ def test_who_may_not_see_budgets_is_told_that_only_the_budget_will_fail(
     assert found.verdict == "not known"  # a deploy of LearningStack does not fail for it
     assert found.text.startswith("AWS will hardly make BudgetStack, which nothing else needs: You are not allowed")
     assert "The root user gives IAM the right to see the bill" in found.text
+
+
+def test_a_deployed_stack_stays_in_its_zones(findings: Any, template: Template) -> None:
+    """AWS promises no order of the region's zones, and lists those alone that have a default subnet."""
+    subnets = {name: each for name, each in template()["Resources"].items() if each["Type"] == "AWS::EC2::Subnet"}
+    account = Account(held=tuple(template()["Resources"]))
+    there = [
+        {"SubnetId": f"physical-{name}", "AvailabilityZone": f"ap-northeast-1{'ac'['Subnet2' in name]}"}
+        for name in subnets
+    ]
+    account.subnets = lambda asked: there if "SubnetId.1" in asked else []
+    assert findings(account)["Zones of LearningStack"].text == "it stays in ap-northeast-1a and ap-northeast-1c"
+    default = [{"AvailabilityZone": f"ap-northeast-1{zone}"} for zone in "bc"]  # as where zone b came later
+    account.answers["DescribeAvailabilityZones"]["AvailabilityZones"].append({"ZoneName": "ap-northeast-1b"})
+    account.subnets = lambda asked: there if "SubnetId.1" in asked else default
+    found = findings(account)["Zones of LearningStack"]
+    assert (found.verdict, found.text) == (
+        "fails",
+        f"it is in ap-northeast-1a and ap-northeast-1c, and would move. Set -c availability_zones={','.join(ZONES)}",
+    )
+    pinned = template(availability_zones=ZONES)
+    Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(pinned))
+    assert findings(account)["Zones of LearningStack"].verdict == "fine"
+
+
+def test_the_zones_of_a_deployed_stack_are_a_setting(learning_stack: Deployed, tmp_path: Path) -> None:
+    zones = CliRunner().invoke(app, ["zones"], catch_exceptions=False).stdout
+    assert zones == "-c availability_zones=us-east-1a,us-east-1b\n"
+    assert len(deployed_zones(learning_stack)) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setenv("AWS_REGION", "eu-west-3")
+        assert CliRunner().invoke(app, ["zones"], catch_exceptions=False).stdout == ""  # nothing is deployed
+        patch.undo()
+        patch.chdir(tmp_path)
+        Path("cdk.json").write_text('{"context": {"availability_zones": ["us-east-1b", "us-east-1a"]}}')
+        assert CliRunner().invoke(app, ["zones"], catch_exceptions=False).stdout == ""  # that is what counts
+
+
+def test_what_is_in_the_way_of_a_destroy_is_said_before_it(learning_stack: Deployed) -> None:
+    def doctor() -> tuple[int, str]:
+        run = CliRunner().invoke(app, ["doctor", "--destroy"], catch_exceptions=False)
+        return run.exit_code, run.stdout
+
+    ec2 = learning_stack.ec2
+    clean = (0, "✓ Destroy: nothing but LearningStack's own is in its network\n")
+    assert doctor() == clean
+    subnet = learning_stack.outputs["PrivateSubnetIds"].split(",")[0]
+    interface = ec2.create_network_interface(SubnetId=subnet, Groups=[learning_stack.outputs["DatabaseGroupId"]])
+    name = interface["NetworkInterface"]["NetworkInterfaceId"]
+    status, said = doctor()
+    ec2.delete_network_interface(NetworkInterfaceId=name)
+    assert status == 1
+    assert said.startswith(f"✗ Destroy: {name} of nobody stands in learning-private-1 (")
+    assert "Remove it first, or the destroy waits for it for many minutes and fails" in said
+    group = ec2.create_security_group(GroupName="mine", Description="Mine", VpcId=learning_stack.outputs["VpcId"])
+    status, said = doctor()
+    ec2.delete_security_group(GroupId=group["GroupId"])
+    assert f"the security group mine ({group['GroupId']}) is in the VPC" in said
+    assert doctor() == clean
 
 
 def test_a_zone_without_the_instance_type(findings: Any) -> None:
