@@ -42,7 +42,7 @@ local-clean: $(READY) ## Stop the local AWS and forget its state
 
 # To the AWS that the shell points at. What is shown is what is deployed: the template is made once.
 deploy: $(READY) ## Cost, diff, question, deploy, proof (SETTINGS="-c nat=none")
-	@$(VENV)/bin/cdk synth LearningStack --quiet $$SETTINGS
+	@zones=$$($(VENV)/bin/python -m lab zones) && $(VENV)/bin/cdk synth LearningStack --quiet $$zones $$SETTINGS
 	@$(VENV)/bin/python -m lab doctor
 	@$(VENV)/bin/cdk diff LearningStack --app cdk.out
 	@printf 'Type deploy to deploy this: '; read -r answer && [ "$$answer" = deploy ] || { echo "Nothing was deployed."; exit 1; }
@@ -50,6 +50,7 @@ deploy: $(READY) ## Cost, diff, question, deploy, proof (SETTINGS="-c nat=none")
 	@$(VENV)/bin/python -m lab verify
 
 destroy: $(READY) ## Question, destroy, and a list of what is left
+	@$(VENV)/bin/python -m lab doctor --destroy
 	@$(VENV)/bin/cdk synth LearningStack --quiet $$SETTINGS
 	@printf 'Type destroy to destroy LearningStack; its buckets stay: '; read -r answer && [ "$$answer" = destroy ] || { echo "Nothing was destroyed."; exit 1; }
 	@$(VENV)/bin/cdk destroy LearningStack --app cdk.out --force

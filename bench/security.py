@@ -23,6 +23,7 @@ from cdklabs.cdk_validator_cfnguard import CfnGuardValidator
 
 from bench import results
 from lab.cost.bill import reckon
+from stacks.budget_stack import BudgetStack
 from stacks.learning_stack import LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings
@@ -95,6 +96,8 @@ def ours(settings: Settings) -> Build:
     def build(app: cdk.App) -> None:
         LearningStack(app, "LearningStack", settings=settings)
         OperatorsStack(app, "OperatorsStack", settings=settings)
+        if settings.monthly_budget_usd:
+            BudgetStack(app, "BudgetStack", settings=settings)
 
     return build
 

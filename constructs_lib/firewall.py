@@ -43,8 +43,9 @@ class Firewall(Construct):
     Network ACLs (``public_acl``, ``private_acl``) work on subnets, allow and deny in the order of their numbers, and
     are stateless: replies come back to ephemeral ports (1024 to 65535), which must be allowed by rules of their own.
     That range covers 3306 and 8080 too, hence the deny rules with lower numbers. (The price of being stateless: a reply
-    to one of those two ports is denied as well, about once in 32,000 connections.) NAT, be it a gateway or an instance,
-    stands in a public subnet: what it carries passes both ACLs, on the way out and on the way back.
+    to one of those two ports is denied as well, about once in 32,000 connections.) A NAT gateway or a NAT instance in
+    a public subnet: what it carries passes both ACLs, on the way out and on the way back. A regional NAT gateway stands
+    in no subnet: what it carries passes the private subnet's ACL alone.
 
     Limits: 60 rules a group and direction, 20 an ACL and direction (AWS's default quotas).
 

@@ -15,7 +15,8 @@ class Operators(Construct):
     - Viewing (``ec2:Describe*``) is for all resources: EC2 knows no narrower form of it.
     - Starting and stopping is for instances that carry all of ``instance_tags``, and only in a session that began with
       MFA. (The primer allows it on everything; its second policy names two instances.)
-    - Each user may change the password of, and set up an MFA device for, nobody but themselves.
+    - Each user may change the password of, and set up an MFA device for, nobody but themselves, and see what the
+      account asks of a password: the console's page for it shows nothing without that.
     - ``aws login`` gives the AWS CLI the console's session for some hours: no key lies on a disk.
 
     Users get no access key and no password here: an administrator gives a first console password, and nobody works as
@@ -39,10 +40,12 @@ class Operators(Construct):
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
-            description="View EC2; start and stop the bastion with MFA; set up one's own MFA device",
+            description="View EC2; start and stop the bastion with MFA; set up one's own password and MFA device",
             statements=[
                 iam.PolicyStatement(
-                    sid="ViewEc2AndMfa", actions=["ec2:Describe*", "iam:ListVirtualMFADevices"], resources=["*"]
+                    sid="ViewEc2AndWhatIamAsks",
+                    actions=["ec2:Describe*", "iam:GetAccountPasswordPolicy", "iam:ListVirtualMFADevices"],
+                    resources=["*"],
                 ),
                 iam.PolicyStatement(
                     sid="StartAndStopTheBastionWithMfa",
@@ -51,7 +54,7 @@ class Operators(Construct):
                     conditions={**with_mfa, **on_the_tagged},
                 ),
                 iam.PolicyStatement(
-                    sid="SetUpOwnMfa",
+                    sid="SetUpOwnPasswordAndMfa",
                     actions=[
                         "iam:ChangePassword",
                         "iam:CreateVirtualMFADevice",
@@ -74,7 +77,9 @@ class Operators(Construct):
             self.policy,
             {
                 "Viewing all of EC2 is what operators do (chapter 4-3).": ["AwsSolutions-IAM5[Action::ec2:Describe*]"],
-                "Neither ec2:Describe* nor the list of MFA devices knows less.": ["AwsSolutions-IAM5[Resource::*]"],
+                "ec2:Describe*, the password policy and the list of MFA devices know no less.": [
+                    "AwsSolutions-IAM5[Resource::*]"
+                ],
                 "Narrowed to the bastion by its tags, in whatever region it is.": [
                     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*]"
                 ],

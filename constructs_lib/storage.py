@@ -24,11 +24,16 @@ class Storage(Construct):
     The primer makes objects readable by everyone (``default_acl=public-read``). New buckets have ACLs disabled, so
     that option only makes writes fail, and nothing here needs to be public.
 
-    Both buckets stay when the stack is destroyed, with what is in them.
+    Both buckets stay when the stack is destroyed, with what is in them. When a *create* fails, ``bucket`` goes as long
+    as it is empty, or its name would block the next try; S3 deletes no bucket that holds anything, so one that does
+    stays, and the stack is ROLLBACK_FAILED (the next ``cdk deploy`` begins anew from there as well). ``log_bucket``
+    stays then too: flow logs come after some minutes, and each failed boot would end in ROLLBACK_FAILED for their sake.
+    Nobody chose its name, so it blocks nothing.
 
     Limits: ``bucket_name`` is unique in all of AWS, and a kept bucket blocks a new stack that asks for the same name.
 
-    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
     """
 
     ARCHIVE_PREFIX = "archive/"
@@ -49,6 +54,7 @@ class Storage(Construct):
         )
         self.log_bucket = self._bucket(
             "Logs",
+            removal_policy=RemovalPolicy.RETAIN,
             encryption=s3.BucketEncryption.S3_MANAGED,
             lifecycle_rules=[
                 s3.LifecycleRule(
@@ -73,6 +79,7 @@ class Storage(Construct):
         self.bucket = self._bucket(
             "Bucket",
             bucket_name=bucket_name,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             encryption=s3.BucketEncryption.KMS_MANAGED,
             bucket_key_enabled=True,
             server_access_logs_bucket=self.log_bucket,
@@ -102,7 +109,6 @@ class Storage(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
-            removal_policy=RemovalPolicy.RETAIN,
             **properties,
         )
         # A kept bucket keeps the policy that demands TLS.

@@ -7,9 +7,19 @@ for stream in (sys.stdout, sys.stderr):  # where the locale lacks a character, i
 
 try:
     from lab.cli import main
+    from lab.net import flush
 
-    main()
+    try:
+        main()
+    finally:
+        flush()
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is not installed here. Run: make setup && source .venv/bin/activate") from None
 except KeyboardInterrupt:
     raise SystemExit(130) from None
+except BrokenPipeError:  # whoever read has read enough
+    raise SystemExit(1) from None
+except Exception as error:  # noqa: BLE001  # the net
+    from lab.net import caught
+
+    raise SystemExit(caught(error)) from None

@@ -87,6 +87,9 @@ def _cli(*words: str, settings: Sequence[str]) -> tuple[list[str], dict[str, str
     cdk = shutil.which("cdk", path=path)
     if not cdk:
         raise ProblemError("The CDK CLI is not installed here. Set it up with: make setup")
+    for setting in settings:
+        if not re.match(r"[^=]+=", setting):  # the CLI only warns, and takes the default
+            raise ProblemError(f"-c {setting}: a setting is a key, = and a value. Example: -c nat=single")
     contexts = [word for setting in settings for word in ("--context", setting)]
     return [cdk, *words, *contexts], os.environ | {"PATH": path, "NO_COLOR": "1"}
 

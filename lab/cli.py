@@ -3,7 +3,6 @@
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ from lab.checks.check import Verdict
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.deployed import STACK, Deployed, explain
-from lab.doctor.command import doctor
+from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.picture.command import picture
 from lab.printed import print_json
@@ -30,6 +29,7 @@ from lab.rehearsal.proofs import PROOFS
 from lab.rehearsal.rehearsal import MachineName, Rehearsal
 
 OPERATORS = "OperatorsStack"
+BESIDE = (OPERATORS, "BudgetStack")  # deployed only by those who ask for them
 NEXT = """
 Try next:
   source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
@@ -67,6 +67,7 @@ app.command()(bastion.boot_log)
 app.command()(bastion.connect)
 app.command()(cleanup)
 app.command()(doctor)
+app.command()(zones)
 app.command()(guide)
 app.command()(exercise)
 local_app = typer.Typer(
@@ -153,7 +154,7 @@ def status() -> None:
         return
     local.point_at(server)
     console.print(f"Local AWS at {server.endpoint} (process {server.process.pid})")
-    for name in (STACK, OPERATORS):
+    for name in (STACK, *BESIDE):
         try:
             console.print(f"  {name}: {Deployed(name).description['StackStatus']}")
         except ProblemError:
@@ -230,9 +231,13 @@ def _prove(rehearsal: Rehearsal) -> bool:
 
 def _verdicts(name: str) -> list[Verdict]:
     stacks = [Deployed(name)]
-    if name == STACK:
-        with suppress(ProblemError):  # chapter 4 is deployed only by those who ask for it
-            stacks.append(Deployed(OPERATORS))
+    for beside in BESIDE if name == STACK else ():
+        try:
+            stacks.append(Deployed(beside))
+        except ProblemError:
+            pass  # it is not there
+        except ClientError as error:
+            typer.echo(f"{beside} is not looked at: {explain(error)}", err=True)
     for stack in stacks:
         stack.require_complete()
     return [verdict for stack in stacks for verdict in run(stack)]

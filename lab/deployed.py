@@ -1,6 +1,7 @@
 """A stack as it is in AWS: its template, its resources and the clients to look at them with."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from lab.printed import one_line
 from lab.problem import ProblemError
+from lab.waiting import waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -27,8 +30,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
+# What does not answer is given up after 18 seconds, and not after minutes: two tries of these.
 CONFIG = Config(
-    connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"}
+    connect_timeout=5,
+    read_timeout=8,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    s3={"addressing_style": "path"},
 )
 STACK = "LearningStack"
 
@@ -57,6 +64,7 @@ def new_session() -> boto3.Session:
     session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     if not session.region_name:
         raise ProblemError("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
+    waiting.watch(session)
     return session
 
 
@@ -157,6 +165,14 @@ class Deployed:
         return resource.name or resource.logical_id if resource else physical_id or "nothing"
 
 
+# The permission for an operation, where the two have different names.
+PERMISSIONS = {
+    "DeleteObjects": "s3:DeleteObjectVersion",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListBuckets": "s3:ListAllMyBuckets",
+    "ListObjectVersions": "s3:ListBucketVersions",
+}
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")  # S3 says no more to a HEAD
 WHAT_TO_DO = {
     "ExpiredToken": "Your AWS credentials have expired: sign in again",
@@ -168,9 +184,16 @@ WHAT_TO_DO = {
 }
 
 
-def explain(error: BotoCoreError | ClientError) -> str:
-    """Return one line for an error of AWS, with what to do about the usual ones."""
-    text = " ".join(str(error).split()).split(" Encoded authorization failure message:")[0]  # a kilobyte, for machines
+def permission(error: ClientError) -> str:
+    """Return the permission that an operation was refused for lack of: as AWS says it, where it does."""
+    said = re.search(r"not authorized to perform: ([a-z0-9-]+:\w+)", str(error))
+    operation = error.operation_name
+    return said[1] if said else PERMISSIONS.get(operation, operation)
+
+
+def explain(error: Exception) -> str:
+    """Return one line for an error of AWS, or for an answer that cannot be read, with what to do about the usual."""
+    text = one_line(str(error).split(" Encoded authorization failure message:")[0])  # a kilobyte, for machines
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
         if code in DENIED:
@@ -180,4 +203,6 @@ def explain(error: BotoCoreError | ClientError) -> str:
         return f"{text.rstrip('.')}: sign in with aws login or aws configure; for the local AWS: source .local-aws/env"
     if isinstance(error, EndpointConnectionError | HTTPClientError):
         return f"{text} Is the local AWS running (make local), or the region wrong?"
-    return text
+    if isinstance(error, BotoCoreError | ProblemError):
+        return text
+    return f"an answer that cannot be read ({type(error).__name__}: {text})"

@@ -1,12 +1,15 @@
 """Templates as the last ``cdk synth`` left them in cdk.out."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from lab.printed import one_line
 from lab.problem import ProblemError
 
 OUT = Path("cdk.out")
+DEEPEST = 100  # ours have 12 levels; what is nested more than Python can follow is not looked into
 
 
 def read_templates(folder: Path = OUT) -> dict[str, dict[str, Any]]:
@@ -31,12 +34,42 @@ def read_template(stack: str, folder: Path = OUT) -> dict[str, Any]:
     file = folder / f"{stack}.template.json"
     try:
         template: dict[str, Any] = json.loads(file.read_text())
-        [resource["Type"] for resource in template["Resources"].values()]
-    except OSError:
+    except FileNotFoundError:
         made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in folder.glob("*.template.json")))
         raise ProblemError(
             f"There is no {file}; there is {made}" if made else f"There is no {file}. Make it with: cdk synth --quiet"
         ) from None
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise ProblemError(f"{file} is not a template. Make it anew with: cdk synth --quiet") from None
+    except OSError as error:
+        raise ProblemError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ProblemError(f"{file} is not a template: it is no JSON. Make it anew with: cdk synth --quiet") from None
+    if mistake := _mistake(template):
+        raise ProblemError(f"{file} is not a template: {mistake}. Make it anew with: cdk synth --quiet")
     return template
+
+
+def _mistake(template: Any) -> str:
+    """Return what makes a file no template at all, or empty text. What its resources say is not looked at."""
+    level, depth = [template], 0
+    while level:
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        depth += 1
+    if depth > DEEPEST:
+        return f"it is nested {depth} times"
+    resources = template.get("Resources") if isinstance(template, dict) else None
+    if not isinstance(resources, dict):
+        return "it has no Resources"
+    for logical_id, resource in resources.items():
+        if not re.fullmatch("[A-Za-z0-9]{1,255}", logical_id):
+            return f"{one_line(repr(logical_id))} is no logical id, which has letters and digits alone"
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        if not isinstance(kind, str) or not re.fullmatch("[A-Za-z0-9:_-]{1,204}", kind):
+            return f"{logical_id} has no Type such as AWS::S3::Bucket"
+        if not isinstance(resource.get("Properties", {}), dict):
+            return f"the Properties of {logical_id} are none"
+    return ""

@@ -6,7 +6,6 @@ from constructs import Construct
 
 from constructs_lib.access import Access
 from constructs_lib.bastion import Bastion
-from constructs_lib.budget import Budget
 from constructs_lib.firewall import Firewall
 from constructs_lib.nat_instance import NatInstance
 from constructs_lib.network import Network
@@ -168,8 +167,6 @@ class LearningStack(Stack):
                 start_at=settings.start_at or None,
                 time_zone=settings.time_zone,
             )
-        if settings.monthly_budget_usd:
-            Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
 
     def _output(self, name: str, value: str, description: str | None = None) -> None:
         CfnOutput(self, name, value=value, description=description)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Self, get_type_hints
 from zoneinfo import available_timezones
 
@@ -39,7 +40,7 @@ def _setting(default: Any, meaning: str, example: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of LearningStack and OperatorsStack, as context keys: in cdk.json, or ``-c key=value``.
+    """The settings of all stacks, as context keys: in cdk.json, or ``-c key=value``.
 
     On the command line a list is written with commas. Empty text or an empty list means: not set.
     """
@@ -80,7 +81,7 @@ class Settings:
     start_at: str = _setting("", "when the instances are started every day; not set: never", "09:00")
     time_zone: str = _setting("UTC", "time zone of stop_at and start_at, by its IANA name", "Asia/Tokyo")
     monthly_budget_usd: int = _setting(
-        0, "AWS mails at 50 and 100 % of this much USD a month, and stops nothing; 0: no budget", "20"
+        0, "AWS mails at 50 and 100 % of this much USD a month, and stops nothing (BudgetStack); 0: no budget", "20"
     )
     alert_email: str = _setting("", "who gets the mails of monthly_budget_usd", "you@example.com")
     operators: tuple[str, ...] = _setting(
@@ -98,7 +99,7 @@ class Settings:
         """
         names = [setting.name for setting in fields(cls)]
         unknown = [
-            _line(key, "is not a setting", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
+            _line(key, f"is not a setting{_source(key)}", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
             for key in context
             if key not in names and not re.match(CDK_KEYS, key)
         ]
@@ -433,6 +434,21 @@ _OF_EACH_LEARNER = ("vpc_cidr", "public_cidrs", "private_cidrs", "bucket_name", 
 
 def _line(name: str, problem: str, advice: str) -> str:
     return f"{_shown(name)[1:-1]}: {problem}. {advice.removesuffix('?')}{'?' if advice.endswith('?') else '.'}"
+
+
+def _source(key: str) -> str:
+    """Return which of the files that the CDK CLI reads holds a key; nothing when it came with -c.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/cli.html
+    """
+    for file in ("cdk.json", "cdk.context.json", "~/.cdk.json"):
+        try:
+            held = json.loads(Path(file).expanduser().read_text())
+            if key in (held if file == "cdk.context.json" else held["context"]):
+                return f" ({file} has it)"
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError):
+            continue
+    return ""
 
 
 def _example(name: str) -> str:

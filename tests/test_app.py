@@ -157,11 +157,15 @@ def test_make_hands_settings_to_no_shell(tmp_path: Path) -> None:
     cdk.parent.mkdir()
     cdk.write_text('#!/bin/sh\nprintf "%s\\n" "$@"; exit 1\n')
     cdk.chmod(0o755)
+    python = tmp_path / "bin" / "python"
+    python.write_text('#!/bin/sh\n[ "$*" = "-m lab zones" ] && echo "-c availability_zones=a,b"\n')
+    python.chmod(0o755)
     typed = f"-c nat=$$(touch {tmp_path}/there) `touch {tmp_path}/there`; touch {tmp_path}/there"
     command = ["make", "deploy", f"VENV={tmp_path}", "-o", f"{tmp_path}/.ready", f"SETTINGS={typed}"]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     result = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
-    assert result.stdout.split() == ["synth", "LearningStack", "--quiet", *typed.replace("$$", "$").split()]
+    pinned = ["-c", "availability_zones=a,b"]  # first: of a key that is given twice, the CLI takes the last
+    assert result.stdout.split() == ["synth", "LearningStack", "--quiet", *pinned, *typed.replace("$$", "$").split()]
     assert not (tmp_path / "there").exists()
 
 

@@ -32,10 +32,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "stop_at": "19:00",
             "start_at": "09:00",
             "time_zone": "Asia/Tokyo",
-            "monthly_budget_usd": 20,
-            "alert_email": "you@example.com",
         },
     ),
+    "budget": ("BudgetStack", {"monthly_budget_usd": 20, "alert_email": "you@example.com"}),
     "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
 }
 # As long as settings allow.
@@ -61,8 +60,6 @@ LONGEST: dict[str, Any] = {
     "stop_at": "23:59",
     "start_at": "23:58",
     "time_zone": "America/Argentina/ComodRivadavia",
-    "monthly_budget_usd": 1_000_000,
-    "alert_email": f"{'m' * 64}@{'d' * 31}.com",
 }
 # With an image of its own: its processor is another than the bastion's.
 LONGEST_WITH_NAT_INSTANCE = {**LONGEST, "nat": "instance", "instance_type": "t3a.2xlarge"}

@@ -47,7 +47,7 @@ class Verdict:
         return not self.missing and not self.surplus
 
 
-CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": []}
+CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": [], "BudgetStack": []}
 
 
 def check(

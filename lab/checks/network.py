@@ -177,8 +177,8 @@ def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "3-4",
-    "Every NAT gateway is available, in its public subnet, with an Elastic IP",
-    "NAT ゲートウェイはすべて利用可能で、パブリックサブネットにあり Elastic IP を持つ",
+    "Every NAT gateway is available, in its public subnet and with an Elastic IP unless it is a regional one",
+    "NAT ゲートウェイはすべて利用可能で、リージョナルのものを除き、パブリックサブネットにあり Elastic IP を持つ",
     "aws ec2 describe-nat-gateways --filter Name=vpc-id,Values={VpcId}",
 )
 def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:

@@ -15,8 +15,10 @@ def users(aws: Deployed) -> list[str]:
 
 @check(
     "4-3",
-    "Operators may only view EC2, start and stop the tagged bastion with MFA, set up their own MFA, sign in to the CLI",
-    "ポリシーが許すのは EC2 の閲覧、MFA を使ったタグ付き踏み台の開始・停止、自分の MFA の設定、CLI へのサインインだけ",
+    "Operators may only view EC2, start and stop the tagged bastion with MFA, set up their own password and MFA, "
+    "sign in to the CLI",
+    "ポリシーが許すのは EC2 の閲覧、MFA を使ったタグ付き踏み台の開始・停止、自分のパスワードと MFA の設定、"
+    "CLI へのサインインだけ",
     "aws iam list-attached-group-policies --group-name {GroupName}",
     stack="OperatorsStack",
 )

@@ -47,12 +47,10 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "6",
-    "With `monthly_budget_usd`, a budget mails the chosen address when this month's cost of the account passes 50 and "
-    "100 % of that sum",
-    "`monthly_budget_usd` があれば、今月のアカウントの料金がその額の 50 % と 100 % を超えたとき、予算が指定のアドレスに"
-    "メールを送る",
+    "A budget mails the chosen address when this month's cost of the account passes 50 and 100 % of the sum",
+    "今月のアカウントの料金が予算額の 50 % と 100 % を超えたとき、指定のアドレスにメールが届く",
     "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Budget}",
-    when=lambda aws: bool(aws.all("AWS::Budgets::Budget")),
+    stack="BudgetStack",
 )
 def budget_mails(aws: Deployed) -> tuple[Facts, Facts]:
     budget = aws.one("AWS::Budgets::Budget")

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from lab.cleanup.leftovers import BUCKET, Account, Found, Leftover
+from lab.cleanup.leftovers import BUCKET, NO_STACK, Account, Found, Leftover
 from lab.cost.prices import AS_OF
-from lab.deployed import new_session
+from lab.deployed import STACK, new_session
 from lab.printed import print_json
 from lab.problem import ProblemError
 
@@ -18,57 +19,115 @@ console = Console(highlight=False)
 
 def cleanup(
     *,
+    stack: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stack",
+            help=f"Whose is removed: a stack's name, or its id where two had the same name; {NO_STACK}: what no stack "
+            f"made. May be given more than once. Default: {STACK}.",
+        ),
+    ] = None,
+    learner: Annotated[list[str] | None, typer.Option("--learner", help="The same, by a learner's name.")] = None,
     only_list: Annotated[bool, typer.Option("--list", help="List only; remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking, WITH ALL FILES.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; removes nothing without --yes.")] = False,
 ) -> None:
     """List what is left after a destroy and what it costs, and remove it when you type: delete.
 
-    Only what carries the tag Project=LearningStack, in this region, and belongs to no stack.
+    Lists what carries the tag Project=LearningStack, in this region, and belongs to no stack.
+    Removes what the stack LearningStack left, or those that are named: never another's.
     Ends with status 1 when something that was to be removed stays.
 
     Example: python -m lab cleanup --list
     """
     if only_list and yes:
         raise ProblemError("--list removes nothing and --yes does: give one of them")
+    stacks, learners = stack or [], learner or []
+    if not stacks and not learners:
+        stacks = [STACK]
     account = Account(new_session())
     found = account.find()
+    named = [each for each in found.left if _is_named(each, stacks, learners)]
     if not as_json:
-        _print(found, account.region)
-    removing = bool(found.left) and (yes or (not only_list and not as_json and _confirmed()))
-    stays = _remove(account, found.left, quiet=as_json) if removing else {}
+        _print(found, named, account.region)
+    removing = False
+    if named and not only_list and (yes or not as_json):
+        _require_one_of_each_name(named, stacks)
+        removing = yes or _confirmed(named)
+    stays = _remove(account, named, quiet=as_json) if removing else {}
     if as_json:
         listed = [
-            {**asdict(each), "removed": removing and each.name not in stays, "why_not": stays.get(each.name, "")}
+            {
+                **asdict(each),
+                "named": each in named,
+                "removed": removing and each in named and each.name not in stays,
+                "why_not": stays.get(each.name, ""),
+            }
             for each in found.left
         ]
-        data = {"region": account.region, "left": listed, "held": found.held, "not_readable": found.unread}
-        print_json(data)
+        print_json({"region": account.region, "left": listed, "held": found.held, "not_readable": found.unread})
     raise typer.Exit(bool(stays))
 
 
-def _print(found: Found, region: str) -> None:
+def _is_named(each: Leftover, stacks: list[str], learners: list[str]) -> bool:
+    return each.learner in learners or any(
+        wanted in (each.stack, each.stack_id) or _is_id(wanted, each) for wanted in stacks
+    )
+
+
+def _is_id(wanted: str, each: Leftover) -> bool:
+    """Tell whether text is a stack's id, or as much of it as the list shows."""
+    return len(wanted) >= 8 and each.stack_id.rpartition("/")[2].startswith(wanted)
+
+
+def _require_one_of_each_name(named: list[Leftover], stacks: list[str]) -> None:
+    """Raise ProblemError when two stacks had the name that is given: the other may be somebody else's."""
+    by_name = [each for each in named if not any(wanted == each.stack_id or _is_id(wanted, each) for wanted in stacks)]
+    for name in sorted({each.stack for each in by_name}):
+        ids = {each.short_id: each.created for each in by_name if each.stack == name}
+        if len(ids) > 1:
+            told = ", ".join(f"{short_id} of {created or 'some day'}" for short_id, created in ids.items())
+            raise ProblemError(
+                f"{len(ids)} stacks were called {name}: {told}. Nothing was removed. "
+                f"Name yours by its id: --stack {next(iter(ids))}"
+            )
+
+
+def _print(found: Found, named: list[Leftover], region: str) -> None:
     if found.left:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         table.add_column("Left")
+        for heading in ("Stack", "Learner", "Since"):
+            table.add_column(heading, no_wrap=True)
         for heading in ("Objects", "Versions", "GB", "USD a month"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for each in found.left:
+        for each in sorted(found.left, key=lambda each: each not in named):
             counts = (f"{each.objects:,}", f"{each.versions:,}") if each.kind == BUCKET else ("", "")
             usd = "not priced" if each.usd is None else f"{each.usd:,.2f}"
-            table.add_row(f"{each.kind} {each.name}", *counts, f"{each.gb:,.3f}", usd)
-        Console(highlight=False, width=max(console.width, 120)).print(table)  # names are there to be copied whole
+            whose = (f"{each.stack} {each.short_id}".rstrip(), each.learner, each.created)
+            table.add_row(*map(escape, (f"{each.kind} {each.name}", *whose, *counts, f"{each.gb:,.3f}", usd)))
+        Console(highlight=False, width=max(console.width, 180)).print(table)  # names are there to be copied whole
         console.print(f"\nAt list prices of {AS_OF}; old versions cost like new ones.", soft_wrap=True)
-    else:
+        others = sorted({each.short_id or each.stack for each in found.left if each not in named})
+        if others:
+            console.print(
+                f"Not named, so not touched: what the stacks {', '.join(others)} left. Name one: --stack {others[0]}",
+                soft_wrap=True,
+                markup=False,
+            )
+    elif not found.unread:
         console.print(f"Nothing of LearningStack is left over in {region}.")
     for name, stack in found.held.items():
-        console.print(f"In use by the stack {stack}, not touched: {name}", soft_wrap=True)
-    if found.unread:
-        console.print(f"You may not look at these, so they are not judged: {', '.join(found.unread)}", soft_wrap=True)
+        console.print(f"In use by the stack {stack}, not touched: {name}", soft_wrap=True, markup=False)
+    for what, permission in found.unread.items():
+        console.print(f"You may not look at {what}: that takes {permission}", soft_wrap=True, markup=False)
 
 
-def _confirmed() -> bool:
-    question = "This removes all that is listed, with every file and version, for good. Type delete to do it: "
+def _confirmed(named: list[Leftover]) -> bool:
+    whose = ", ".join(sorted({f"{each.stack} {each.short_id}".rstrip() for each in named}))
+    question = (
+        f"This removes all that is listed of {whose}, with every file and version, for good. Type delete to do it: "
+    )
     try:
         answer = input(question)
     except EOFError:  # no terminal

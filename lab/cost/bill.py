@@ -3,12 +3,14 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.cost.prices import FREE_TRANSFER_OUT_GB, INSTANCES, PRICES, Price, priced_region
 from lab.problem import ProblemError
+from lab.shape import Shape, fitted, target, text
+from lab.shape import name as name_of
 
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30
@@ -116,6 +118,12 @@ class Bill:
         return self.region if self.region == self.priced_as else f"{self.region} (at {self.priced_as} prices)"
 
 
+# What says of one resource what another is for.
+REFERENCES: dict[str, Shape] = {
+    "AllocationId": target,
+    "InstanceId": target,
+    "LoggingConfiguration": {"DestinationBucketName": target},
+}
 NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT", "instances", "public addresses", "disks", "use")
 
 
@@ -124,8 +132,9 @@ def scheduled_hours(template: Mapping[str, Any]) -> float:
     minutes = {}
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Scheduler::Schedule":
-            daily = re.fullmatch(r"cron\((\d+) (\d+) \* \* \? \*\)", resource["Properties"]["ScheduleExpression"])
-            action = re.search(r":ec2:(stop|start)Instances", str(resource["Properties"]["Target"]["Arn"]))
+            schedule = fitted(resource.get("Properties"), {"ScheduleExpression": text, "Target": {"Arn": str}})
+            daily = re.fullmatch(r"cron\((\d{1,2}) (\d{1,2}) \* \* \? \*\)", schedule.get("ScheduleExpression", ""))
+            action = re.search(r":ec2:(stop|start)Instances", schedule.get("Target", {}).get("Arn", ""))
             if daily and action:
                 minutes[action[1]] = int(daily[2]) * 60 + int(daily[1])
     return (minutes["stop"] - minutes["start"]) % (24 * 60) / 60 if len(minutes) == 2 else 24
@@ -146,7 +155,12 @@ def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None)
         if kind in FREE:
             bill.free[kind] += 1
         elif kind in PRICED:
-            PRICED[kind](reckoner, logical_id, resource.get("Properties", {}))
+            before = len(bill.idle), len(bill.used)
+            try:
+                PRICED[kind](reckoner, logical_id, resource.get("Properties", {}))
+            except Exception:  # noqa: BLE001  # a template of others: whatever its shape, the rest has its price
+                del bill.idle[before[0] :], bill.used[before[1] :]
+                bill.unpriced.append(f"{kind} {logical_id}, whose properties are not plain values")
         else:
             bill.unpriced.append(kind)
     if bill.idle:
@@ -163,33 +177,30 @@ class _Reckoner:
     def __init__(self, resources: Mapping[str, Any], usage: Usage, bill: Bill) -> None:
         self.usage = usage
         self.bill = bill
-        properties = [resource.get("Properties", {}) for resource in resources.values()]
-        self.gateway_addresses = set(_targets(entry.get("AllocationId") for entry in properties))
-        elastic_ips = (resource for resource in resources.values() if resource["Type"] == "AWS::EC2::EIP")
-        self.with_elastic_ip = set(_targets(each.get("Properties", {}).get("InstanceId") for each in elastic_ips))
-        self.log_buckets = set(
-            _targets(entry.get("LoggingConfiguration", {}).get("DestinationBucketName") for entry in properties)
-        )
+        properties = [(each["Type"], fitted(each.get("Properties"), REFERENCES)) for each in resources.values()]
+        self.gateway_addresses = {each.get("AllocationId", "") for _, each in properties}
+        self.with_elastic_ip = {each.get("InstanceId", "") for kind, each in properties if kind == "AWS::EC2::EIP"}
+        self.log_buckets = {each.get("LoggingConfiguration", {}).get("DestinationBucketName") for _, each in properties}
         # Traffic through NAT is shared by the gateways.
         self.gateways = sum(resource["Type"] == "AWS::EC2::NatGateway" for resource in resources.values())
 
     def idle(self, part: str, resource: str, logical_id: str, quantity: float, price: Price) -> None:
         unit_price = price.in_region(self.bill.priced_as)
-        self.bill.idle.append(Line(part, resource, logical_id, quantity, price, unit_price))
+        self.bill.idle.append(Line(part, resource, logical_id, _plain(quantity), price, unit_price))
 
     def used(self, resource: str, logical_id: str, quantity: float, price: Price) -> None:
         unit_price = price.in_region(self.bill.priced_as)
-        self.bill.used.append(Line(USE, resource, logical_id, quantity, price, unit_price))
+        self.bill.used.append(Line(USE, resource, logical_id, _plain(quantity), price, unit_price))
 
     def instance(self, logical_id: str, properties: Mapping[str, Any]) -> None:
-        kind, name = properties["InstanceType"], _name(logical_id, properties)
+        kind, name = properties["InstanceType"], name_of(properties, logical_id)
         is_nat = properties.get("SourceDestCheck") is False  # it forwards what others send
         hours = HOURS_A_MONTH * self.usage.hours_a_day / 24
         if kind in INSTANCES:
             self.idle(NAT if is_nat else INSTANCE, f"{kind} {name}", logical_id, hours, INSTANCES[kind])
         else:
-            self.bill.unpriced.append(AN_INSTANCE + kind)
-        if properties.get("Monitoring") is True:
+            self.bill.unpriced.append(AN_INSTANCE + text(kind))
+        if str(properties.get("Monitoring")).lower() == "true":
             quantity = METRICS * hours / HOURS_A_MONTH
             self.idle(NAT if is_nat else INSTANCE, f"Metrics of {name}", logical_id, quantity, PRICES["metric"])
         given = any(each.get("AssociatePublicIpAddress") for each in properties.get("NetworkInterfaces", []))
@@ -200,15 +211,15 @@ class _Reckoner:
             if volume.get("VolumeType") == "gp3":
                 self.idle(NAT if is_nat else DISK, f"Disk of {name}", logical_id, volume["VolumeSize"], PRICES["gp3"])
             else:
-                self.bill.unpriced.append(f"a disk of type {volume.get('VolumeType', 'gp2')}")
+                self.bill.unpriced.append(f"a disk of type {text(volume.get('VolumeType', 'gp2'))}")
 
     def address(self, logical_id: str, properties: Mapping[str, Any]) -> None:
         part = NAT if logical_id in self.gateway_addresses else ADDRESS
-        self.idle(part, f"Address of {_name(logical_id, properties)}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
+        self.idle(part, f"Address of {name_of(properties, logical_id)}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
 
     def nat_gateway(self, logical_id: str, properties: Mapping[str, Any]) -> None:
         # A regional one counts once: AWS bills it for each zone that has machines, and ours are all in one.
-        name = _name(logical_id, properties)
+        name = name_of(properties, logical_id)
         self.idle(NAT, f"NAT gateway {name}", logical_id, HOURS_A_MONTH, PRICES["nat"])
         if "AllocationId" not in properties:  # AWS gives it an address, and bills that too
             self.idle(NAT, f"Address of {name}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
@@ -218,7 +229,9 @@ class _Reckoner:
         if properties.get("VpcEndpointType", "Gateway") == "Gateway":
             self.bill.free["AWS::EC2::VPCEndpoint"] += 1
         else:
-            self.bill.unpriced.append(f"{properties['VpcEndpointType']} endpoint {_name(logical_id, properties)}")
+            self.bill.unpriced.append(
+                f"{text(properties['VpcEndpointType'])} endpoint {name_of(properties, logical_id)}"
+            )
 
     def flow_log(self, logical_id: str, properties: Mapping[str, Any]) -> None:
         if properties.get("LogDestinationType") == "s3":
@@ -242,7 +255,7 @@ class _Reckoner:
                     "Bucket: moved to the archive", logical_id, usage.archived_objects / 1_000, PRICES[f"to-{archive}"]
                 )
             else:
-                self.bill.unpriced.append(f"storage class {archive}")
+                self.bill.unpriced.append(f"storage class {text(archive)}")
         self.used("Bucket: PUT, LIST, COPY", logical_id, usage.puts / 1_000, PRICES["put"])
         self.used("Bucket: GET", logical_id, usage.gets / 10_000, PRICES["get"])
 
@@ -283,12 +296,9 @@ def idle_cost_line(template: Mapping[str, Any], region: str, *, learners: int = 
     )
 
 
-def _name(logical_id: str, properties: Mapping[str, Any]) -> str:
-    return next((tag["Value"] for tag in properties.get("Tags", []) if tag["Key"] == "Name"), logical_id)
-
-
-def _targets(references: Any) -> Iterator[str]:
-    """Yield the logical ids that a template's Refs and Fn::GetAtts point at."""
-    for reference in references:
-        if isinstance(reference, dict):
-            yield reference["Ref"] if "Ref" in reference else reference["Fn::GetAtt"][0]
+def _plain(quantity: Any) -> float:
+    """Return a quantity as a number. Raises ValueError or TypeError when it is none that can be multiplied."""
+    number = float(quantity)
+    if not 0 <= number <= 10**15:
+        raise ValueError(f"{number} of something")
+    return number

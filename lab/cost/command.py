@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import boto3
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab.cost import live
@@ -20,6 +21,7 @@ from lab.cost.prices import AS_OF, INSTANCES, priced_region
 from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.synthesised import read_template
+from lab.written import write_whole
 
 UNREGIONED = "us-east-1"
 LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."
@@ -146,7 +148,11 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
     table.add_row(f"[bold]{heading}[/]", "", "", "", f"[bold]{usd:,.2f}[/]")
     for line in lines:
         table.add_row(
-            f"  {line.resource}", f"{line.quantity:,.7g}", f"{line.unit_price:g}", line.price.unit, f"{line.usd:,.2f}"
+            f"  {escape(line.resource)}",
+            f"{line.quantity:,.7g}",
+            f"{line.unit_price:g}",
+            line.price.unit,
+            f"{line.usd:,.2f}",
         )
     table.add_row()
 
@@ -154,7 +160,7 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
 def _print_unpriced(bill: Bill) -> None:
     families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
     known = f"; of instances, {families} are" if any(name.startswith(AN_INSTANCE) for name in bill.unpriced) else ""
-    console.print(f"[red]Not priced: {', '.join(bill.unpriced)}[/]{known}. The sums are without it.")
+    console.print(f"[red]Not priced: {escape(', '.join(bill.unpriced))}[/]{known}. The sums are without it.")
 
 
 def _print_usage(usage: Usage, *without: str) -> None:
@@ -207,10 +213,7 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
     first = next(iter(comparison["none"].values()))
     title = f"{stack} in {first.where()}, USD a month"
     if chart:
-        try:
-            chart.write_text(svg(comparison, title))
-        except OSError as error:
-            raise ProblemError(f"{chart} cannot be written: {error.strerror}") from None
+        write_whole(chart, svg(comparison, title).encode())
     if as_json:
         print_json(
             [

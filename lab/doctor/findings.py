@@ -10,19 +10,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from lab.deployed import CONFIG, STACK, explain, is_local
+from lab.deployed import CONFIG, DENIED, STACK, explain, is_local, permission
+from lab.doctor.needs import INSTANCE, Needs, chosen_by
 from lab.problem import ProblemError
+from lab.shape import name as name_of
 from lab.synthesised import read_template, read_templates
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
 
 Verdict = Literal["fine", "not known", "fails"]
 # What counts against a quota, and the quota: its service and its code there.
+BUDGET_STACK = "BudgetStack"
+STANDARD = re.compile(r"[acdhimrtz]\d")  # the families of the quota for standard instances
 QUOTAS = {
+    INSTANCE: ("vCPUs", "ec2", "L-1216C47A"),
     "AWS::EC2::EIP": ("Elastic IPs", "ec2", "L-0263D0A3"),
     "AWS::EC2::VPC": ("VPCs", "vpc", "L-F678F1CE"),
 }
@@ -69,7 +73,7 @@ def _tool(about: str, program: str, pattern: str) -> Finding:
 def _credentials(session: boto3.Session) -> Finding:
     try:
         arn = session.client("sts", config=CONFIG).get_caller_identity()["Arn"]
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:  # noqa: BLE001  # what answers may not be AWS
         return Finding("Credentials", "fails", explain(error))
     if arn.endswith(":root") and not is_local():
         return Finding("Credentials", "fails", "those of the root user. Make an administrator and sign in as that")
@@ -87,15 +91,22 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
     yield Finding("Template", "fine", f"cdk.out, {len(resources)} resources")
     yield _known("Zones", lambda: _zones(ec2, resources))
     yield Finding("NAT gateways", *_nat(resources))
+    needs = Needs(session, templates)
+    for stack, theirs in templates.items():
+        if any(each["Type"] == "AWS::EC2::Subnet" for each in theirs.values()):
+            yield _known(f"Zones of {stack}", partial(_stay, ec2, needs, stack, theirs))
+    yield _known("Free plan", lambda: _free_plan(session, needs))
     for kind, (about, _, _) in QUOTAS.items():
-        yield _known(about, partial(_quota, session, ec2, kind, templates))
+        yield _known(about, partial(_quota, session, ec2, kind, needs))
+    if BUDGET_STACK in templates:
+        yield _budget(session)
 
 
 def _known(about: str, find: Callable[[], Finding]) -> Finding:
     """Return what is found, or that AWS does not tell: the local AWS does not know everything."""
     try:
         return find()
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:  # noqa: BLE001  # the other looks go on
         text = "the local AWS does not know" if is_local() else explain(error)
         return Finding(about, "not known", text)
 
@@ -108,16 +119,12 @@ def _nat(resources: dict[str, Any]) -> tuple[Verdict, str]:
 
 def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
     """Look whether the zone of each instance has its type."""
-    zones = sorted(
-        zone["ZoneName"]
-        for zone in ec2.describe_availability_zones(
-            Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}]
-        )["AvailabilityZones"]
-    )
+    zones = _available(ec2)
+    firsts = _firsts(ec2, zones)
     wanted = {
-        (properties["InstanceType"], _zone(resource, resources, zones), _chosen_by(properties))
+        (properties["InstanceType"], _zone(_subnet(properties, resources), firsts), chosen_by(properties))
         for resource in resources.values()
-        if resource["Type"] == "AWS::EC2::Instance"
+        if resource["Type"] == INSTANCE
         for properties in [resource["Properties"]]
     }
     for instance_type, zone, setting in sorted(wanted):
@@ -133,28 +140,93 @@ def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
     return Finding("Zones", "fine", ", ".join(f"{kind} in {zone}" for kind, zone, _ in sorted(wanted)))
 
 
-def _chosen_by(instance: dict[str, Any]) -> str:
-    """Return the setting that an instance's type comes from."""
-    return "nat" if instance.get("SourceDestCheck") is False else "instance_type"
+def _stay(ec2: "EC2Client", needs: Needs, stack: str, resources: dict[str, Any]) -> Finding:
+    """Look whether a deployed stack would stay in its zones: a subnet that moves is made anew, and its range is taken.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
+    """
+    about = f"Zones of {stack}"
+    subnets = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::EC2::Subnet"}
+    ids = {needs.held(stack)[name]: name for name in subnets if needs.held(stack).get(name)}
+    if not ids:
+        return Finding(about, "fine", "it is not deployed yet")
+    firsts = _firsts(ec2, _available(ec2))
+    found = {ids[each["SubnetId"]]: each for each in ec2.describe_subnets(SubnetIds=list(ids))["Subnets"]}
+    moving = [name for name in found if _zone(subnets[name], firsts) != found[name]["AvailabilityZone"]]
+    its = sorted({each["AvailabilityZone"] for each in found.values()})
+    if not moving:
+        return Finding(about, "fine", f"it stays in {' and '.join(its)}")
+    by_name = sorted(found, key=lambda name: name_of(subnets[name], name))
+    pin = ",".join(dict.fromkeys(found[name]["AvailabilityZone"] for name in by_name))
+    return Finding(about, "fails", f"it is in {' and '.join(its)}, and would move. Set -c availability_zones={pin}")
 
 
-def _zone(instance: dict[str, Any], resources: dict[str, Any], zones: list[str]) -> str:
-    """Return the zone of an instance's subnet: by name, or as Fn::Select picks it from the region's."""
-    properties = instance["Properties"]
-    subnet = properties.get("SubnetId") or properties["NetworkInterfaces"][0]["SubnetId"]
-    zone = resources[subnet["Ref"]]["Properties"]["AvailabilityZone"]
-    return str(zones[zone["Fn::Select"][0]] if isinstance(zone, dict) else zone)
+def _available(ec2: "EC2Client") -> list[str]:
+    return sorted(
+        zone["ZoneName"]
+        for zone in ec2.describe_availability_zones(
+            Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}]
+        )["AvailabilityZones"]
+    )
 
 
-def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, templates: dict[str, Any]) -> Finding:
+def _firsts(ec2: "EC2Client", zones: list[str]) -> list[str]:
+    """Return what Fn::GetAZs answers, most likely: the zones with a default subnet, or all where none has one."""
+    subnets = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    having = {subnet["AvailabilityZone"] for subnet in subnets}
+    return [zone for zone in zones if zone in having] or zones
+
+
+def _subnet(instance: dict[str, Any], resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of the subnet that an instance is in."""
+    subnet = instance.get("SubnetId") or instance["NetworkInterfaces"][0]["SubnetId"]
+    properties: dict[str, Any] = resources[subnet["Ref"]]["Properties"]
+    return properties
+
+
+def _index(subnet: dict[str, Any]) -> int | None:
+    """Return which of the region's zones a subnet takes, or None where its zone has a name."""
+    zone = subnet["AvailabilityZone"]
+    return int(zone["Fn::Select"][0]) if isinstance(zone, dict) else None
+
+
+def _zone(subnet: dict[str, Any], firsts: list[str]) -> str:
+    index = _index(subnet)
+    return str(subnet["AvailabilityZone"]) if index is None else firsts[index]
+
+
+def _free_plan(session: boto3.Session, needs: Needs) -> Finding:
+    """Look whether each instance type starts on AWS's free plan, where the account is on that.
+
+    Sources: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_GetAccountPlanState.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceTypeInfo.html
+    """
+    costly = sorted(name for name, each in needs.types.items() if not each.get("FreeTierEligible"))
+    if not costly:
+        return Finding("Free plan", "fine", f"it starts {', '.join(sorted(needs.types))}")
+    starts = " and ".join(f"no {name} (set another {needs.setting(name)})" for name in costly)
+    try:
+        plans: Any = session.client("freetier", region_name="us-east-1", config=CONFIG)  # it is there alone
+        plan = plans.get_account_plan_state()["accountPlanType"]
+    except ClientError as error:
+        why = permission(error) if error.response["Error"]["Code"] in DENIED else explain(error)
+        return Finding("Free plan", "not known", f"it starts {starts}. Whether yours is a free one: {why}")
+    if plan == "FREE":
+        return Finding(
+            "Free plan", "fails", f"your account is on it, and it starts {starts}, or go over to a paid plan"
+        )
+    return Finding("Free plan", "fine", f"your account is on a plan that is {plan.lower()}")
+
+
+def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, needs: Needs) -> Finding:
     about, service, code = QUOTAS[kind]
+    if kind == INSTANCE:
+        used, more = _vcpus(ec2), needs.vcpus(STANDARD)
+    else:
+        used = len(ec2.describe_addresses()["Addresses"] if kind == "AWS::EC2::EIP" else ec2.describe_vpcs()["Vpcs"])
+        more = len(needs.new(kind))
     quotas: Any = session.client("service-quotas", config=CONFIG)
     allowed = int(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
-    used = len(ec2.describe_addresses()["Addresses"] if kind == "AWS::EC2::EIP" else ec2.describe_vpcs()["Vpcs"])
-    more = 0
-    for stack, resources in templates.items():
-        if wanted := sum(resource["Type"] == kind for resource in resources.values()):
-            more += max(0, wanted - _held(session, stack, kind))
     text = f"{used} of {allowed} used, {more} more wanted"
     if used + more <= allowed:
         return Finding(about, "fine", text)
@@ -166,17 +238,34 @@ def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, templates: dict[
     )
 
 
-def _held(session: boto3.Session, stack: str, kind: str) -> int:
-    """Return how many of a type a deployed stack has already: it need not get those again."""
-    cloudformation: CloudFormationClient = session.client("cloudformation", config=CONFIG)
-    try:
-        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
-    except ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        return 0
-    return sum(
-        summary["ResourceType"] == kind and summary["ResourceStatus"] != "DELETE_COMPLETE"
-        for page in pages
-        for summary in page["StackResourceSummaries"]
+def _vcpus(ec2: "EC2Client") -> int:
+    """Count the vCPUs of the standard instances that run: AWS limits them all together.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html
+    """
+    pages = ec2.get_paginator("describe_instances").paginate(
+        Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     )
+    return sum(
+        each["CpuOptions"]["CoreCount"] * each["CpuOptions"]["ThreadsPerCore"]
+        for page in pages
+        for reservation in page["Reservations"]
+        for each in reservation["Instances"]
+        if STANDARD.match(each["InstanceType"]) and "InstanceLifecycle" not in each  # spot has a quota of its own
+    )
+
+
+def _budget(session: boto3.Session) -> Finding:
+    """Look whether budgets may be seen: whoever may not will hardly be let make one, and nothing else needs one.
+
+    Source: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/control-access-billing.html
+    """
+    try:
+        account = session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+        session.client("budgets", config=CONFIG).describe_budgets(AccountId=account)
+    except Exception as error:  # noqa: BLE001  # whatever it is, only BudgetStack depends on it
+        text = f"AWS will hardly make {BUDGET_STACK}, which nothing else needs: {explain(error)}"
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in DENIED:
+            text += " The root user gives IAM the right to see the bill: Account, IAM user and role access to Billing"
+        return Finding("Budget", "not known", text)
+    return Finding("Budget", "fine", "you may see the account's budgets")

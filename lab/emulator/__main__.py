@@ -68,6 +68,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
         nat_gateways,
         network,
         network_acls,
+        owners,
         parameters,
         provider,
         providers_iam,
@@ -80,7 +81,8 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     )
 
     # Importing these completed ministack's EC2 and CloudFormation.
-    del addresses, images, instances, interfaces, keys, nat_gateways, network, network_acls, parameters, security_groups
+    del addresses, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
+    del security_groups
     for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
         provider.register(*types.PROVIDERS)
     door.serve_only_these_services()

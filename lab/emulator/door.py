@@ -35,7 +35,7 @@ Scope = MutableMapping[str, Any]
 Failure = tuple[str, str] | None  # the code and the message of AWS's error
 # As the credentials of a request name them. What is not here is not served: nothing that runs code, opens another port
 # or keeps what no chapter is about.
-SERVICES = ("budgets", "cloudformation", "ec2", "iam", "logs", "s3", "scheduler", "ssm", "sts")
+SERVICES = ("budgets", "cloudformation", "ec2", "iam", "logs", "s3", "scheduler", "ssm", "sts", "tagging")
 # The same in the names of CloudFormation's resource types, and what the CDK says of itself.
 RESOURCES = ("Budgets", "CDK", "CloudFormation", "EC2", "IAM", "Logs", "S3", "SSM", "Scheduler")
 # Of these services, all but S3 and Scheduler have a single address. Scheduler's are as its API says.

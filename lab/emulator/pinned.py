@@ -21,8 +21,9 @@ PRIVATE = {
     ),
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
     "ministack.core.responses": ("_account_from_sts_session",),
-    "ministack.services.cloudformation": ("_stacks",),
-    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation": ("_stack_events", "_stacks"),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),
+    "ministack.services.cloudformation.helpers": ("_error", "_p"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -32,6 +33,7 @@ PRIVATE = {
         "_custom_resource_create",
     ),
     "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
+    "ministack.services.cloudwatch_logs": ("_log_groups",),
     "ministack.services.ec2": (
         "_ACTION_MAP",
         "_DEFAULT_SG_ID",
@@ -67,6 +69,7 @@ PRIVATE = {
     ),
     "ministack.services.s3": ("_persist_object",),
     "ministack.services.ssm": ("_PUBLIC_AMI_PARAMETERS",),
+    "ministack.services.tagging": ("_COLLECTORS", "_collect_ssm", "_normalise_flat"),
 }
 
 

@@ -24,7 +24,11 @@ from lab.problem import ProblemError
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 # The stacks of the guide, and the settings that it shows them with.
-STACKS = {"LearningStack": (), "OperatorsStack": ("operators=alice,bob",)}
+STACKS = {
+    "LearningStack": (),
+    "OperatorsStack": ("operators=alice,bob",),
+    "BudgetStack": ("monthly_budget_usd=20", "alert_email=you@example.com"),
+}
 REGIONS = ("us-east-1", "ap-northeast-1")
 HEADING = re.compile(r"^## (?P<numbers>\d[\d, ]*)\. (?P<title>.+)$", re.MULTILINE)
 PLACE = re.compile(r"^\{\{(\w+)(.*)\}\}$", re.MULTILINE)

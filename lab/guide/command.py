@@ -9,17 +9,17 @@ from textwrap import dedent, indent
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 from rich.text import Text
 
 from lab.checks import names
-from lab.deployed import Deployed, is_local
+from lab.deployed import Deployed, explain, is_local
 from lab.guide import book
 from lab.guide.book import STACKS, Language
-from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+from lab.guide.exercises import EXERCISES, Exercise, break_a_route, of_chapter, require_whole
 from lab.printed import print_json
 from lab.problem import ProblemError
 
@@ -78,11 +78,16 @@ def _locale() -> str:
 
 
 def _outputs() -> dict[str, str]:
-    """Return what commands may name in what is deployed, or nothing where no stack can be reached."""
+    """Return what commands may name in what is deployed; say it where an AWS is pointed at and cannot be asked."""
     outputs: dict[str, str] = {}
-    with suppress(ProblemError, BotoCoreError, ClientError):
+    try:
         for stack in STACKS:
-            outputs |= names(Deployed(stack))
+            with suppress(ProblemError):  # it is not deployed, or no region is set
+                outputs |= names(Deployed(stack))
+    except NoCredentialsError:
+        pass
+    except Exception as error:  # noqa: BLE001  # the guide can be read all the same
+        typer.echo(f"The commands hold names, and no ids of yours: {explain(error)}", err=True)
     return outputs
 
 
@@ -111,7 +116,7 @@ def exercise(
         break_a_route(aws)
         console.print("A route is gone. Find it with: python -m lab verify")
         return
-    found = [(each, each.missing(aws)) for each in asked]
+    found = [(each, _missing(each, aws)) for each in asked]
     done = not any(missing for _, missing in found)
     if as_json:
         print_json(
@@ -131,6 +136,14 @@ def exercise(
                 table.add_row("", missing)
         console.print(table)
     raise typer.Exit(bool(chapter) and not done)
+
+
+def _missing(each: Exercise, aws: Deployed) -> str:
+    """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
+    try:
+        return each.missing(aws)
+    except Exception as error:  # noqa: BLE001  # whatever it is
+        return f"Cannot be looked at: {explain(error)}"
 
 
 def _confirmed(aws: Deployed) -> bool:

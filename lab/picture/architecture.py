@@ -5,10 +5,33 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from lab.printed import printable
 from lab.problem import ProblemError
+from lab.shape import Shape, fitted, name, target, text
 
 Properties = Mapping[str, Any]
 ANYWHERE = "0.0.0.0/0"
+INGRESS: dict[str, Shape] = {"CidrIp": text, "FromPort": text, "GroupId": target, "SourceSecurityGroupId": target}
+# All that is read of properties; references become logical ids.
+READ: dict[str, Shape] = {
+    **INGRESS,
+    "AvailabilityZone": lambda zone: zone,
+    "CidrBlock": text,
+    "DestinationCidrBlock": text,
+    "GatewayId": target,
+    "IamInstanceProfile": target,
+    "InstanceId": target,
+    "InstanceType": text,
+    "LifecycleConfiguration": {"Rules": [{"Prefix": text, "Transitions": [{"StorageClass": text}]}]},
+    "LoggingConfiguration": {"DestinationBucketName": target},
+    "NatGatewayId": target,
+    "NetworkInterfaces": [{"SubnetId": target}],
+    "RoleName": text,
+    "Roles": [target],
+    "RouteTableId": target,
+    "SecurityGroupIngress": [INGRESS],
+    "SubnetId": target,
+}
 
 
 @dataclass(frozen=True)
@@ -44,15 +67,14 @@ class Architecture:
     def all(self, kind: str) -> dict[str, Properties]:
         """Return the properties of all resources of a type, by logical id."""
         return {
-            logical_id: resource.get("Properties", {})
+            logical_id: fitted(resource.get("Properties"), READ)
             for logical_id, resource in self._resources.items()
             if resource["Type"] == kind
         }
 
     def name(self, logical_id: str) -> str:
         """Return the Name tag, or the logical id where there is none."""
-        tags = self._resources[logical_id].get("Properties", {}).get("Tags", [])
-        return next((tag["Value"] for tag in tags if tag["Key"] == "Name"), logical_id)
+        return name(self._resources.get(logical_id, {}).get("Properties"), logical_id)
 
     @cached_property
     def vpc(self) -> Properties:
@@ -62,11 +84,11 @@ class Architecture:
     def subnets(self) -> list[Subnet]:
         """All subnets in the order of their Name tags; zones are numbered from 0."""
         tables = {
-            target(p["SubnetId"]): target(p["RouteTableId"])
+            p.get("SubnetId", ""): p.get("RouteTableId", "")
             for p in self.all("AWS::EC2::SubnetRouteTableAssociation").values()
         }
         routes = {
-            target(p["RouteTableId"]): target(p.get("GatewayId") or p.get("NatGatewayId") or p.get("InstanceId"))
+            p.get("RouteTableId", ""): p.get("GatewayId") or p.get("NatGatewayId") or p.get("InstanceId", "")
             for p in self.all("AWS::EC2::Route").values()
             if p.get("DestinationCidrBlock") == ANYWHERE
         }
@@ -74,20 +96,20 @@ class Architecture:
         zones: list[Any] = []
         subnets = []
         for logical_id in sorted(found, key=self.name):
-            zone = found[logical_id]["AvailabilityZone"]
+            zone = found[logical_id].get("AvailabilityZone")
             if zone not in zones:
                 zones.append(zone)
             route = routes.get(tables.get(logical_id, ""), "")
             subnets.append(
-                Subnet(logical_id, self.name(logical_id), found[logical_id]["CidrBlock"], zones.index(zone), route)
+                Subnet(logical_id, self.name(logical_id), cidr_of(found[logical_id]), zones.index(zone), route)
             )
         return subnets
 
     def zone_name(self, number: int) -> str:
         """Return the zone's own name where the template has one, or else its number."""
         subnet = next(subnet for subnet in self.subnets if subnet.zone == number)
-        zone = self._resources[subnet.logical_id]["Properties"]["AvailabilityZone"]
-        return zone if isinstance(zone, str) else f"Zone {number + 1}"
+        zone = self.all("AWS::EC2::Subnet")[subnet.logical_id].get("AvailabilityZone")
+        return printable(zone) if isinstance(zone, str) else f"Zone {number + 1}"
 
     def is_public(self, subnet: Subnet) -> bool:
         """Tell whether the default route of a subnet leads to the internet gateway."""
@@ -96,8 +118,8 @@ class Architecture:
     def instances_in(self, subnet: Subnet) -> Iterator[tuple[str, Properties]]:
         """Yield logical id and properties of the instances in a subnet."""
         for logical_id, properties in self.all("AWS::EC2::Instance").items():
-            interface = properties.get("NetworkInterfaces", [properties])[0]
-            if target(interface.get("SubnetId")) == subnet.logical_id:
+            interface = (properties.get("NetworkInterfaces") or [properties])[0]
+            if interface.get("SubnetId") == subnet.logical_id:
                 yield logical_id, properties
 
     def is_nat(self, instance: str) -> bool:
@@ -107,7 +129,7 @@ class Architecture:
     def gateways_in(self, subnet: Subnet) -> Iterator[str]:
         """Yield the logical ids of the NAT gateways in a subnet."""
         for logical_id, properties in self.all("AWS::EC2::NatGateway").items():
-            if target(properties.get("SubnetId")) == subnet.logical_id:
+            if properties.get("SubnetId") == subnet.logical_id:
                 yield logical_id
 
     @cached_property
@@ -119,21 +141,21 @@ class Architecture:
 
     def has_address(self, instance: str) -> bool:
         """Tell whether an instance has an Elastic IP address."""
-        return instance in {target(p.get("InstanceId")) for p in self.all("AWS::EC2::EIP").values()}
+        return instance in {p.get("InstanceId") for p in self.all("AWS::EC2::EIP").values()}
 
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield each named role that an instance has, and the instance's name."""
-        profiles = self.all("AWS::IAM::InstanceProfile")
+        profiles, roles = self.all("AWS::IAM::InstanceProfile"), self.all("AWS::IAM::Role")
         for logical_id, properties in self.all("AWS::EC2::Instance").items():
-            for role in profiles.get(target(properties.get("IamInstanceProfile")), {}).get("Roles", []):
-                if name := self._resources[target(role)]["Properties"].get("RoleName"):
-                    yield name, self.name(logical_id)
+            for role in profiles.get(properties.get("IamInstanceProfile", ""), {}).get("Roles", []):
+                if role_name := roles.get(role, {}).get("RoleName"):
+                    yield role_name, self.name(logical_id)
 
     def archives(self, bucket: str) -> Iterator[str]:
         """Yield in words what the bucket's lifecycle moves where."""
         for rule in self.all("AWS::S3::Bucket")[bucket].get("LifecycleConfiguration", {}).get("Rules", []):
             for move in rule.get("Transitions", []):
-                yield f"{rule.get('Prefix', 'all')} moves to {move['StorageClass']}"
+                yield f"{rule.get('Prefix', 'all')} moves to {move.get('StorageClass', '?')}"
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -141,20 +163,16 @@ class Architecture:
         found = []
         for logical_id, properties in self.all("AWS::EC2::SecurityGroup").items():
             rules = [*properties.get("SecurityGroupIngress", [])]
-            rules += [
-                p for p in self.all("AWS::EC2::SecurityGroupIngress").values() if target(p["GroupId"]) == logical_id
-            ]
+            rules += [p for p in self.all("AWS::EC2::SecurityGroupIngress").values() if p.get("GroupId") == logical_id]
             found.append(Group(self.name(logical_id), [self._rule(rule) for rule in rules]))
         return sorted(found, key=lambda group: group.name)
 
     def _rule(self, rule: Properties) -> str:
-        sender = rule.get("CidrIp") or self.name(target(rule.get("SourceSecurityGroupId")))
-        return f"{rule['FromPort']} from {'anywhere' if sender == ANYWHERE else sender}"
+        sender = rule.get("CidrIp") or self.name(rule.get("SourceSecurityGroupId", "")) or "?"
+        return f"{rule.get('FromPort', 'all')} from {'anywhere' if sender == ANYWHERE else sender}"
 
 
-def target(reference: Any) -> str:
-    """Return the logical id that a Ref or Fn::GetAtt points at, or empty text."""
-    if not isinstance(reference, dict):
-        return ""
-    found: str = reference.get("Ref") or reference.get("Fn::GetAtt", [""])[0]
-    return found
+def cidr_of(properties: Properties) -> str:
+    """Return the address range of a VPC or a subnet."""
+    cidr: str = properties.get("CidrBlock", "?")
+    return cidr

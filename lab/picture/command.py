@@ -1,15 +1,17 @@
 """``python -m lab picture``: the architecture, drawn from a template."""
 
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.picture.architecture import Architecture
+from lab.picture.architecture import Architecture, cidr_of
 from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.synthesised import read_template
+from lab.written import write_whole
 
 
 def picture(
@@ -29,7 +31,7 @@ def picture(
     architecture = Architecture(read_template(stack))
     if as_json:
         data = {
-            "vpc": architecture.vpc["CidrBlock"],
+            "vpc": cidr_of(architecture.vpc),
             "subnets": [
                 asdict(subnet)
                 | {
@@ -51,11 +53,10 @@ def picture(
     from lab.picture.layout import lay_out  # noqa: PLC0415
 
     drawing = lay_out(architecture, stack)
-    try:
-        if output.suffix == ".png":
-            png(drawing).save(output)
-        else:
-            output.write_text(svg(drawing, f"The architecture of {stack}"))
-    except OSError as error:
-        raise ProblemError(f"{output} cannot be written: {error.strerror}") from None
+    if output.suffix == ".png":
+        picture_file = BytesIO()
+        png(drawing).save(picture_file, "PNG")
+        write_whole(output, picture_file.getvalue())
+    else:
+        write_whole(output, svg(drawing, f"The architecture of {stack}").encode())
     typer.echo(f"Drawn: {output}")

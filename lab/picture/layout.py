@@ -1,6 +1,6 @@
 """Where everything stands: zones side by side, public above private, what is no part of the network at the right."""
 
-from lab.picture.architecture import Architecture, Subnet, target
+from lab.picture.architecture import Architecture, Subnet, cidr_of
 from lab.picture.drawing import ICON, INK, Drawing, Frame, Icon, Text, Wire, shortened
 
 # AWS's own colours for its groups and services: https://aws.amazon.com/architecture/icons/
@@ -83,7 +83,7 @@ class _Layout:
 
     def surroundings(self, stack: str) -> None:
         width, height = self.drawing.width - 2 * MARGIN, self.bottom + MARGIN - REGION_TOP
-        cidr = self.it.vpc["CidrBlock"]
+        cidr = cidr_of(self.it.vpc)
         self.drawing.frames.append(
             Frame(
                 x=MARGIN,
@@ -131,12 +131,13 @@ class _Layout:
             )
         )
         for logical_id, properties in self.it.instances_in(subnet):
+            instance_type = properties.get("InstanceType", "?")
             if self.it.is_nat(logical_id):
-                lines = (self.it.name(logical_id), f"{properties['InstanceType']}, NAT instance")
+                lines = (self.it.name(logical_id), f"{instance_type}, NAT instance")
                 centre = self.way_out(subnet)
                 self.gateways[logical_id] = (centre, self.icon(centre, y + 52, "compute/ec2", *lines))
                 continue
-            what = properties["InstanceType"] + (", Elastic IP" if self.it.has_address(logical_id) else "")
+            what = instance_type + (", Elastic IP" if self.it.has_address(logical_id) else "")
             end = self.icon(x + SUBNET_WIDTH / 4, y + 52, "compute/ec2", self.it.name(logical_id), what)
             (self.public_hosts if public else self.private_hosts).append((x + SUBNET_WIDTH / 4, end))
         for logical_id in self.it.gateways_in(subnet):
@@ -194,9 +195,7 @@ class _Layout:
     def side(self) -> None:
         x, y = self.right + 130, self.public_top + 84
         buckets = self.it.all("AWS::S3::Bucket")
-        logs = {
-            target(bucket.get("LoggingConfiguration", {}).get("DestinationBucketName")) for bucket in buckets.values()
-        }
+        logs = {bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") for bucket in buckets.values()}
         for role, host in self.it.roles():
             picture = "security/identity-and-access-management-iam-role"
             end = self.icon(x, VPC_TOP + 30, picture, f"Role {role}", f"of {host}")

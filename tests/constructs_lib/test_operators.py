@@ -31,10 +31,10 @@ def statements(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def test_viewing_is_allowed_on_all_of_ec2(statements: dict[str, dict[str, Any]]) -> None:
-    assert statements["ViewEc2AndMfa"] == {
-        "Sid": "ViewEc2AndMfa",
+    assert statements["ViewEc2AndWhatIamAsks"] == {
+        "Sid": "ViewEc2AndWhatIamAsks",
         "Effect": "Allow",
-        "Action": ["ec2:Describe*", "iam:ListVirtualMFADevices"],
+        "Action": ["ec2:Describe*", "iam:GetAccountPasswordPolicy", "iam:ListVirtualMFADevices"],
         "Resource": "*",
     }
 
@@ -51,7 +51,7 @@ def test_start_and_stop_want_mfa_and_the_bastions_tags(statements: dict[str, dic
 
 
 def test_people_set_up_mfa_for_nobody_but_themselves(statements: dict[str, dict[str, Any]]) -> None:
-    statement = statements["SetUpOwnMfa"]
+    statement = statements["SetUpOwnPasswordAndMfa"]
     assert all(action.startswith("iam:") and "*" not in action for action in statement["Action"])
     assert sorted(in_words(resource, NAMES) for resource in statement["Resource"]) == [
         "arn:aws:iam::111122223333:mfa/${aws:username}",
@@ -66,7 +66,12 @@ def test_people_sign_in_to_the_cli_with_no_key(statements: dict[str, dict[str, A
 
 
 def test_these_are_all_the_statements(statements: dict[str, dict[str, Any]]) -> None:
-    assert set(statements) == {"ViewEc2AndMfa", "StartAndStopTheBastionWithMfa", "SetUpOwnMfa", "SignInToTheCli"}
+    assert set(statements) == {
+        "ViewEc2AndWhatIamAsks",
+        "StartAndStopTheBastionWithMfa",
+        "SetUpOwnPasswordAndMfa",
+        "SignInToTheCli",
+    }
 
 
 def test_without_mfa_nobody_starts_anything(statements: dict[str, dict[str, Any]]) -> None:

@@ -16,11 +16,14 @@ def learning_stack(deploy: Callable[..., Deployed]) -> Deployed:
         stop_at="19:00",
         start_at="09:00",
         time_zone="Asia/Tokyo",
-        monthly_budget_usd=20,
-        alert_email="you@example.com",
     )
 
 
 @pytest.fixture(scope="session")
 def operators_stack(deploy: Callable[..., Deployed]) -> Deployed:
     return deploy("OperatorsStack", operators=("alice", "bob"))
+
+
+@pytest.fixture(scope="session")
+def budget_stack(deploy: Callable[..., Deployed]) -> Deployed:
+    return deploy("BudgetStack", monthly_budget_usd=20, alert_email="you@example.com")

@@ -68,10 +68,13 @@ def nat_instance_stack(local_aws: local.Server, template: Callable[..., dict[str
 
 
 @pytest.fixture(scope="module")
-def stacks(learning_stack: Deployed, operators_stack: Deployed, nat_instance_stack: Deployed) -> dict[str, Deployed]:
+def stacks(
+    learning_stack: Deployed, operators_stack: Deployed, budget_stack: Deployed, nat_instance_stack: Deployed
+) -> dict[str, Deployed]:
     return {
         "LearningStack": learning_stack,
         "OperatorsStack": operators_stack,
+        "BudgetStack": budget_stack,
         WITH_NAT_INSTANCE: nat_instance_stack,
     }
 
@@ -79,7 +82,7 @@ def stacks(learning_stack: Deployed, operators_stack: Deployed, nat_instance_sta
 OF_THE_NAT_INSTANCE = ("nat-instance",)
 ALL = [
     (WITH_NAT_INSTANCE if check.id in OF_THE_NAT_INSTANCE else stack, check.id)
-    for stack in ("LearningStack", "OperatorsStack")
+    for stack in ("LearningStack", "OperatorsStack", "BudgetStack")
     for check in all_checks(stack)
 ]
 
@@ -90,7 +93,8 @@ def test_every_claim_holds_after_a_deploy(stacks: dict[str, Deployed]) -> None:
 
 def test_a_claim_of_the_nat_instance_is_made_only_where_there_is_one(stacks: dict[str, Deployed]) -> None:
     made = {name: {verdict.check.id for verdict in run(aws)} & {*OF_THE_NAT_INSTANCE} for name, aws in stacks.items()}
-    assert made == {"LearningStack": set(), "OperatorsStack": set(), WITH_NAT_INSTANCE: {*OF_THE_NAT_INSTANCE}}
+    beside: dict[str, set[str]] = {"OperatorsStack": set(), "BudgetStack": set()}
+    assert made == {"LearningStack": set(), **beside, WITH_NAT_INSTANCE: {*OF_THE_NAT_INSTANCE}}
 
 
 @pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
@@ -961,7 +965,7 @@ def test_a_stack_without_the_resource_claims_nothing_of_it(
 ) -> None:
     saving = [check for check in CHECKS["LearningStack"] if check.chapter == "6"]
     monkeypatch.setitem(CHECKS, "OperatorsStack", saving)
-    assert len(saving) == 2
+    assert len(saving) == 1
     assert list(run(operators_stack)) == []
 
 

@@ -157,7 +157,18 @@ COMMANDS = [
     ),
     *(
         [command]
-        for command in ("status", "start", "stop", "boot-log", "connect", "cleanup", "doctor", "guide", "exercise")
+        for command in (
+            "status",
+            "start",
+            "stop",
+            "boot-log",
+            "connect",
+            "cleanup",
+            "doctor",
+            "zones",
+            "guide",
+            "exercise",
+        )
     ),
 ]
 

@@ -5,14 +5,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from typer.testing import CliRunner
 
+from lab.cli import app
+from lab.deployed import Deployed
+from lab.doctor.command import deployed_zones
 from lab.doctor.findings import Finding, look
 
 Template = Callable[..., dict[str, Any]]
+# What a stack with the default settings holds, by its logical ids in the template.
+IMAGE, ADDRESS = "Ubuntu2604Amd64", "BastionElasticIpE50486BA"
+ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
 class Account:
@@ -20,41 +27,79 @@ class Account:
 
     region_name = "ap-northeast-1"
 
-    def __init__(self, *, arn: str = "arn:aws:iam::1:user/me", addresses: int = 0, offered: str = "ac") -> None:
-        zones = ["ap-northeast-1a", "ap-northeast-1c"]
-        held = [
-            {"LogicalResourceId": "A", "ResourceType": "AWS::EC2::EIP", "ResourceStatus": "CREATE_COMPLETE"}
-            | {"LastUpdatedTimestamp": "2026-11-24"}
+    def __init__(
+        self,
+        *,
+        arn: str = "arn:aws:iam::1:user/me",
+        addresses: int = 0,
+        offered: str = "ac",
+        held: tuple[str, ...] = (),
+        running: tuple[str, ...] = (),
+        moved: bool = False,
+        plan: str | None = "PAID",
+        eligible: tuple[str, ...] = ("t3.micro",),
+    ) -> None:
+        summaries = [
+            {"LogicalResourceId": each, "PhysicalResourceId": f"physical-{each}", "ResourceStatus": "CREATE_COMPLETE"}
+            for each in held
         ]
         offers = [{"Location": f"ap-northeast-1{zone}", "InstanceType": "t3.micro"} for zone in offered]
-        quota = {"Quota": {"Value": 5.0}}
-        self.answers: dict[str, list[tuple[str, Any]]] = {
-            "sts": [("get_caller_identity", {"Arn": arn})],
-            "ec2": [
-                ("describe_availability_zones", {"AvailabilityZones": [{"ZoneName": zone} for zone in zones]}),
-                ("describe_instance_type_offerings", {"InstanceTypeOfferings": offers}),
-                ("describe_addresses", {"Addresses": [{}] * addresses}),
-                ("describe_vpcs", {"Vpcs": [{}]}),
-            ],
-            "service-quotas": [("get_service_quota", quota)],
-            "cloudformation": [("list_stack_resources", {"StackResourceSummaries": held})],
+        cores = {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 2}}
+        instances: list[dict[str, Any]] = [{"InstanceType": kind, **cores} for kind in running]
+        instances.append({"InstanceType": "m7i.large", **cores, "InstanceLifecycle": "spot"})
+        types = [
+            {"InstanceType": kind, "FreeTierEligible": kind in eligible, "VCpuInfo": {"DefaultVCpus": 2}}
+            for kind in ("t3.micro", "t4g.nano", "t4g.micro")
+        ]
+        image = {"ParameterKey": IMAGE, "ParameterValue": "/aws/service/x", "ResolvedValue": "ami-1"}
+        stack = {
+            "StackName": "X",
+            "CreationTime": "2026-11-24",
+            "StackStatus": "CREATE_COMPLETE",
+            "Parameters": [image],
+        }
+        self.subnets: Callable[[Any], Any] | None = None
+        self.answer_by_type: Callable[[str], Any] | None = None
+        self.answers: dict[str, Any] = {
+            "GetCallerIdentity": {"Arn": arn, "Account": "000000000001"},
+            "DescribeAvailabilityZones": {"AvailabilityZones": [{"ZoneName": zone} for zone in ZONES]},
+            "DescribeInstanceTypeOfferings": {"InstanceTypeOfferings": offers},
+            "DescribeInstances": {"Reservations": [{"Instances": instances}]},
+            "DescribeInstanceTypes": {"InstanceTypes": types},
+            "DescribeAddresses": {"Addresses": [{}] * addresses},
+            "DescribeSubnets": {"Subnets": []},
+            "DescribeVpcs": {"Vpcs": [{}]},
+            "GetServiceQuota": {"Quota": {"Value": 5.0}},
+            "ListStackResources": {"StackResourceSummaries": summaries},
+            "DescribeStacks": {"Stacks": [stack]},
+            "GetParameter": {"Parameter": {"Value": "ami-2" if moved else "ami-1"}},
+            "GetAccountPlanState": {"accountPlanType": plan},
+            "DescribeBudgets": {"Budgets": []},
         }
 
-    def client(self, service: str, **_: Any) -> Any:
+    def client(self, service: str, region_name: str = region_name, **_: Any) -> Any:
         client: Any = boto3.client(
             service,  # type: ignore[call-overload]
-            region_name=self.region_name,
+            region_name=region_name,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106
         )
-        stub = Stubber(client)
-        for operation, response in self.answers[service]:
-            if response is None:
-                stub.add_client_error(operation, "AccessDenied")
-            else:
-                stub.add_response(operation, response)
-        stub.activate()
+        client.meta.events.register("before-call", self._answer)
         return client
+
+    def _answer(self, model: Any, params: Any, **_: Any) -> tuple[Mock, Any]:
+        """Answer instead of AWS, whatever it is asked how often; None is a refusal."""
+        answer = self.answers[model.name]
+        if model.name == "DescribeInstanceTypeOfferings" and self.answer_by_type:
+            answer = self.answer_by_type(params["body"]["Filter.1.Value.1"])
+        if model.name == "DescribeSubnets" and self.subnets:
+            answer = {"Subnets": self.subnets(params["body"])}
+        if model.name == "DescribeInstanceTypes":
+            asked = params["body"].values()
+            answer = {"InstanceTypes": [each for each in answer["InstanceTypes"] if each["InstanceType"] in asked]}
+        if answer is None:
+            return Mock(status_code=400), {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        return Mock(status_code=200), answer
 
 
 @pytest.fixture
@@ -74,12 +119,15 @@ def test_an_account_that_a_deploy_works_in(findings: Any) -> None:
     assert found["Zones"].text == "t3.micro in ap-northeast-1a"
     assert found["NAT gateways"].verdict == "not known"
     assert found["VPCs"].text == "1 of 5 used, 1 more wanted"
+    assert found["vCPUs"].text == "0 of 5 used, 2 more wanted"
+    assert found["Free plan"].text == "it starts t3.micro"
 
 
 def test_too_many_addresses_counting_those_that_the_stack_has(findings: Any) -> None:
     """The default takes three addresses, and the stack of this account has one of them."""
-    assert findings(Account(addresses=3))["Elastic IPs"] == Finding("Elastic IPs", "fine", "3 of 5 used, 2 more wanted")
-    short = findings(Account(addresses=4))["Elastic IPs"]
+    account = Account(addresses=3, held=(ADDRESS,))
+    assert findings(account)["Elastic IPs"] == Finding("Elastic IPs", "fine", "3 of 5 used, 2 more wanted")
+    short = findings(Account(addresses=4, held=(ADDRESS,)))["Elastic IPs"]
     assert (short.verdict, short.text[:26]) == ("fails", "4 of 5 used, 2 more wanted")
     assert "--quota-code L-0263D0A3 --desired-value 6" in short.text
 
@@ -90,9 +138,133 @@ def test_a_class_takes_what_all_its_stacks_take_together(
     """Each wants three addresses and has one of them. What an earlier synth left behind does not count."""
     shutil.copytree(assembly(learners=("alice", "bob")), tmp_path / "cdk.out", dirs_exist_ok=True)
     (tmp_path / "cdk.out" / "LearningStack-carol.template.json").write_text("{}")
-    found = findings(Account(addresses=3))
+    found = findings(Account(addresses=3, held=(ADDRESS,)))
     assert found["VPCs"].text == "1 of 5 used, 3 more wanted"
     assert found["Elastic IPs"].text.startswith("3 of 5 used, 6 more wanted. Release what you do not need")
+    assert found["vCPUs"].text.startswith("0 of 5 used, 6 more wanted. Release what you do not need, or ask for more")
+    assert "--quota-code L-1216C47A --desired-value 6" in found["vCPUs"].text
+
+
+def test_spot_and_other_families_count_against_other_quotas(findings: Any) -> None:
+    """Among what runs is a spot instance too."""
+    assert findings(Account(running=("t3.micro", "g5.xlarge")))["vCPUs"].text == "2 of 5 used, 2 more wanted"
+
+
+def test_an_update_that_replaces_the_bastion_needs_the_old_and_the_new_at_once(
+    findings: Any, template: Template
+) -> None:
+    resources = template()["Resources"]
+    deployed = tuple(resources)
+    running = ("t3.micro", "t3.micro")  # the bastion, and another
+    assert findings(Account(held=deployed, running=running))["vCPUs"].text == "4 of 5 used, 0 more wanted"
+    # The user data is another: so is the logical id.
+    older = tuple(f"{each}Old" if each.startswith("BastionInstance") else each for each in deployed)
+    assert findings(Account(held=older, running=running))["vCPUs"].text.startswith(
+        "4 of 5 used, 2 more wanted. Release"
+    )
+    # Only the image is another: the logical id stays.
+    moved = findings(Account(held=deployed, running=running, moved=True))["vCPUs"]
+    assert (moved.verdict, moved.text[:26]) == ("fails", "4 of 5 used, 2 more wanted")
+
+
+def test_the_free_plan_starts_only_some_types(findings: Any, template: Template) -> None:
+    Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(template(nat="instance")))
+    kinds = {each["Properties"]["InstanceType"] for each in of_instances(template(nat="instance"))}
+    (costly,) = kinds - {"t3.micro"}
+    for plan, verdict, text in (
+        (
+            "FREE",
+            "fails",
+            f"your account is on it, and it starts no {costly} (set another nat), or go over to a paid plan",
+        ),
+        ("PAID", "fine", "your account is on a plan that is paid"),
+    ):
+        assert findings(Account(plan=plan))["Free plan"] == Finding("Free plan", verdict, text)  # type: ignore[arg-type]
+    account = Account()
+    account.answers["GetAccountPlanState"] = None
+    assert findings(account)["Free plan"] == Finding(
+        "Free plan",
+        "not known",
+        f"it starts no {costly} (set another nat). Whether yours is a free one: GetAccountPlanState",
+    )
+
+
+def of_instances(template: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in template["Resources"].values() if each["Type"] == "AWS::EC2::Instance"]
+
+
+def test_who_may_not_see_budgets_is_told_that_only_the_budget_will_fail(
+    findings: Any, assembly: Callable[..., Path], tmp_path: Path
+) -> None:
+    settings = {"monthly_budget_usd": 20, "alert_email": "you@example.com"}
+    shutil.copytree(assembly(**settings), tmp_path / "cdk.out", dirs_exist_ok=True)
+    assert findings(Account())["Budget"].verdict == "fine"
+    account = Account()
+    account.answers["DescribeBudgets"] = None
+    found = findings(account)["Budget"]
+    assert found.verdict == "not known"  # a deploy of LearningStack does not fail for it
+    assert found.text.startswith("AWS will hardly make BudgetStack, which nothing else needs: You are not allowed")
+    assert "The root user gives IAM the right to see the bill" in found.text
+
+
+def test_a_deployed_stack_stays_in_its_zones(findings: Any, template: Template) -> None:
+    """AWS promises no order of the region's zones, and lists those alone that have a default subnet."""
+    subnets = {name: each for name, each in template()["Resources"].items() if each["Type"] == "AWS::EC2::Subnet"}
+    account = Account(held=tuple(template()["Resources"]))
+    there = [
+        {"SubnetId": f"physical-{name}", "AvailabilityZone": f"ap-northeast-1{'ac'['Subnet2' in name]}"}
+        for name in subnets
+    ]
+    account.subnets = lambda asked: there if "SubnetId.1" in asked else []
+    assert findings(account)["Zones of LearningStack"].text == "it stays in ap-northeast-1a and ap-northeast-1c"
+    default = [{"AvailabilityZone": f"ap-northeast-1{zone}"} for zone in "bc"]  # as where zone b came later
+    account.answers["DescribeAvailabilityZones"]["AvailabilityZones"].append({"ZoneName": "ap-northeast-1b"})
+    account.subnets = lambda asked: there if "SubnetId.1" in asked else default
+    found = findings(account)["Zones of LearningStack"]
+    assert (found.verdict, found.text) == (
+        "fails",
+        f"it is in ap-northeast-1a and ap-northeast-1c, and would move. Set -c availability_zones={','.join(ZONES)}",
+    )
+    pinned = template(availability_zones=ZONES)
+    Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(pinned))
+    assert findings(account)["Zones of LearningStack"].verdict == "fine"
+
+
+def test_the_zones_of_a_deployed_stack_are_a_setting(learning_stack: Deployed, tmp_path: Path) -> None:
+    zones = CliRunner().invoke(app, ["zones"], catch_exceptions=False).stdout
+    assert zones == "-c availability_zones=us-east-1a,us-east-1b\n"
+    assert len(deployed_zones(learning_stack)) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setenv("AWS_REGION", "eu-west-3")
+        assert CliRunner().invoke(app, ["zones"], catch_exceptions=False).stdout == ""  # nothing is deployed
+        patch.undo()
+        patch.chdir(tmp_path)
+        Path("cdk.json").write_text('{"context": {"availability_zones": ["us-east-1b", "us-east-1a"]}}')
+        assert CliRunner().invoke(app, ["zones"], catch_exceptions=False).stdout == ""  # that is what counts
+
+
+def test_what_is_in_the_way_of_a_destroy_is_said_before_it(learning_stack: Deployed) -> None:
+    def doctor() -> tuple[int, str]:
+        run = CliRunner().invoke(app, ["doctor", "--destroy"], catch_exceptions=False)
+        return run.exit_code, run.stdout
+
+    ec2 = learning_stack.ec2
+    clean = (0, "✓ Destroy: nothing but LearningStack's own is in its network\n")
+    assert doctor() == clean
+    subnet = learning_stack.outputs["PrivateSubnetIds"].split(",")[0]
+    interface = ec2.create_network_interface(SubnetId=subnet, Groups=[learning_stack.outputs["DatabaseGroupId"]])
+    name = interface["NetworkInterface"]["NetworkInterfaceId"]
+    status, said = doctor()
+    ec2.delete_network_interface(NetworkInterfaceId=name)
+    assert status == 1
+    assert said.startswith(f"✗ Destroy: {name} of nobody stands in learning-private-1 (")
+    assert "Remove it first, or the destroy waits for it for many minutes and fails" in said
+    group = ec2.create_security_group(GroupName="mine", Description="Mine", VpcId=learning_stack.outputs["VpcId"])
+    status, said = doctor()
+    ec2.delete_security_group(GroupId=group["GroupId"])
+    assert f"the security group mine ({group['GroupId']}) is in the VPC" in said
+    assert doctor() == clean
 
 
 def test_a_zone_without_the_instance_type(findings: Any) -> None:
@@ -102,12 +274,14 @@ def test_a_zone_without_the_instance_type(findings: Any) -> None:
 
 
 def test_a_zone_without_the_type_of_the_nat_instance(findings: Any, template: Template) -> None:
-    account = Account()
-    offers = account.answers["ec2"].pop(1)
+    instances = of_instances(template(nat="instance"))
+    (kind,) = {each["Properties"]["InstanceType"] for each in instances} - {"t3.micro"}
     Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(template(nat="instance")))
-    account.answers["ec2"][1:1] = [offers, (offers[0], {"InstanceTypeOfferings": []})]
+    account = Account()
+    offers = account.answers["DescribeInstanceTypeOfferings"]
+    account.answer_by_type = lambda asked: offers if asked == "t3.micro" else {"InstanceTypeOfferings": []}
     found = findings(account)["Zones"]
-    assert found.text == "ap-northeast-1a has no t4g.nano. Set availability_zones to two of no zone, or another nat"
+    assert found.text == f"ap-northeast-1a has no {kind}. Set availability_zones to two of no zone, or another nat"
 
 
 def test_the_root_user(findings: Any) -> None:
@@ -118,7 +292,7 @@ def test_the_root_user(findings: Any) -> None:
 
 def test_no_permission_is_not_known(findings: Any) -> None:
     account = Account()
-    account.answers["service-quotas"] = [("get_service_quota", None)]
+    account.answers["GetServiceQuota"] = None
     found = findings(account)["VPCs"]
     assert (found.verdict, found.text[:39]) == ("not known", "You are not allowed to do this: An error"[:39])
 

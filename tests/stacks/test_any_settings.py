@@ -244,6 +244,7 @@ DOCUMENTED = {
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
         "ec2:Describe*",
+        "iam:GetAccountPasswordPolicy",
         "iam:ListVirtualMFADevices",
     },
     ":instance/*": {"ssm:UpdateInstanceInformation", "ec2:StartInstances", "ec2:StopInstances"},

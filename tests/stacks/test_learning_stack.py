@@ -209,10 +209,13 @@ REACHES: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_each_setting_reaches_the_template(template: Templates, setting: Any) -> None:
     value, expected = REACHES[setting.name]
-    stack = {"operators": "OperatorsStack", "learners": "LearningStack-alice"}.get(setting.name, "LearningStack")
+    elsewhere = {"operators": "OperatorsStack", "learners": "LearningStack-alice"}
+    elsewhere |= dict.fromkeys(("monthly_budget_usd", "alert_email"), "BudgetStack")
+    stack = elsewhere.get(setting.name, "LearningStack")
     settings = {setting.name: value, **COMPANIONS.get(setting.name, {})}
     assert expected in json.dumps(template(stack, **settings))
-    assert expected not in json.dumps(template(stack.removesuffix("-alice")))
+    if stack != "BudgetStack":  # there only where a budget is set
+        assert expected not in json.dumps(template(stack.removesuffix("-alice")))
 
 
 def test_what_is_looked_for_by_its_tag_carries_it(template: Templates) -> None:
@@ -247,7 +250,11 @@ def test_no_two_of_a_class_share_what_only_one_can_have(name: str, template: Tem
     assert not any(one & other for one, other in combinations(chosen, 2))
 
 
-def test_a_class_has_one_budget(template: Templates) -> None:
+def test_a_budget_is_a_stack_of_its_own_and_one_for_a_class(template: Templates, assembly: Callable[..., Path]) -> None:
+    """What AWS refuses of it, which takes rights to the bill, rolls no network back."""
     settings: dict[str, Any] = {"learners": ("alice",), "monthly_budget_usd": 20, "alert_email": "you@example.com"}
-    assert "AWS::Budgets::Budget" in json.dumps(template(**settings))
-    assert "AWS::Budgets::Budget" not in json.dumps(template("LearningStack-alice", **settings))
+    kinds = {each["Type"] for each in template("BudgetStack", **settings)["Resources"].values()}
+    assert kinds == {"AWS::Budgets::Budget"}
+    for stack in ("LearningStack", "LearningStack-alice", "OperatorsStack"):
+        assert template(stack, **settings) == template(stack, learners=("alice",))
+    assert not (assembly() / "BudgetStack.template.json").exists()

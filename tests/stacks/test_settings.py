@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -461,3 +462,26 @@ def test_refuses_a_list_that_is_none(value: object) -> None:
 def test_no_subnets_at_all_is_no_mistake_of_the_vpc() -> None:
     found = lines(public_cidrs="", private_cidrs="")
     assert [line.split(":")[0] for line in found] == ["public_cidrs", "private_cidrs"]
+
+
+@pytest.mark.parametrize("file", ["cdk.json", "cdk.context.json", "~/.cdk.json"])
+def test_a_key_that_is_no_setting_is_said_to_be_in_its_file(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CDK CLI adds what the user's home holds to every project: nobody looks for it there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    Path("home").mkdir()
+    Path("cdk.json").write_text('{"context": {}}')
+    keys = {"colour": "red"}
+    Path(file).expanduser().write_text(json.dumps(keys if file == "cdk.context.json" else {"context": keys}))
+    [line] = lines(colour="red")
+    assert line.startswith(f"colour: is not a setting ({file} has it). Settings: ")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"context": 5}', "{}", '{"context": {"color": 1}}'])
+def test_a_file_without_the_key_is_not_named(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path(".cdk.json").write_text(text)
+    assert lines(colour="red")[0].startswith("colour: is not a setting. Settings: ")

@@ -155,7 +155,9 @@ def test_says_how_to_make_a_missing_template(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"Resources": []}', '{"Resources": {"A": {}}}'])
 def test_says_when_it_is_no_template(text: str, folder: Path) -> None:
     (folder / "cdk.out" / "LearningStack.template.json").write_text(text)
-    assert says().endswith("LearningStack.template.json is not a template. Make it anew with: cdk synth --quiet")
+    told = says()
+    assert told.startswith("cdk.out/LearningStack.template.json is not a template: ")
+    assert told.endswith(". Make it anew with: cdk synth --quiet")
 
 
 @pytest.mark.parametrize(

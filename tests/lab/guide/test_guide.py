@@ -22,7 +22,12 @@ EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
 
 @pytest.fixture(scope="module")
 def templates(template: Template) -> Mapping[str, dict[str, Any]]:
-    return {"LearningStack": template(), "OperatorsStack": template("OperatorsStack", operators=("alice", "bob"))}
+    budget = {"monthly_budget_usd": 20, "alert_email": "you@example.com"}
+    return {
+        "LearningStack": template(),
+        "OperatorsStack": template("OperatorsStack", operators=("alice", "bob")),
+        "BudgetStack": template("BudgetStack", **budget),
+    }
 
 
 def lab(*words: str, **environment: str) -> str:
@@ -84,7 +89,7 @@ def test_a_resource_leads_to_the_statement_that_makes_it(logical_id: str, code: 
 
 def test_the_commands_of_the_claims_are_those_of_the_checks() -> None:
     text = file_of("en").read_text()
-    for stack in ("LearningStack", "OperatorsStack"):
+    for stack in ("LearningStack", "OperatorsStack", "BudgetStack"):
         for check in all_checks(stack):
             command = shell(check.command)
             assert f"  $ {command}\n" in text
