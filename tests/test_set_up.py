@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ class Machine:
         self.venv = folder / "venv"
         self.log = folder / "log"
         nodejs = folder / "nodejs"
-        program = PROGRAM.format(log=self.log, python=sys.executable, venv=self.venv, nodejs=nodejs)
+        program = PROGRAM.format(log=self.log, python=shlex.quote(sys.executable), venv=self.venv, nodejs=nodejs)
         self.python = self._program(folder / "python", program)
         self.node = self._program(nodejs / "bin" / "node", "#!/bin/sh\necho 2.1148.1\n")
         self._program(nodejs / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", program)
