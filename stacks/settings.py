@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Self, get_type_hints
-from zoneinfo import available_timezones
 
 NAT_CHOICES = ("per-az", "single", "regional", "instance", "none")
 UBUNTU_CHOICES = ("26.04", "24.04")
@@ -334,13 +335,23 @@ def _between(lowest: int, highest: int) -> Callable[[int], None]:
     return check
 
 
+@cache
+def _time_zones() -> dict[str, str]:
+    """Return the names of all places in the IANA time zone database, by themselves in lower case.
+
+    EventBridge Scheduler takes the names of that database:
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#time-zones. They come from the package
+    `tzdata`, never from this machine, whose own database may lack some and have others. Those without a slash, but for
+    UTC, are left out: they are abbreviations and what stands for no zone at all (Factory).
+    """
+    names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return {name.lower(): name for name in sorted(names) if "/" in name}
+
+
 def _time_zone(text: str) -> None:
-    if text == "UTC":
+    zones = _time_zones()
+    if text == "UTC" or text in zones.values():
         return
-    # The names with a slash are those that AWS knows too; "localtime" and "Factory" are of this machine.
-    zones = {zone.lower(): zone for zone in sorted(available_timezones()) if "/" in zone}
-    if not zones or text in zones.values():
-        return  # with no time zones on this machine, AWS has the last word
     city = next((zone for zone in zones if zone.endswith(f"/{text.lower().replace(' ', '_')}")), text.lower())
     near = get_close_matches(city, zones, n=1)
     hint = f" (Did you mean {zones[near[0]]}?)" if near else ""

@@ -21,8 +21,6 @@ from stacks.settings import Settings
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
-# With a HOME of their own, tests still read the CDK as `make setup` has unpacked and indexed it: a second less a synth.
-UNPACKED = {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")}
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a HOME that is empty at first; then jsii keeps the unpacked CDK there, as on any machine."""
+    """Give a HOME that is empty at first."""
     return tmp_path_factory.mktemp("home")
 
 
@@ -144,7 +145,7 @@ def test_wrong_values_in_cdk_json_are_a_line_each_and_an_older_output_stays(home
     output = tmp_path / "cdk.out"
     output.mkdir()
     (output / "LearningStack.template.json").write_text("of an older synth")
-    result = synth(home, output, ["--app", f"python {ROOT / 'app.py'}"], folder=tmp_path)
+    result = synth(home, output, ["--app", shlex.join(["python", str(ROOT / "app.py")])], folder=tmp_path)
     assert result.returncode == 1
     *found, _ = lines_of_both(result)
     for line, (_, begins) in zip(found, wrong.values(), strict=True):

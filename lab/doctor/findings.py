@@ -46,7 +46,7 @@ def look(session: boto3.Session | None) -> Iterator[Finding]:
     # Nothing here starts on a Python that is too old: make setup says so.
     yield Finding("Python", "fine", ".".join(str(part) for part in sys.version_info[:3]))
     yield _tool("Node.js", "node", r"v(2\d|[3-9]\d)\.")
-    # npm's `latest` of the CLI is 3.0.0, published by accident.
+    # 3.0.0 was published by accident: it was npm's `latest` for some days, and may still be on somebody's PATH.
     yield _tool("CDK CLI", "cdk", r"2\.\d{4}\.")
     if session is None:
         yield Finding("Region", "fails", "none is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")

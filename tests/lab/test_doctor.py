@@ -1,7 +1,9 @@
 """`lab doctor`: what would make a deploy fail, found before it does."""
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,7 @@ def findings(
     """Give a function from an account to what the doctor finds about it, by heading; default settings."""
     shutil.copytree(assembly(), tmp_path / "cdk.out")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     return lambda account: {finding.about: finding for finding in look(account)}
 

@@ -18,7 +18,6 @@ import psutil
 import pytest
 
 from lab import local
-from tests.conftest import UNPACKED
 
 ROOT = Path(__file__).parent.parent.parent
 NOISE = re.compile("warn|deprecat|notice|npm|jsii|traceback|error|telemetry|✗", re.IGNORECASE)
@@ -51,7 +50,7 @@ class Project:
             copy(ROOT / name, folder / name)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home"), **UNPACKED, **HOSTILE}
+        self.environment |= {"PATH": path, "COLUMNS": "200", "HOME": str(folder / "home"), **HOSTILE}
 
     def start(self, *command: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         return subprocess.Popen(

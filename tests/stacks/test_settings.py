@@ -2,13 +2,15 @@
 
 import json
 import re
+import zoneinfo
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
-from stacks.settings import Settings, SettingsError
+from stacks.settings import Settings, SettingsError, _time_zones
 from tests.conftest import COMPANIONS, CONTEXT
 
 SETTINGS = [setting.name for setting in fields(Settings)]
@@ -113,9 +115,27 @@ def test_accepts(name: str, value: object) -> None:
     Settings.from_context({name: value, **COMPANIONS.get(name, {})})
 
 
-def test_without_time_zones_on_this_machine_aws_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stacks.settings.available_timezones", set)
-    assert read("time_zone", "Asia/Tokyo") == "Asia/Tokyo"
+def test_the_time_zones_of_this_machine_do_not_matter(tmp_path: Path) -> None:
+    """Debian 13 has the old names in a package of their own, and a small system has no time zones at all."""
+    zone = tmp_path / "Mars" / "Olympus_Mons"
+    zone.parent.mkdir()
+    zone.write_bytes(b"TZif2")
+    zoneinfo.reset_tzpath([tmp_path])
+    try:
+        assert "Mars/Olympus_Mons" in zoneinfo.available_timezones()
+        assert lines(time_zone="Mars/Olympus_Mons", stop_at="19:00")
+        assert read("time_zone", "America/Argentina/ComodRivadavia") == "America/Argentina/ComodRivadavia"
+    finally:
+        zoneinfo.reset_tzpath()
+
+
+def test_the_time_zones_are_those_that_aws_names() -> None:
+    """The CDK lists the current names; the old ones that we take stand for one of these."""
+    current = {getattr(cdk.TimeZone, name).timezone_name for name in dir(cdk.TimeZone) if name.isupper()}
+    assert {name for name in current if "/" in name} - {*_time_zones().values()} == set()
+    assert (
+        max(map(len, _time_zones())) <= 50
+    )  # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
 
 
 # --- what is not

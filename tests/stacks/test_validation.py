@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,7 +60,7 @@ def test_a_finding_ends_the_synth(tmp_path: Path) -> None:
             Path(sys.executable).parent / "cdk",
             "synth",
             "--app",
-            f"{sys.executable} {file}",
+            shlex.join([sys.executable, str(file)]),
             "--output",
             tmp_path / "out",
         ],

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -22,7 +23,8 @@ from lab.problem import ProblemError
 from tests.conftest import deployer, local_aws_in
 
 Deploy = Callable[..., Deployed]
-AWS = f'aws() {{ {sys.executable} -m awscli "$@"; }}; python() {{ {sys.executable} "$@"; }}; set -eo pipefail\n'
+PYTHON = shlex.quote(sys.executable)
+AWS = f'aws() {{ {PYTHON} -m awscli "$@"; }}; python() {{ {PYTHON} "$@"; }}; set -eo pipefail\n'
 
 
 @pytest.fixture(scope="module")
