@@ -61,6 +61,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     from lab.emulator import (  # noqa: PLC0415
         addresses,
         door,
+        dry_run,
         images,
         instances,
         interfaces,
@@ -81,7 +82,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     )
 
     # Importing these completed ministack's EC2 and CloudFormation.
-    del addresses, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
+    del addresses, dry_run, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
     del security_groups
     for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
         provider.register(*types.PROVIDERS)

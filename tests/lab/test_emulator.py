@@ -111,6 +111,33 @@ def test_refuses_a_filter_that_it_would_ignore(emulator: Emulator) -> None:
         emulator.client("ec2").describe_instances(Filters=[{"Name": "hypervisor", "Values": ["nitro"]}])
 
 
+def test_a_dry_run_changes_nothing_and_says_what_would_be(emulator: Emulator) -> None:
+    """Ask as AWS's CommonParameters describe it: who may gets DryRunOperation, who may not UnauthorizedOperation."""
+    ec2, iam = emulator.client("ec2"), emulator.client("iam")
+    group_id = ec2.create_security_group(GroupName="kept", Description="kept")["GroupId"]
+    for call, given in (
+        (ec2.delete_security_group, {"GroupId": group_id}),
+        (ec2.create_security_group, {"GroupName": "other", "Description": "other"}),
+        (ec2.describe_instances, {}),
+    ):
+        with pytest.raises(ClientError, match="DryRunOperation") as refused:
+            call(**given, DryRun=True)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    names = {group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]}
+    assert ("kept" in names, "other" in names) == (True, False)
+    iam.create_user(UserName="carol")
+    given = iam.create_access_key(UserName="carol")["AccessKey"]
+    carols = boto3.client(
+        "ec2",
+        region_name=REGION,
+        endpoint_url=emulator.server.endpoint,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+    )
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        carols.delete_security_group(GroupId=group_id, DryRun=True)
+
+
 def test_does_not_delete_a_bucket_with_files(emulator: Emulator) -> None:
     template = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
     cloudformation, s3 = emulator.client("cloudformation"), emulator.client("s3")

@@ -1,0 +1,31 @@
+"""``--dry-run`` asks EC2 whether something is allowed, and changes nothing. ministack does it all the same.
+
+By the time that EC2 is asked, IAM has refused who may not. AWS's answer to all others is an error, too.
+
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+"""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from ministack import app
+from ministack.services import ec2
+
+from lab.emulator.wire import Answer
+
+_ministacks = app.SERVICE_HANDLERS["ec2"]
+
+
+async def handle_request(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
+) -> Answer:
+    given = {**query, **parse_qs(body.decode(errors="replace"))}
+    if given.get("DryRun", [""])[0].lower() == "true" and given.get("Action", [""])[0] in ec2._ACTION_MAP:
+        message = "Request would have succeeded, but DryRun flag is set."
+        refused: Answer = ec2._error("DryRunOperation", message, 412)
+        return refused
+    answer: Answer = await _ministacks(method, path, headers, body, query)
+    return answer
+
+
+app.SERVICE_HANDLERS["ec2"] = handle_request
