@@ -9,6 +9,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 # Neither is anything kept elsewhere: the home folder may be read-only, or none.
 CACHE := $(CURDIR)/$(VENV)/cache
 export UV_CACHE_DIR ?= $(CACHE)/uv
+export npm_config_update_notifier := false
 export npm_config_cache ?= $(CACHE)/npm
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 # What would take Python's modules, or packages, to or from another place.
