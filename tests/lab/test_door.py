@@ -157,6 +157,31 @@ def test_knows_the_keys_that_iam_and_sts_give_out(ask: Any, signed: Any) -> None
     iam.delete_user(UserName="carol")
 
 
+def test_counts_as_tls_where_a_bucket_demands_it(local_aws: local.Server) -> None:
+    """What never leaves this machine needs no TLS; the root user would be let in whatever the policy says."""
+    iam, s3 = boto3.client("iam"), boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    tls_only = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::tls", "arn:aws:s3:::tls/*"],
+    }
+    tls_only |= {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    s3.create_bucket(Bucket="tls")
+    s3.put_bucket_policy(Bucket="tls", Policy=json.dumps({"Version": "2012-10-17", "Statement": [tls_only]}))
+    iam.create_user(UserName="carol")
+    iam.put_user_policy(UserName="carol", PolicyName="s3", PolicyDocument=json.dumps(everything))
+    key = iam.create_access_key(UserName="carol")["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+    carols: Any = session.client("s3", endpoint_url=local_aws.endpoint)
+    assert carols.list_objects_v2(Bucket="tls")["KeyCount"] == 0
+    iam.delete_access_key(UserName="carol", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName="carol", PolicyName="s3")
+    iam.delete_user(UserName="carol")
+    s3.delete_bucket(Bucket="tls")
+
+
 # --- other names, other pages
 
 
