@@ -1,5 +1,6 @@
 """The learner's command line: ``python -m lab``."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from lab.cost.command import cost
 from lab.deployed import STACK, Deployed, explain
 from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
+from lab.local_users import environment_of
 from lab.picture.command import picture
 from lab.printed import print_json
 from lab.problem import ProblemError
@@ -159,6 +161,20 @@ def status() -> None:
             console.print(f"  {name}: {Deployed(name).description['StackStatus']}")
         except ProblemError:
             console.print(f"  {name}: not deployed")
+
+
+@local_app.command("as")
+def as_user(
+    user: Annotated[str, typer.Argument(help="An IAM user of the local AWS, such as an operator.")],
+    *,
+    mfa: Annotated[bool, typer.Option("--mfa", help="In a session that began with MFA.")] = False,
+) -> None:
+    """Print the environment of a user, for a shell: what it may do there, IAM decides, as in AWS (chapter 4).
+
+    Example: eval "$(python -m lab local as alice --mfa)"
+    """
+    for name, value in environment_of(user, mfa=mfa).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()

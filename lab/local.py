@@ -77,7 +77,7 @@ def start() -> Server:
     with _told_in_one_line(), _listener() as listener:
         port = listener.getsockname()[1]
         folder = _prepare(port)
-        _write("server.log", "")
+        write("server.log", "")
         with (folder / "server.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603  # our own module
                 [
@@ -239,10 +239,10 @@ def _prepare(port: int) -> Path:
     except (OSError, ValueError, TypeError, KeyError):
         letters = string.ascii_uppercase + string.digits
         access_key = "LOCAL" + "".join(secrets.choice(letters) for _ in range(15))
-        _write("credentials.json", json.dumps({"access_key": access_key, "secret_key": secrets.token_urlsafe(30)}))
-    _write("port", str(port))
+        write("credentials.json", json.dumps({"access_key": access_key, "secret_key": secrets.token_urlsafe(30)}))
+    write("port", str(port))
     exports = environment(Server(port, psutil.Process()))
-    _write(
+    write(
         "env",
         "# source this file to point a shell at the local AWS\n"
         "for AWS in $(env | sed -n 's/^\\(AWS_[A-Za-z0-9_]*\\)=.*/\\1/p'); do unset \"$AWS\"; done; unset AWS\n"
@@ -259,8 +259,8 @@ def _make_folder() -> None:
     HOME.chmod(0o700)  # whatever the umask is
 
 
-def _write(name: str, text: str) -> None:
-    """Write a file that only this user may read, whole or not at all."""
+def write(name: str, text: str) -> None:
+    """Write a file of the local AWS that only this user may read, whole or not at all."""
     new = HOME / f"{name}.new"
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)

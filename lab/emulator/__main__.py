@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -25,8 +26,9 @@ def _configure(port: int, folder: Path) -> None:
     credentials = json.loads((folder / "credentials.json").read_text())
     os.environ.update(
         AWS_REGION=region,
-        # Those of the root user; who else may come in, IAM and STS know.
-        AWS_ACCESS_KEY_ID=credentials["access_key"],
+        # The root user has no key that anybody knows; that of the folder is an administrator's.
+        AWS_ACCESS_KEY_ID="ROOT" + secrets.token_hex(8).upper(),
+        LEARNER_ACCESS_KEY_ID=credentials["access_key"],
         AWS_SECRET_ACCESS_KEY=credentials["secret_key"],
         AUTH="true",
         MINISTACK_ACCOUNT_ID=ACCOUNT,
@@ -71,6 +73,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
         network_acls,
         owners,
         parameters,
+        people,
         provider,
         providers_iam,
         providers_instance,
@@ -91,7 +94,9 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     store.load()
     store.take_ministacks_place()
     secret = os.environ["AWS_SECRET_ACCESS_KEY"]
-    application = door.Door(app, port=port, folder=str(folder), secret=secret, store=store)
+    application = door.Door(
+        app, port=port, folder=str(folder), secret=secret, store=store, started=people.make_administrator
+    )
     asyncio.get_running_loop().add_reader(sys.stdin, _end_or_stay)
     config = Config()
     config.bind = [f"fd://{socket}"]

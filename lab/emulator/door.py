@@ -103,11 +103,22 @@ class Door:
     """The ASGI application in front of ministack's.
 
     ``folder`` is that of this local AWS, and ``secret`` its secret key: whoever asks for our health gets a proof that
-    we know both. While ``store`` cannot write, nothing but health is answered.
+    we know both. While ``store`` cannot write, nothing but health is answered. ``started`` is called when ministack has
+    its state, before the first request.
     """
 
-    def __init__(self, app: Callable[..., Any], *, port: int, folder: str, secret: str, store: Store) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        *,
+        port: int,
+        folder: str,
+        secret: str,
+        store: Store,
+        started: Callable[[], None],
+    ) -> None:
         self.app = app
+        self.started = started
         self.folder = folder
         self.secret = secret
         self.store = store
@@ -117,7 +128,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, self._telling_when_started(send))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
@@ -136,6 +147,14 @@ class Door:
                     self.store.save_soon()
             except RefusedError as refused:
                 await _answer(send, *_in_its_protocol(refused, scope, headers))
+
+    def _telling_when_started(self, send: Any) -> Any:
+        async def send_on(message: dict[str, Any]) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self.started()
+            await send(message)
+
+        return send_on
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         if not self.hosts.fullmatch(headers.get("host", "")):

@@ -19,6 +19,7 @@ PRIVATE = {
         "_handle_special_data_plane_request",
         "_state_map",
     ),
+    "ministack.core.iam_evaluator": ("_first_match", "_principal_keys", "_resolve_condition_key"),
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
     "ministack.core.responses": ("_account_from_sts_session",),
     "ministack.services.cloudformation": ("_stack_events", "_stacks"),
@@ -67,9 +68,11 @@ PRIVATE = {
         "_vpc_endpoints",
         "_vpcs",
     ),
+    "ministack.services.iam": ("_IAM_HANDLERS", "_access_keys", "_error", "_mfa_devices", "_now", "_users"),
     "ministack.services.s3": ("_persist_object",),
     "ministack.services.ssm": ("_PUBLIC_AMI_PARAMETERS",),
-    "ministack.services.tagging": ("_COLLECTORS", "_collect_ssm", "_normalise_flat"),
+    "ministack.services.sts": ("_error", "_sessions"),
+    "ministack.services.tagging": ("_COLLECTORS", "_RESOURCE_TAG_COLLECTORS", "_collect_ssm", "_normalise_flat"),
 }
 
 

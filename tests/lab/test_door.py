@@ -66,7 +66,7 @@ def signed(local_aws: local.Server) -> Callable[..., dict[str, str]]:
 
 def test_lets_in_what_is_signed_with_the_folders_secret(ask: Any, signed: Any, own: Credentials) -> None:
     status, headers, body = ask("POST", "/", signed(own), WHO)
-    assert (status, b":root</Arn>" in body) == (200, True)
+    assert (status, b":user/administrator</Arn>" in body) == (200, True)
     assert not [name for name in headers if name.startswith("access-control-")]
 
 
@@ -161,13 +161,13 @@ def test_counts_as_tls_where_a_bucket_demands_it(local_aws: local.Server) -> Non
     """What never leaves this machine needs no TLS; the root user would be let in whatever the policy says."""
     iam, s3 = boto3.client("iam"), boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-    tls_only = {
+    tls_only: dict[str, Any] = {
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
         "Resource": ["arn:aws:s3:::tls", "arn:aws:s3:::tls/*"],
     }
-    tls_only |= {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    tls_only["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}
     s3.create_bucket(Bucket="tls")
     s3.put_bucket_policy(Bucket="tls", Policy=json.dumps({"Version": "2012-10-17", "Statement": [tls_only]}))
     iam.create_user(UserName="carol")

@@ -223,7 +223,7 @@ def test_destroy_keeps_the_buckets_and_their_files_until_they_are_removed(projec
     ec2 = project.client("ec2")
     assert not [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["CidrBlock"] == "10.0.0.0/16"]
     assert not ec2.describe_addresses()["Addresses"]
-    assert not project.client("iam").list_users()["Users"]
+    assert [user["UserName"] for user in project.client("iam").list_users()["Users"]] == ["administrator"]
     assert s3.get_object(Bucket=outputs["BucketName"], Key="letter.txt")["Body"].read() == b"dear reader"
     assert "There is no stack LearningStack" in project.in_shell("python -m lab verify", status=1)
 
