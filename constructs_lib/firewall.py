@@ -49,8 +49,8 @@ class Firewall(Construct):
     That range covers 3306 and 8080 too, hence the deny rules with lower numbers. (The price of being stateless: a reply
     to one of those two ports is denied as well, about once in 32,000 connections.) Routers say by ICMP that a packet is
     too big for the way; where that message is lost, a connection hangs at its first full packet, so both ACLs let it in
-    (security groups know it for a reply). AWS's guide lets it out as well: a subnet whose hosts pass on packets of others
-    to smaller networks would need that, and none here does. A NAT gateway or a NAT instance in
+    (security groups know it for a reply). AWS's guide lets it out too: that takes a subnet whose hosts pass on packets
+    of others to smaller networks, and none here does. A NAT gateway or a NAT instance in
     a public subnet: what it carries passes both ACLs, on the way out and on the way back. A regional NAT gateway stands
     in no subnet: what it carries passes the private subnet's ACL alone.
 
