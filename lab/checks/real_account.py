@@ -40,7 +40,7 @@ def agent_is_online(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "10",
     "In a real account: this very bastion has reported that its first boot went well",
-    "本物のアカウントでは: ほかならぬこの踏み台が、初回起動の成功を報告している",
+    "本物のアカウントでは: この踏み台自身が、初回起動の成功を報告している",
     "aws cloudformation describe-stack-events --stack-name LearningStack --query "
     "\"StackEvents[?contains(not_null(ResourceStatusReason,''),'{InstanceId}')].ResourceStatusReason\"",
     when=in_a_real_account,
@@ -64,7 +64,7 @@ def _reports(aws: Deployed) -> Iterator[str]:
 @check(
     "3-4",
     "In a real account: a flow log has been delivered, or is not due yet",
-    "本物のアカウントでは: フローログが届いている (まだその時刻でなければ、これから届く)",
+    "本物のアカウントでは: フローログが配信されている (作成直後は未着でもよい)",
     "aws s3 ls s3://{LogBucketName}/vpc-flow-logs/AWSLogs/ --recursive",
     when=in_a_real_account,
 )
@@ -84,7 +84,7 @@ def flow_log_is_delivered(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "In a real account: an access log of the bucket has been delivered, or is not due yet",
-    "本物のアカウントでは: バケットのアクセスログが届いている (まだその時刻でなければ、これから届く)",
+    "本物のアカウントでは: バケットのアクセスログが配信されている (作成から 1 日は未着でもよい)",
     "aws s3 ls s3://{LogBucketName}/access-logs/",
     when=in_a_real_account,
 )
