@@ -82,7 +82,7 @@ deploy: $(READY) ## Cost, diff, question, deploy, proof (SETTINGS="-c nat=none")
 	@$(VENV)/bin/cdk deploy LearningStack --app cdk.out --require-approval never
 	@$(VENV)/bin/python -m lab verify
 
-destroy: $(READY) ## Question, destroy, and a list of what is left
+destroy: $(READY) ## Doctor, question, destroy, and a list of what is left
 	@$(VENV)/bin/python -m lab doctor --destroy
 	@$(VENV)/bin/cdk synth LearningStack --quiet $$SETTINGS
 	@printf 'Type destroy to destroy LearningStack; its buckets stay: '; read -r answer && [ "$$answer" = destroy ] || { echo "Nothing was destroyed."; exit 1; }

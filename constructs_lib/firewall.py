@@ -15,6 +15,8 @@ ANYWHERE = "0.0.0.0/0"
 SSH, HTTP, HTTPS, HTTP_ALT, MYSQL = 22, 80, 443, 8080, 3306
 # Linux, Windows, NAT gateways and load balancers together open connections from these ports, so replies go there.
 EPHEMERAL = (1024, 65535)
+# ICMP's type and code for: this packet is too big for the way, and may not be cut.
+TOO_BIG = (3, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,9 @@ class AclRule:
     allow: bool
     cidr: str
     ports: tuple[int, int] | None = None
-    """First and last TCP port; None is all traffic."""
+    """First and last TCP port; None is all traffic, unless ``icmp`` is set."""
+    icmp: tuple[int, int] | None = None
+    """Type and code."""
 
 
 class Firewall(Construct):
@@ -43,13 +47,18 @@ class Firewall(Construct):
     Network ACLs (``public_acl``, ``private_acl``) work on subnets, allow and deny in the order of their numbers, and
     are stateless: replies come back to ephemeral ports (1024 to 65535), which must be allowed by rules of their own.
     That range covers 3306 and 8080 too, hence the deny rules with lower numbers. (The price of being stateless: a reply
-    to one of those two ports is denied as well, about once in 32,000 connections.) A NAT gateway or a NAT instance in
+    to one of those two ports is denied as well, about once in 32,000 connections.) Routers say by ICMP that a packet is
+    too big for the way; where that message is lost, a connection hangs at its first full packet, so both ACLs let it in
+    (security groups know it for a reply). AWS's guide lets it out too: that takes a subnet whose hosts pass on packets
+    of others to smaller networks, and none here does. A NAT gateway or a NAT instance in
     a public subnet: what it carries passes both ACLs, on the way out and on the way back. A regional NAT gateway stands
     in no subnet: what it carries passes the private subnet's ACL alone.
 
     Limits: 60 rules a group and direction, 20 an ACL and direction (AWS's default quotas).
 
-    Source: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
+    Sources: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html,
+    https://docs.aws.amazon.com/vpc/latest/userguide/path_mtu_discovery.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html
     """
 
     def __init__(
@@ -113,6 +122,7 @@ class Firewall(Construct):
                 _tcp(140, HTTP_ALT, office_cidr),  # and from nobody else:
                 _tcp(150, HTTP_ALT, ANYWHERE, allow=False),  # rule 200 would allow it
                 _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _too_big(170),
                 _replies(200, ANYWHERE),  # to what this subnet asked
             ],
             outbound=[
@@ -130,6 +140,7 @@ class Firewall(Construct):
                 _tcp(100, SSH, vpc_cidr),
                 _tcp(110, MYSQL, vpc_cidr),
                 _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _too_big(170),
                 _replies(200, ANYWHERE),  # that NAT brings back
             ],
             outbound=[
@@ -174,7 +185,7 @@ class Firewall(Construct):
                     rule_action=ec2.Action.ALLOW if rule.allow else ec2.Action.DENY,
                     direction=direction,
                     cidr=_acl_cidr(rule.cidr),
-                    traffic=_acl_traffic(rule.ports),
+                    traffic=_acl_traffic(rule.ports, rule.icmp),
                 )
         acknowledge(
             acl, {"The primer teaches network ACLs (chapter 12-4); here they add to groups.": ["AwsSolutions-VPC3"]}
@@ -191,6 +202,10 @@ class Firewall(Construct):
 
 def _tcp(number: int, port: int, cidr: str, *, allow: bool = True) -> AclRule:
     return AclRule(number=number, allow=allow, ports=(port, port), cidr=cidr)
+
+
+def _too_big(number: int) -> AclRule:
+    return AclRule(number=number, allow=True, icmp=TOO_BIG, cidr=ANYWHERE)
 
 
 def _replies(number: int, cidr: str) -> AclRule:
@@ -214,5 +229,7 @@ def _acl_cidr(cidr: str) -> ec2.AclCidr:
 
 
 @cache
-def _acl_traffic(ports: tuple[int, int] | None) -> ec2.AclTraffic:
+def _acl_traffic(ports: tuple[int, int] | None, icmp: tuple[int, int] | None) -> ec2.AclTraffic:
+    if icmp:
+        return ec2.AclTraffic.icmp(type=icmp[0], code=icmp[1])
     return ec2.AclTraffic.tcp_port_range(*ports) if ports else ec2.AclTraffic.all_traffic()

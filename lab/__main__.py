@@ -7,12 +7,12 @@ for stream in (sys.stdout, sys.stderr):  # where the locale lacks a character, i
 
 try:
     from lab.cli import main
-    from lab.net import flush
+    from lab.net import finish
 
     try:
         main()
     finally:
-        flush()
+        finish()
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is not installed here. Run: make setup && source .venv/bin/activate") from None
 except KeyboardInterrupt:

@@ -38,6 +38,7 @@ CONFIG = Config(
     s3={"addressing_style": "path"},
 )
 STACK = "LearningStack"
+GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")  # no stack's any more, though CloudFormation lists them
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Deployed:
             )
             for page in pages
             for summary in page["StackResourceSummaries"]
-            if summary["LogicalResourceId"] in self.template["Resources"]
+            if summary["LogicalResourceId"] in self.template["Resources"] and summary["ResourceStatus"] not in GONE
         ]
 
     def all(self, resource_type: str) -> list[Resource]:

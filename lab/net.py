@@ -25,8 +25,9 @@ def caught(error: Exception) -> str:
     return f"lab {' '.join(sys.argv[1:2])} failed: {one_line(said).rstrip('.')}.{advice} {_kept(error)}"
 
 
-def flush() -> None:
+def finish() -> None:
     """Write out what was printed. Raises OSError, once, when that cannot be written."""
+    waiting.end()
     try:
         sys.stdout.flush()
     except OSError:

@@ -4,14 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from lab.checks import access, bastion, firewall, nat_instance, network, operators, saving, storage
+from lab.checks import access, bastion, firewall, nat_instance, network, operators, real_account, saving, storage
 from lab.checks.check import CHECKS, Check, Verdict
 from lab.checks.policy import account
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 
 # Importing a chapter registers its checks.
-CHAPTERS = (network, nat_instance, operators, saving, storage, bastion, access, firewall)
+CHAPTERS = (network, nat_instance, operators, saving, storage, bastion, access, firewall, real_account)
 
 
 def all_checks(stack_name: str) -> list[Check]:

@@ -90,10 +90,15 @@ def _entries(entries: list[Any]) -> Facts:
     return [
         f"{'out' if entry.get('Egress') else 'in'} {entry['RuleNumber']}: {entry['RuleAction']} "
         f"{_protocol(entry['Protocol'])}"
-        f"{' {From}-{To}'.format_map(entry['PortRange']) if entry.get('PortRange') else ''} "
+        f"{' {From}-{To}'.format_map(entry['PortRange']) if entry.get('PortRange') else ''}{_icmp(entry)} "
         f"{'to' if entry.get('Egress') else 'from'} {entry.get('CidrBlock') or entry.get('Ipv6CidrBlock')}"
         for entry in sorted(entries, key=lambda entry: (bool(entry.get("Egress")), entry["RuleNumber"]))
     ]
+
+
+def _icmp(entry: Any) -> str:
+    given = entry.get("Icmp") or entry.get("IcmpTypeCode")  # the template's name, and EC2's
+    return f" type {given['Type']} code {given['Code']}" if given else ""
 
 
 @check(

@@ -29,13 +29,15 @@ def cleanup(
     ] = None,
     learner: Annotated[list[str] | None, typer.Option("--learner", help="The same, by a learner's name.")] = None,
     only_list: Annotated[bool, typer.Option("--list", help="List only; remove nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking, WITH ALL FILES.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove without asking, WITH ALL FILES, what --stack or --learner names.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; removes nothing without --yes.")] = False,
 ) -> None:
     """List what is left after a destroy and what it costs, and remove it when you type: delete.
 
     Lists what carries the tag Project=LearningStack, in this region, and belongs to no stack.
-    Removes what the stack LearningStack left, or those that are named: never another's.
+    Removes what the stack LearningStack left, or what is named: never another's.
     Ends with status 1 when something that was to be removed stays.
 
     Example: python -m lab cleanup --list
@@ -43,6 +45,8 @@ def cleanup(
     if only_list and yes:
         raise ProblemError("--list removes nothing and --yes does: give one of them")
     stacks, learners = stack or [], learner or []
+    if yes and not stacks and not learners:
+        raise ProblemError(f"--yes asks nothing, so say whose is removed. Example: --yes --stack {STACK}")
     if not stacks and not learners:
         stacks = [STACK]
     account = Account(new_session())

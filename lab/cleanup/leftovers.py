@@ -19,7 +19,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from lab.cost.prices import PRICES, priced_region
-from lab.deployed import CONFIG, DENIED, explain, permission
+from lab.deployed import CONFIG, DENIED, GONE, explain, permission
 from lab.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -192,10 +192,7 @@ class Account:
                 raise
             return ""
         for each in answer["StackResources"]:
-            if each.get("PhysicalResourceId") == leftover.name and each["ResourceStatus"] not in (
-                "DELETE_COMPLETE",
-                "DELETE_SKIPPED",
-            ):
+            if each.get("PhysicalResourceId") == leftover.name and each["ResourceStatus"] not in GONE:
                 return each["StackName"]
         return ""
 

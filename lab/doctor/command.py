@@ -54,9 +54,9 @@ def zones(*, stack: StackName = STACK) -> None:
     """Print the setting that keeps a deployed stack in its zones; nothing where there is no stack, or cdk.json has it.
 
     A template that names no zones takes the region's first two, and which those are may change: AWS does not promise
-    their order. make deploy asks this each time.
+    their order. make deploy asks this each time; by hand: cdk deploy LearningStack $(python -m lab zones)
 
-    Example: cdk deploy LearningStack $(python -m lab zones)
+    Example: python -m lab zones
     """
     try:
         context: Any = json.loads(Path("cdk.json").read_text())["context"]

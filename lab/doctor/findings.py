@@ -209,6 +209,8 @@ def _free_plan(session: boto3.Session, needs: Needs) -> Finding:
         plans: Any = session.client("freetier", region_name="us-east-1", config=CONFIG)  # it is there alone
         plan = plans.get_account_plan_state()["accountPlanType"]
     except ClientError as error:
+        if is_local():
+            raise
         why = permission(error) if error.response["Error"]["Code"] in DENIED else explain(error)
         return Finding("Free plan", "not known", f"it starts {starts}. Whether yours is a free one: {why}")
     if plan == "FREE":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from lab.deployed import CONFIG
+from lab.deployed import CONFIG, GONE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -84,7 +84,7 @@ class Needs:
             summary["LogicalResourceId"]: summary.get("PhysicalResourceId", "")
             for page in pages
             for summary in page["StackResourceSummaries"]
-            if summary["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+            if summary["ResourceStatus"] not in GONE
         }
 
     def _is_replaced(self, stack: str, instance: dict[str, Any]) -> bool:

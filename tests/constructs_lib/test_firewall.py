@@ -163,9 +163,12 @@ def acl(template: Template, name: str, direction: str) -> list[AclRow]:
     (acl_id,) = [logical_id for logical_id, found in acls.items() if tag(found, "Name") == name]
 
     def row(entry: dict[str, Any]) -> AclRow:
-        assert entry["Protocol"] in (6, -1)
+        assert entry["Protocol"] in (1, 6, -1)
         assert ("PortRange" in entry) == (entry["Protocol"] == 6)
+        assert ("Icmp" in entry) == (entry["Protocol"] == 1)
         ports = "{From}-{To}".format(**entry["PortRange"]) if "PortRange" in entry else "all"
+        if "Icmp" in entry:
+            ports = "icmp {Type}/{Code}".format(**entry["Icmp"])
         return entry["RuleNumber"], entry["RuleAction"], ports, entry["CidrBlock"]
 
     return sorted(
@@ -178,6 +181,8 @@ def acl(template: Template, name: str, direction: str) -> list[AclRow]:
 def verdict(rules: list[AclRow], port: int, address: str) -> str:
     """Decide as AWS does on a TCP packet to ``port``: the lowest number that matches; no match is a deny."""
     for _, action, ports, cidr in rules:
+        if ports.startswith("icmp"):
+            continue
         first, last = (0, 65535) if ports == "all" else map(int, ports.split("-"))
         if first <= port <= last and ip_address(address) in ip_network(cidr):
             return action
@@ -193,6 +198,7 @@ def test_the_public_acl_rule_by_rule(firewall: Callable[..., Template]) -> None:
         (140, "allow", "8080-8080", OFFICE),
         (150, "deny", "8080-8080", "0.0.0.0/0"),
         (160, "deny", "3306-3306", "0.0.0.0/0"),
+        (170, "allow", "icmp 3/4", "0.0.0.0/0"),  # a packet of ours was too big for the way
         (200, "allow", "1024-65535", "0.0.0.0/0"),
     ]
     assert acl(firewall(ADMIN), "learning-public", "out") == [
@@ -209,6 +215,7 @@ def test_the_private_acl_rule_by_rule(firewall: Callable[..., Template]) -> None
         (100, "allow", "22-22", "10.0.0.0/16"),
         (110, "allow", "3306-3306", "10.0.0.0/16"),
         (160, "deny", "3306-3306", "0.0.0.0/0"),
+        (170, "allow", "icmp 3/4", "0.0.0.0/0"),
         (200, "allow", "1024-65535", "0.0.0.0/0"),
     ]
     assert acl(firewall(), "learning-private", "out") == [

@@ -18,6 +18,7 @@ from lab.cli import app
 from lab.problem import ProblemError
 
 ACCOUNTS = count(300000000000)
+YES = ("--yes", "--stack", "LearningStack")
 TAG = {"Key": "Project", "Value": "LearningStack"}
 
 
@@ -103,7 +104,7 @@ def test_a_kept_bucket_goes_with_all_versions_but_only_after_its_stack(s3: Any) 
     s3.put_object(Bucket="kept", Key="letter", Body=b"1")
     s3.delete_object(Bucket="kept", Key="letter")
 
-    said = cleanup("--yes").stdout
+    said = cleanup(*YES).stdout
     assert "Nothing of LearningStack is left over in us-east-1." in said
     assert "In use by the stack LearningStack, not touched: kept" in said
     assert names(s3) == ["kept"]
@@ -115,7 +116,7 @@ def test_a_kept_bucket_goes_with_all_versions_but_only_after_its_stack(s3: Any) 
     assert found["usd"] == pytest.approx(0.023 * 13 / 1024**3)
     assert (found["stack"], found["stack_id"]) == ("LearningStack", stack_id)
     assert found["created"] == f"{s3.list_buckets()['Buckets'][0]['CreationDate']:%Y-%m-%d}"
-    result = cleanup("--yes")
+    result = cleanup(*YES)
     assert (result.exit_code, names(s3)) == (0, [])
     assert "Removed: bucket kept" in result.stdout
 
@@ -129,7 +130,7 @@ def test_what_a_failed_create_kept_is_nobodys_any_more(s3: Any) -> None:
         cloudformation.get_waiter("stack_create_complete").wait(StackName="LearningStack", WaiterConfig={"Delay": 1})
     held = cloudformation.describe_stack_resources(PhysicalResourceId="kept")["StackResources"]
     assert [each["ResourceStatus"] for each in held if each["LogicalResourceId"] == "Bucket0"] == ["DELETE_SKIPPED"]
-    assert "Removed: bucket kept" in cleanup("--yes").stdout
+    assert "Removed: bucket kept" in cleanup(*YES).stdout
     assert names(s3) == []
 
 
@@ -156,7 +157,7 @@ def test_a_failed_create_leaves_a_chosen_name_free(s3: Any, failing: str) -> Non
         waiter.wait(StackName=failing, WaiterConfig={"Delay": 1})
     [logs] = names(s3)
     assert logs.startswith("learningstack-storagelogs")
-    assert cleanup("--yes").exit_code == 0
+    assert cleanup(*YES).exit_code == 0
     assert names(s3) == []
 
 
@@ -180,7 +181,7 @@ def test_nothing_that_is_not_tagged_is_listed_or_removed(s3: Any) -> None:
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": tag[0], "Value": tag[1]}]})
     assert left() == ["ours"]
-    assert cleanup("--yes").exit_code == 0
+    assert cleanup(*YES).exit_code == 0
     assert names(s3) == ["another-project", "another-tag", "learningstack-storagebucket5cb7c8ea-1"]
 
 
@@ -250,11 +251,11 @@ def test_another_stacks_are_listed_and_stay_unless_it_is_named(s3: Any) -> None:
     leave("LearningStack", "mine")
     bobs = leave("LearningStack-bob", "bobs", learner="bob")
     leave("LearningStack-carol", "carols", learner="carol")
-    said = cleanup("--yes").stdout
+    said = cleanup(*YES).stdout
     assert f"bucket bobs    LearningStack-bob {short(bobs)}    bob" in said
     assert "Not named, so not touched: what the stacks " in said
     assert names(s3) == ["bobs", "carols"]
-    assert cleanup("--yes").exit_code == 0  # there is nothing of mine: not the others' instead
+    assert cleanup(*YES).exit_code == 0  # there is nothing of mine: not the others' instead
     assert names(s3) == ["bobs", "carols"]
     assert "all that is listed of LearningStack-bob" in cleanup("--stack", "LearningStack-bob", typed="no\n").stdout
     cleanup("--yes", "--stack", "LearningStack-bob")
@@ -266,7 +267,7 @@ def test_another_stacks_are_listed_and_stay_unless_it_is_named(s3: Any) -> None:
 def test_two_stacks_of_one_name_are_told_apart_by_their_ids(s3: Any) -> None:
     """A colleague's and mine: each of us had a LearningStack, one after the other."""
     first, second = leave("LearningStack", "theirs"), leave("LearningStack", "mine")
-    for words in (["--yes"], []):
+    for words in (YES, ()):
         with pytest.raises(ProblemError) as problem:
             cleanup(*words, typed="delete\n")
         assert str(problem.value).startswith("2 stacks were called LearningStack: ")
@@ -279,10 +280,18 @@ def test_two_stacks_of_one_name_are_told_apart_by_their_ids(s3: Any) -> None:
     assert names(s3) == []
 
 
+def test_what_asks_nothing_must_be_told_whose_it_is(s3: Any) -> None:
+    """The only LearningStack that left something may have been a colleague's."""
+    leave("LearningStack", "perhaps-theirs")
+    with pytest.raises(ProblemError, match="say whose is removed"):
+        cleanup("--yes")
+    assert names(s3) == ["perhaps-theirs"]
+
+
 def test_what_no_stack_made_stays_unless_that_is_said(s3: Any) -> None:
     s3.create_bucket(Bucket="by-hand")
     s3.put_bucket_tagging(Bucket="by-hand", Tagging={"TagSet": [TAG]})
-    cleanup("--yes")
+    cleanup(*YES)
     cleanup("--yes", "--learner", "bob")
     assert names(s3) == ["by-hand"]
     cleanup("--yes", "--stack", "none")
@@ -307,7 +316,7 @@ def test_what_cannot_be_removed_is_one_line_and_stops_nothing(s3: Any, monkeypat
             empty(account, bucket)
 
     monkeypatch.setattr(Account, "_empty", refuse)
-    result = cleanup("--yes")
+    result = cleanup(*YES)
     assert result.exit_code == 1
     assert "Removed: bucket aaa\nStays: bucket bbb: You are not allowed to do this: " in result.stdout
     assert result.stdout.endswith(

@@ -227,7 +227,7 @@ def test_destroy_keeps_the_buckets_and_their_files_until_they_are_removed(projec
     assert s3.get_object(Bucket=outputs["BucketName"], Key="letter.txt")["Body"].read() == b"dear reader"
     assert "There is no stack LearningStack" in project.in_shell("python -m lab verify", status=1)
 
-    project.in_shell("python -m lab cleanup --yes")
+    project.in_shell("python -m lab cleanup --yes --stack LearningStack")
     assert not s3.list_buckets()["Buckets"]
 
 

@@ -276,7 +276,8 @@ def network_acl_entry(stack: Deployed, _physical_id: str, wanted: Properties) ->
     found = one(stack.aws("ec2").describe_network_acls(NetworkAclIds=[wanted["NetworkAclId"]])["NetworkAcls"])
     place = (wanted["RuleNumber"], wanted["Egress"])
     entry = one([each for each in found["Entries"] if (each["RuleNumber"], each["Egress"]) == place])
-    return entry | {"NetworkAclId": found["NetworkAclId"]}  # type: ignore[no-any-return]
+    icmp = {"Icmp": entry["IcmpTypeCode"]} if "IcmpTypeCode" in entry else {}  # EC2's name for it, and CloudFormation's
+    return entry | icmp | {"NetworkAclId": found["NetworkAclId"]}  # type: ignore[no-any-return]
 
 
 def network_acl_association(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:

@@ -229,7 +229,7 @@ def each_allow_has_its_way_back(template: Template) -> None:
         for way, back in (("in", "out"), ("out", "in")):
             replies = acl(template, name, back)
             for rule in acl(template, name, way):
-                if rule[1] == "allow" and rule[2] != "1024-65535":
+                if rule[1] == "allow" and rule[2] != "1024-65535" and not rule[2].startswith("icmp"):  # no reply to it
                     network = IPv4Network(rule[3])
                     for port in (1024, 50_000, 65_535):
                         for address in (network[0], network[-1]):
