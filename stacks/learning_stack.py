@@ -1,11 +1,14 @@
 """The stack that the primer describes."""
 
-from aws_cdk import CfnOutput, Duration, LegacyStackSynthesizer, Stack, Tags
+from typing import Any, cast
+
+from aws_cdk import CfnOutput, Duration, Fn, LegacyStackSynthesizer, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.access import Access
-from constructs_lib.bastion import Bastion
+from constructs_lib.bastion import Bastion, for_sub
 from constructs_lib.budget import Budget
 from constructs_lib.firewall import Firewall
 from constructs_lib.nat_instance import NatInstance
@@ -124,15 +127,15 @@ class LearningStack(Stack):
             "-c admin_cidr=YOUR.IP.ADD.RESS/32",
             "A shell on the bastion through SSH",
         )
-        self._output("RoleName", access.role.role_name, "The bastion's role")
-        self._output("BucketName", storage.bucket.bucket_name, "The bucket that the bastion mounts")
-        self._output("MountPoint", settings.mount_point, "Where the bastion mounts it")
+        self._output("RoleName", access.role.role_name)
+        self._output("BucketName", storage.bucket.bucket_name)
+        self._output("MountPoint", settings.mount_point)
         self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
         self._output("VpcId", network.vpc.vpc_id)
         for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
             self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets))
         for name, group in (("Web", firewall.web), ("Database", firewall.database)):
-            self._output(f"{name}GroupId", group.security_group_id, f"Security group for {name.lower()} servers")
+            self._output(f"{name}GroupId", group.security_group_id)
 
         instances.append(bastion.instance)
         if settings.private_host:
@@ -148,7 +151,7 @@ class LearningStack(Stack):
                 detailed_monitoring=settings.hardened,
             )
             instances.append(host.instance)
-            self._output("PrivateHostId", host.instance.instance_id, "The private host")
+            self._output("PrivateHostId", host.instance.instance_id)
             # The key stays on your own machine: the bastion only passes the connection on.
             through = f"ssh -i learning-stack.pem -W %h:%p ubuntu@{address}"
             if not settings.admin_cidr:
@@ -170,6 +173,29 @@ class LearningStack(Stack):
             )
         if settings.monthly_budget_usd:
             Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
+        self._shorten(storage.bucket, storage.log_bucket)
 
     def _output(self, name: str, value: str, description: str | None = None) -> None:
-        CfnOutput(self, name, value=value, description=description)
+        joined = _with_sub(self.resolve(value))
+        CfnOutput(self, name, value=joined if isinstance(joined, str) else value, description=description)
+
+    def _shorten(self, *buckets: s3.Bucket) -> None:
+        """Write the buckets' policies, which the CDK completes as others refer to the buckets, with ``Fn::Sub``."""
+        for bucket in buckets:
+            policy = cast("s3.BucketPolicy", bucket.policy)
+            document = _with_sub(self.resolve(policy.document))
+            cast("s3.CfnBucketPolicy", policy.node.default_child).add_property_override("PolicyDocument", document)
+
+
+def _with_sub(resolved: Any) -> Any:
+    """Return a value with ``Fn::Sub`` where the CDK joins: a third of the bytes, and easier to read."""
+    match resolved:
+        case {"Fn::Join": ["", parts]}:
+            return Fn.sub("".join(map(for_sub, parts)))
+        case {"Fn::GetAtt": _}:
+            return Fn.sub(for_sub(resolved))
+        case dict():
+            return {name: _with_sub(value) for name, value in resolved.items()}
+        case list():
+            return [_with_sub(value) for value in resolved]
+    return resolved

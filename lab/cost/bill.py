@@ -13,6 +13,7 @@ from lab.problem import ProblemError
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30
 AN_INSTANCE = "instance type "
+A_NAT_GATEWAY, AN_ASSOCIATION = "AWS::EC2::NatGateway", "AWS::EC2::EIPAssociation"
 METRICS = 7  # of an instance, each minute: https://aws.amazon.com/cloudwatch/pricing/
 
 # Resources that AWS does not charge for. A type that is neither here nor in PRICED leaves a bill incomplete.
@@ -20,6 +21,7 @@ FREE = frozenset(
     f"AWS::{name}"
     for name in (
         "Budgets::Budget",  # without actions: https://aws.amazon.com/aws-cost-management/aws-budgets/pricing/
+        "EC2::EIPAssociation",
         "EC2::InternetGateway",
         "EC2::KeyPair",  # kept as a standard parameter
         "EC2::NetworkAcl",
@@ -164,14 +166,15 @@ class _Reckoner:
         self.usage = usage
         self.bill = bill
         properties = [resource.get("Properties", {}) for resource in resources.values()]
-        self.gateway_addresses = set(_targets(entry.get("AllocationId") for entry in properties))
-        elastic_ips = (resource for resource in resources.values() if resource["Type"] == "AWS::EC2::EIP")
-        self.with_elastic_ip = set(_targets(each.get("Properties", {}).get("InstanceId") for each in elastic_ips))
+        gateways = [resource["Properties"] for resource in resources.values() if resource["Type"] == A_NAT_GATEWAY]
+        self.gateway_addresses = set(_targets(gateway.get("AllocationId") for gateway in gateways))
+        links = [resource["Properties"] for resource in resources.values() if resource["Type"] == AN_ASSOCIATION]
+        self.with_elastic_ip = set(_targets(link.get("InstanceId") for link in links))
         self.log_buckets = set(
             _targets(entry.get("LoggingConfiguration", {}).get("DestinationBucketName") for entry in properties)
         )
         # Traffic through NAT is shared by the gateways.
-        self.gateways = sum(resource["Type"] == "AWS::EC2::NatGateway" for resource in resources.values())
+        self.gateways = len(gateways)
 
     def idle(self, part: str, resource: str, logical_id: str, quantity: float, price: Price) -> None:
         unit_price = price.in_region(self.bill.priced_as)

@@ -12,7 +12,7 @@ MINISTACK = "1.5.33"
 PRIVATE = {
     "ministack.app": ("_build_persistence_save_dict",),
     "ministack.services.cloudformation": ("_stacks",),
-    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_error", "_p", "_xml"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -20,7 +20,13 @@ PRIVATE = {
         "_cfn_wait_condition_definition",
         "_cr_stack_id",
     ),
-    "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
+    "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
+    "ministack.services.cloudformation.wait_conditions": (
+        "register_slot",
+        "validate_count",
+        "validate_resource_signal_timeout",
+        "wait_for",
+    ),
     "ministack.services.ec2": (
         "_ACTION_MAP",
         "_DEFAULT_SG_ID",

@@ -107,7 +107,7 @@ def test_a_zone_without_the_type_of_the_nat_instance(findings: Any, template: Te
     Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(template(nat="instance")))
     account.answers["ec2"][1:1] = [offers, (offers[0], {"InstanceTypeOfferings": []})]
     found = findings(account)["Zones"]
-    assert found.text == "ap-northeast-1a has no t4g.nano. Set availability_zones to two of no zone, or another nat"
+    assert found.text == "ap-northeast-1a has no t4g.micro. Set availability_zones to two of no zone, or another nat"
 
 
 def test_the_root_user(findings: Any) -> None:

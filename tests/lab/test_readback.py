@@ -217,7 +217,12 @@ def gateway_attachment(stack: Deployed, _physical_id: str, wanted: Properties) -
 
 def elastic_ip(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
     found = one(stack.aws("ec2").describe_addresses(PublicIps=[physical_id])["Addresses"])
-    return picked(found, "Domain", "InstanceId")
+    return picked(found, "Domain")
+
+
+def elastic_ip_association(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
+    found = one(stack.aws("ec2").describe_addresses(Filters=filtered("association-id", physical_id))["Addresses"])
+    return picked(found, "AllocationId", "InstanceId")
 
 
 def nat_gateway(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
@@ -458,6 +463,7 @@ def user(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
 READERS: dict[str, Callable[[Deployed, str, Properties], Properties]] = {
     "AWS::Budgets::Budget": budget,
     "AWS::EC2::EIP": elastic_ip,
+    "AWS::EC2::EIPAssociation": elastic_ip_association,
     "AWS::EC2::FlowLog": flow_log,
     "AWS::EC2::Instance": instance,
     "AWS::EC2::InternetGateway": internet_gateway,
