@@ -15,7 +15,7 @@ from constructs import Construct
 from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
 
 BOOT = Path(__file__).parent / "boot"
-SBIN, LIB = "/usr/local/sbin", "/usr/local/lib/learning-stack"
+SBIN, LIB = "/usr/local/sbin", "/usr/local/lib"
 FIRST_BOOT = f"{SBIN}/learning-stack-first-boot"
 ENVIRONMENT_FILE = "/etc/learning-stack.env"
 # Where the files of boot/ land. What lands in sbin, and rc.local, can be run.

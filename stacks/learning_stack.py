@@ -1,10 +1,9 @@
 """The stack that the primer describes."""
 
-from typing import Any, cast
+from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Fn, LegacyStackSynthesizer, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.access import Access
@@ -106,18 +105,13 @@ class LearningStack(Stack):
         address = bastion.elastic_ip.attr_public_ip
         session_command = f"aws ssm start-session --target {bastion.instance.instance_id}"
         key_parameter = bastion.key_pair.private_key.parameter_name
-        self._output("InstanceId", bastion.instance.instance_id, "The bastion")
-        self._output("BastionAddress", address, "The bastion's Elastic IP")
-        self._output(
-            "SessionCommand",
-            session_command,
-            "A shell on the bastion: no key, no open port",
-        )
+        self._output("InstanceId", bastion.instance.instance_id)
+        self._output("BastionAddress", address)
+        self._output("SessionCommand", session_command)
         self._output(
             "KeyCommand",
             f"(umask 077 && aws ssm get-parameter --name {key_parameter} --with-decryption --query Parameter.Value "
             "--output text > learning-stack.pem)",
-            "Fetches the private key for SSH from Parameter Store",
         )
         self._output(
             "SshCommand",
@@ -125,12 +119,11 @@ class LearningStack(Stack):
             if settings.admin_cidr
             else f"closed; open it to your own address with: cdk deploy {construct_id} "
             "-c admin_cidr=YOUR.IP.ADD.RESS/32",
-            "A shell on the bastion through SSH",
         )
         self._output("RoleName", access.role.role_name)
         self._output("BucketName", storage.bucket.bucket_name)
         self._output("MountPoint", settings.mount_point)
-        self._output("LogBucketName", storage.log_bucket.bucket_name, "Access logs and flow logs")
+        self._output("LogBucketName", storage.log_bucket.bucket_name)
         self._output("VpcId", network.vpc.vpc_id)
         for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
             self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets))
@@ -160,7 +153,6 @@ class LearningStack(Stack):
             self._output(
                 "PrivateHostCommand",
                 f'ssh -i learning-stack.pem -o ProxyCommand="{through}" ubuntu@{host.instance.instance_private_ip}',
-                "A shell on the private host, through the bastion",
             )
         if settings.stop_at or settings.start_at:
             Schedule(
@@ -173,18 +165,24 @@ class LearningStack(Stack):
             )
         if settings.monthly_budget_usd:
             Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
-        self._shorten(storage.bucket, storage.log_bucket)
+        self._shorten(storage, network, access)
 
-    def _output(self, name: str, value: str, description: str | None = None) -> None:
+    def _output(self, name: str, value: str) -> None:
         joined = _with_sub(self.resolve(value))
-        CfnOutput(self, name, value=joined if isinstance(joined, str) else value, description=description)
+        CfnOutput(self, name, value=joined if isinstance(joined, str) else value)
 
-    def _shorten(self, *buckets: s3.Bucket) -> None:
-        """Write the buckets' policies, which the CDK completes as others refer to the buckets, with ``Fn::Sub``."""
-        for bucket in buckets:
-            policy = cast("s3.BucketPolicy", bucket.policy)
-            document = _with_sub(self.resolve(policy.document))
-            cast("s3.CfnBucketPolicy", policy.node.default_child).add_property_override("PolicyDocument", document)
+    def _shorten(self, storage: Storage, network: Network, access: Access) -> None:
+        """Write what the CDK joins with ``Fn::Sub``, now that nothing is added any more: a template has little room."""
+        long: list[tuple[Any, str]] = [
+            (storage.bucket.policy, "policy_document"),
+            (storage.log_bucket.policy, "policy_document"),
+            (access.bucket_policy, "policy_document"),
+            (network.s3_endpoint, "service_name"),
+            (network.flow_log, "log_destination"),
+        ]
+        for construct, name in long:
+            resource = construct.node.default_child
+            setattr(resource, name, _with_sub(self.resolve(getattr(resource, name))))
 
 
 def _with_sub(resolved: Any) -> Any:

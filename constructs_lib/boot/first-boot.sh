@@ -17,8 +17,9 @@ fail() {
 try() { until "$@"; do sleep 5; done; }
 
 metadata() {
-  token=$(curl -sf -m 5 -X PUT -H X-aws-ec2-metadata-token-ttl-seconds:60 http://169.254.169.254/latest/api/token) &&
-    curl -sf -m 5 -H "X-aws-ec2-metadata-token:$token" "http://169.254.169.254/latest/meta-data/$1"
+  imds=http://169.254.169.254/latest
+  token=$(curl -sf -m 5 -X PUT -H X-aws-ec2-metadata-token-ttl-seconds:60 $imds/api/token) &&
+    curl -sf -m 5 -H "X-aws-ec2-metadata-token:$token" "$imds/meta-data/$1"
 }
 
 # Asks a service of AWS in the role's name, with what the image has in its first second. No list of processes shows a key.
@@ -42,7 +43,7 @@ report() {
 apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::http::Timeout=20 "$@"; }
 apt_install() {
   apt -o APT::Update::Error-Mode=any -o Acquire::Languages=none update || return
-  apt-cache show "$@" > /dev/null || fail "Ubuntu lacks a package of: $*"
+  apt-cache show "$@" > /dev/null || fail "Ubuntu lacks $*"
   apt install -y --no-install-recommends "$@"
 }
 
@@ -75,7 +76,7 @@ round_trip() {
 # Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
 install_awscli() {
   command -v aws > /dev/null && return
-  if apt-cache show awscli > /dev/null 2>&1; then try apt_install awscli; else try snap install --classic aws-cli; fi
+  if apt-cache show awscli &> /dev/null; then try apt_install awscli; else try snap install --classic aws-cli; fi
 }
 
 # Session Manager's agent keeps the connection that it made from the address $1, and which leads nowhere once the deploy
@@ -90,7 +91,7 @@ reconnect_agent() {
 
 # Another way to install s3fs.
 # shellcheck source=/dev/null
-[ ! -e /usr/local/lib/learning-stack/s3fs-from-source.sh ] || . /usr/local/lib/learning-stack/s3fs-from-source.sh
+[ ! -e /usr/local/lib/s3fs-from-source.sh ] || . /usr/local/lib/s3fs-from-source.sh
 
 # Since the machine began, nearly as the deploy counts. By hand, much later, no time ends a step.
 SECONDS=$(($(ps -o etimes= 1)))

@@ -5,12 +5,12 @@ install_s3fs() {
   try apt_install automake autotools-dev fuse3 g++ git libcurl4-openssl-dev libfuse3-dev libssl-dev libxml2-dev \
     make pkg-config
   try clone
-  [ "$(git -C $SOURCE rev-parse HEAD)" = "$S3FS_COMMIT" ] || fail "$S3FS_GIT: tag $S3FS_TAG is not commit $S3FS_COMMIT"
+  [ "$(git -C $SOURCE rev-parse HEAD)" = "$S3FS_COMMIT" ] || fail "tag $S3FS_TAG is not commit $S3FS_COMMIT"
   (cd $SOURCE && ./autogen.sh && ./configure && make -j"$(nproc)" && make install) || fail "s3fs was not built"
 }
 clone() {
   rm -rf $SOURCE
   said=$(git clone -q --depth 1 -b "$S3FS_TAG" "$S3FS_GIT" $SOURCE 2>&1) && return
   log "$said"
-  [[ $said =~ 'not found'|'error: 40' ]] && fail "no source of s3fs: $said"
+  [[ $said =~ 'not found'|'error: 40' ]] && fail "no source of s3fs"
 }

@@ -23,7 +23,7 @@ ADVICE = {
     "bucket's policy or the S3 endpoint's deny it?",
     "no end after": "It could not get on: is there a route to the internet gateway, and do the network ACL and the "
     f"security group let HTTP and HTTPS out? {LOOK_AROUND}",
-    "Ubuntu lacks a package": "This release of Ubuntu has none: take another with -c ubuntu_release=... or "
+    "Ubuntu lacks": "This release of Ubuntu has none: take another with -c ubuntu_release=... or "
     "-c s3fs_install=source",
     "the AWS CLI was not installed": "The mount works, but the AWS CLI could not be fetched: is the internet there? To "
     "try again, on the machine: sudo learning-stack-first-boot",

@@ -24,7 +24,7 @@ SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
 # Where the files of boot/ land, and with which permissions.
 ENVIRONMENT_FILE = "/etc/learning-stack.env"
 STACK = "a-stack"
-LIB = "/usr/local/lib/learning-stack"
+LIB = "/usr/local/lib"
 ALWAYS = {
     "/usr/local/sbin/learning-stack-first-boot": ("first-boot.sh", "755"),
     "/usr/local/sbin/s3-mount-answers": ("s3-mount-answers.sh", "755"),

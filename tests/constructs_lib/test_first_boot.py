@@ -97,7 +97,7 @@ def boot(tmp_path: Path) -> Boot:
         for name in lacks:
             (bins / name if name in PROGRAMS else tmp_path / name).unlink()
         began = time.monotonic()
-        command = ["timeout", "8", bins / "first-boot", *words]
+        command = ["timeout", "8", str(bins / "first-boot"), *words]
         done = subprocess.run(command, cwd=tmp_path, env=path_of(bins), capture_output=True, check=False)
         seconds = time.monotonic() - began
         log, asked, calls = (
@@ -158,7 +158,7 @@ def test_what_is_definite_ends_the_first_boot_at_once(boot: Boot, answers: dict[
 def test_a_package_that_ubuntu_lacks_is_definite(boot: Boot) -> None:
     ran = boot(lacks=("s3fs",), package="exit 100")
     assert (ran.status, ran.signals) == (1, ["FAILURE"])
-    assert "failed: Ubuntu lacks a package of: s3fs" in ran.log
+    assert "failed: Ubuntu lacks s3fs" in ran.log
 
 
 def test_no_role_is_definite_though_nobody_can_be_told(boot: Boot) -> None:
@@ -207,7 +207,7 @@ def test_by_hand_it_has_all_the_time(boot: Boot) -> None:
 def test_a_failed_aws_cli_is_said_and_fails_no_deploy(boot: Boot) -> None:
     ran = boot(lacks=("aws",), package="echo >> looks; [ $(wc -l < looks) -lt 2 ]")
     assert (ran.status, ran.signals) == (1, ["SUCCESS"])
-    assert "failed: Ubuntu lacks a package of: awscli" in ran.log
+    assert "failed: Ubuntu lacks awscli" in ran.log
 
 
 def test_the_agent_connects_anew_when_the_address_has_changed_and_not_before(boot: Boot) -> None:
