@@ -26,7 +26,8 @@ class NatInstance(Construct):
     A t4g.micro, the smallest arm64 that AWS's free plan starts too, carries 64 Mbit/s for long, 5 Gbit/s in bursts.
     Ubuntu installs its security updates by itself; a new kernel takes a reboot, which is yours to do.
 
-    Source: https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html
+    Sources: https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-free-tier-usage.html
     """
 
     def __init__(

@@ -85,7 +85,7 @@ reconnect_agent() {
   for _ in {1..720}; do
     sleep 5
     now=$(metadata public-ipv4) && [ "$now" != "$1" ] || continue
-    exec systemctl try-restart amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent
+    exec systemctl try-restart '*amazon-ssm-agent.service'
   done
 }
 

@@ -1,9 +1,12 @@
 """What a learner's machine is really given: the baseline of a burstable type with no credits, from its first second."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from lab.rehearsal import image
 from lab.rehearsal.machines import Size
 from lab.rehearsal.rehearsal import Changes, Rehearsal
 from tests.boot.conftest import Stage
@@ -33,3 +36,22 @@ def report(rehearsal: Rehearsal, recoveries: Recoveries, what: str) -> float:
 def test_the_report_comes_within_four_minutes(stage: Stage, recoveries: Recoveries, name: str, size: Size) -> None:
     with stage("nspawn", Changes(size=size)) as rehearsal:
         assert report(rehearsal, recoveries, name) < REPORT_SECONDS
+
+
+def test_the_nat_instance_forwards_within_a_minute_and_a_half(
+    stage: Stage, template: Callable[..., dict[str, Any]], recoveries: Recoveries
+) -> None:
+    """A t4g.micro, by its share of a processor; and nft is fetched, which Ubuntu's images have."""
+    (user_data,) = [
+        resource["Properties"]["UserData"]["Fn::Base64"]
+        for resource in template(nat="instance")["Resources"].values()
+        if resource["Type"] == "AWS::EC2::Instance" and resource["Properties"].get("SourceDestCheck") is False
+    ]
+    with stage("nspawn", Changes(user_data=lambda _: user_data, size=MICRO)) as rehearsal:
+        image.offer(rehearsal.machine.image, ["nftables"])
+        began = time.monotonic()
+        rehearsal.machine.start()
+        rehearsal.machine.wait_for_boot()
+        forwards = "sudo nft list chain ip nat postrouting && [ $(cat /proc/sys/net/ipv4/ip_forward) = 1 ]"
+        rehearsal.machine.wait_for(lambda: rehearsal.machine.run(forwards).ok, "It does not forward", seconds=90)
+        recoveries.append(("t4g.micro as NAT: power on to forwarding", time.monotonic() - began, None))

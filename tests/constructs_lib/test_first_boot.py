@@ -211,9 +211,7 @@ def test_a_failed_aws_cli_is_said_and_fails_no_deploy(boot: Boot) -> None:
 
 
 def test_the_agent_connects_anew_when_the_address_has_changed_and_not_before(boot: Boot) -> None:
-    assert boot("reconnect_agent", "192.0.2.1").calls == [
-        "systemctl try-restart amazon-ssm-agent snap.amazon-ssm-agent.amazon-ssm-agent"
-    ]
+    assert boot("reconnect_agent", "192.0.2.1").calls == ["systemctl try-restart *amazon-ssm-agent.service"]
 
 
 def test_the_agent_is_left_alone_where_no_address_comes(boot: Boot) -> None:
