@@ -20,13 +20,7 @@ PRIVATE = {
         "_cfn_wait_condition_definition",
         "_cr_stack_id",
     ),
-    "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
-    "ministack.services.cloudformation.wait_conditions": (
-        "register_slot",
-        "validate_count",
-        "validate_resource_signal_timeout",
-        "wait_for",
-    ),
+    "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
     "ministack.services.ec2": (
         "_ACTION_MAP",
         "_DEFAULT_SG_ID",

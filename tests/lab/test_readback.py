@@ -116,11 +116,14 @@ class Resolver:
     def _sub(self, argument: Any) -> str:
         text, given = argument if isinstance(argument, list) else (argument, {})
         known = {name: self.resolve(value) for name, value in given.items()}
-        return re.sub(
-            r"\$\{(!?)(.*?)\}",
-            lambda found: f"${{{found[2]}}}" if found[1] else known.get(found[2]) or self._ref(found[2]),
-            text,
-        )
+
+        def value(found: re.Match[str]) -> str:
+            if found[1]:
+                return f"${{{found[2]}}}"
+            name, _, attribute = found[2].partition(".")
+            return known.get(found[2]) or (self._getatt([name, attribute]) if attribute else self._ref(name))
+
+        return re.sub(r"\$\{(!?)(.*?)\}", value, text)
 
     def _select(self, argument: list[Any]) -> Any:
         return self.resolve(argument[1])[int(argument[0])]
@@ -558,7 +561,7 @@ def test_the_default_stack_from_deploy_to_destroy(emulator: Emulator, template: 
     kept = {name for name, physical_id in stack.physical_ids().items() if before.get(name) == physical_id}
     others = (before.keys() & stack.physical_ids().keys()) - kept
     replaced = {stack.template["Resources"][name]["Type"] for name in others}
-    assert replaced == {"AWS::EC2::Instance"}, "another architecture is another image"
+    assert replaced == {"AWS::EC2::EIPAssociation", "AWS::EC2::Instance"}, "another architecture is another image"
     running = stack.aws("ec2").describe_instances(Filters=filtered("instance-state-name", "running"))["Reservations"]
     assert len(running) == 2
     assert {each["Instances"][0]["Architecture"] for each in running} == {"arm64"}
