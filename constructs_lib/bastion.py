@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
-from textwrap import indent
+from typing import Any, ClassVar
 
 import jsii
 from aws_cdk import Aws, CfnTag, Duration, Fn, IStableStringProducer, Lazy, Stack, Tags
@@ -15,16 +15,17 @@ from constructs import Construct
 from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
 
 BOOT = Path(__file__).parent / "boot"
-SBIN, LIB = "/usr/local/sbin", "/usr/local/lib/learning-stack"
+SBIN, LIB = "/usr/local/sbin", "/usr/local/lib"
+FIRST_BOOT = f"{SBIN}/learning-stack-first-boot"
+ENVIRONMENT_FILE = "/etc/learning-stack.env"
 # Where the files of boot/ land. What lands in sbin, and rc.local, can be run.
 BOOT_FILES = {
-    "first-boot.sh": f"{SBIN}/learning-stack-first-boot",
     "s3-mount-answers.sh": f"{SBIN}/s3-mount-answers",
     "keep-s3-mounted.sh": f"{SBIN}/keep-s3-mounted",
     "rc.local": "/etc/rc.local",
     "rc-local.service": "/etc/systemd/system/rc-local.service",
-    "rc-local-network.conf": "/etc/systemd/system/rc-local.service.d/network.conf",
     "aws-completion.sh": "/etc/profile.d/aws-completion.sh",
+    "first-boot.sh": FIRST_BOOT,
 }
 S3FS_FROM_SOURCE = {"s3fs-from-source.sh": f"{LIB}/s3fs-from-source.sh"}
 
@@ -42,18 +43,32 @@ class Bastion(Construct):
     ``/etc/rc.local`` and ``rc-local.service`` to mount it at every boot; the AWS CLI version 2 with completion. Changed
     user data replaces the instance.
 
-    The deploy waits until the first boot reports that a file was written to the bucket and read back, and fails with
-    its reason, or after ``SIGNAL_MINUTES``: the role must allow ``cloudformation:SignalResource``, as that of
-    ``Access`` does. CloudFormation hands out the Elastic IP only after that report, so the instance starts with a
-    public address of Amazon's, which the Elastic IP then replaces.
+    The deploy waits until the first boot reports that a file was written to the bucket and read back, and fails when it
+    reports that none can be, or after ``SIGNAL_MINUTES``: the role must allow ``cloudformation:SignalResource``, as
+    that of ``Access`` does. The AWS CLI is installed after the report. A creation policy, and not a wait condition:
+    that one could carry a reason and needs no right, but is asked only when it is made itself, and so never of an
+    instance that replaces another because only its image moved. The reason of a failure goes to the console, which EC2
+    keeps for an hour after the instance is gone.
+
+    The Elastic IP is allocated before the instance is made, so that a full quota fails at once, and associated after
+    its report: in between, the instance has a public address of Amazon's. Session Manager's agent, which would hold on
+    to a connection from the old address, is then restarted. (An interface of its own would carry the address from the
+    first second, but cannot be in two instances, so that no update could replace one.)
 
     Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
 
     Sources: https://github.com/s3fs-fuse/s3fs-fuse/wiki,
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_SignalResource.html,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html,
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-waitcondition.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html,
+    https://github.com/aws/amazon-ssm-agent/issues/266
     """
 
-    SIGNAL_MINUTES = 15
+    # By the way that s3fs is installed: what the slowest machine, a t3.nano with no credits, takes, and half as much.
+    SIGNAL_MINUTES: ClassVar[Mapping[str, int]] = {"apt": 15, "source": 45}
+    # Of these minutes, the first boot leaves the last ones to the launch before it and to its report.
+    REPORT_MINUTES = 3
 
     S3FS_GIT = "https://github.com/s3fs-fuse/s3fs-fuse.git"
     S3FS_TAG = "v1.96"
@@ -82,6 +97,9 @@ class Bastion(Construct):
         detailed_monitoring: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.elastic_ip = ec2.CfnEIP(
+            self, "ElasticIp", domain="vpc", tags=[CfnTag(key="Name", value="learning-bastion")]
+        )
         self.key_pair = ec2.KeyPair(self, "KeyPair", type=ec2.KeyPairType.ED25519)
         self.instance_type = ec2.InstanceType(instance_type)
         self.image = UbuntuImage(
@@ -95,12 +113,13 @@ class Bastion(Construct):
             "MOUNT_POINT": mount_point,
             "MOUNT_UID": str(uid),
             "MOUNT_GID": str(gid),
+            "GIVE_UP": str(60 * (self.SIGNAL_MINUTES[s3fs_install] - self.REPORT_MINUTES)),
         }
         files = dict(BOOT_FILES)
         if s3fs_install == "source":
             environment |= {"S3FS_GIT": self.S3FS_GIT, "S3FS_TAG": self.S3FS_TAG, "S3FS_COMMIT": self.S3FS_COMMIT}
             files |= S3FS_FROM_SOURCE
-        environment = {name: _for_sub(value) for name, value in Stack.of(self).resolve(environment).items()}
+        environment = {name: for_sub(value) for name, value in Stack.of(self).resolve(environment).items()}
         environment |= {
             "S3_URL": "https://s3.${AWS::Region}.${AWS::URLSuffix}",
             "SIGNAL": Lazy.string(_LogicalId(self)),
@@ -120,18 +139,15 @@ class Bastion(Construct):
             instance_profile=instance_profile,
             user_data=self.user_data,
             associate_public_ip_address=True,
-            resource_signal_timeout=Duration.minutes(self.SIGNAL_MINUTES),
+            resource_signal_timeout=Duration.minutes(self.SIGNAL_MINUTES[s3fs_install]),
             detailed_monitoring=detailed_monitoring,
         )
         # What operators may start and stop is known by this tag.
         Tags.of(self.instance).add("Role", "bastion")
         self.instance.node.add_dependency(subnet.internet_connectivity_established)
-        self.elastic_ip = ec2.CfnEIP(
-            self,
-            "ElasticIp",
-            domain="vpc",
-            instance_id=self.instance.instance_id,
-            tags=[CfnTag(key="Name", value="learning-bastion")],
+        self.instance.node.add_dependency(self.elastic_ip)
+        ec2.CfnEIPAssociation(
+            self, "Association", allocation_id=self.elastic_ip.attr_allocation_id, instance_id=self.instance.instance_id
         )
 
 
@@ -147,20 +163,34 @@ class _LogicalId:
 
 
 def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:
-    """Return the cloud-config that writes ``files`` of ``boot/`` and the environment file, and runs the first boot.
+    """Return the script that writes the environment file and ``files`` of ``boot/``, and runs the first boot.
 
     It is a text for ``Fn::Sub``, as the values of ``environment`` are: what only CloudFormation knows, it fills in.
-    Only the environment file is rendered, each value quoted for the shell; the others land as they are.
+    Only the environment file is rendered, each value quoted for the shell; the others land as they are, without their
+    comments and empty lines, for which a template has no room. A script, and not a cloud-config, for the same reason:
+    there, YAML within YAML would indent each line.
     """
     variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
-    entries = [_write_file("/etc/learning-stack.env", variables)]
-    entries += [masked(_write_file(path, (BOOT / name).read_text())) for name, path in files.items()]
-    return (BOOT / "cloud-config.yaml").read_text() + "".join(entries)
+    written = _put(ENVIRONMENT_FILE, variables)
+    written += "".join(_put(path, masked(boot_file(name))) for name, path in files.items())
+    return f"{masked(boot_file('user-data.sh'))}{written}{FIRST_BOOT}\n"
 
 
-def _for_sub(resolved: str | dict[str, str]) -> str:
-    """Return a value as Fn::Sub writes it: what CloudFormation fills in is ``${NAME}``."""
-    return masked(resolved) if isinstance(resolved, str) else f"${{{resolved['Ref']}}}"
+def boot_file(name: str) -> str:
+    """Return a file of ``boot/`` as it lands: without its lines of comment, but for the first, and its empty ones."""
+    lines = (BOOT / name).read_text().splitlines(keepends=True)
+    return "".join(
+        line
+        for line in lines
+        if line.startswith(("#!", "#cloud-config")) or (line.strip() and not line.lstrip().startswith("#"))
+    )
+
+
+def for_sub(resolved: str | dict[str, Any]) -> str:
+    """Return a value as Fn::Sub writes it: what CloudFormation fills in is ``${NAME}`` or ``${NAME.ATTRIBUTE}``."""
+    if isinstance(resolved, str):
+        return masked(resolved)
+    return f"${{{resolved['Ref'] if 'Ref' in resolved else '.'.join(resolved['Fn::GetAtt'])}}}"
 
 
 def masked(text: str) -> str:
@@ -168,8 +198,6 @@ def masked(text: str) -> str:
     return text.replace("${", "${!")
 
 
-def _write_file(path: str, content: str) -> str:
-    executable = path.startswith(f"{SBIN}/") or path == "/etc/rc.local"
-    permissions = "  permissions: '0755'\n" if executable else ""
-    # Indented as little as YAML allows: each space counts in the template, for each line.
-    return f"- path: {path}\n{permissions}  content: |\n{indent(content, '   ')}"
+def _put(path: str, content: str) -> str:
+    mode = 755 if path.startswith(f"{SBIN}/") or path == "/etc/rc.local" else 644
+    return f"put {mode} {path} << 'END'\n{content}END\n"

@@ -1,22 +1,20 @@
 """The cheapest way out for chapter 3's private subnets: an instance instead of a NAT gateway."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 from aws_cdk import Tags
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from constructs_lib.bastion import boot_file
 from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
-
-USER_DATA = Path(__file__).parent / "boot" / "nat-instance.yaml"
 
 
 class NatInstance(Construct):
     """A small Ubuntu instance that takes private subnets to the internet, and nobody in (primer, chapter 3-4).
 
-    Builds the instance (arm64, t4g.nano) in the public ``subnet``, its security group, and the default route of each
+    Builds the instance (arm64, t4g.micro) in the public ``subnet``, its security group, and the default route of each
     of ``private_subnets``, which must have none (``ec2.SubnetType.PRIVATE_ISOLATED``). HTTP and HTTPS pass, as in the
     rest of the primer's firewall, and only from the private subnets: the security group says so, and nftables on the
     instance, set up by its user data. It has no role, no key and no open port of its own.
@@ -25,10 +23,11 @@ class NatInstance(Construct):
     one of Amazon's, not an Elastic IP: it has the internet in its first second, and another address after a stop.
 
     Limits: one instance in one zone, no failover but EC2's automatic recovery; a replaced one takes a minute to boot.
-    A t4g.nano carries 32 Mbit/s for long, 5 Gbit/s in bursts. Ubuntu installs its security updates by itself; a new
-    kernel takes a reboot, which is yours to do.
+    A t4g.micro, the smallest arm64 that AWS's free plan starts too, carries 64 Mbit/s for long, 5 Gbit/s in bursts.
+    Ubuntu installs its security updates by itself; a new kernel takes a reboot, which is yours to do.
 
-    Source: https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html
+    Sources: https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-free-tier-usage.html
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class NatInstance(Construct):
                 self.security_group.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(port), f"{name} to pass on")
             self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), f"{name} to anywhere")
 
-        instance_type = ec2.InstanceType("t4g.nano")
+        instance_type = ec2.InstanceType("t4g.micro")
         self.instance = UbuntuInstance(
             self,
             "Instance",
@@ -64,7 +63,7 @@ class NatInstance(Construct):
             image=UbuntuImage(release=release, architecture=instance_type.architecture, serial=ami_serial),
             instance_type=instance_type,
             name="learning-nat",
-            user_data=f"{USER_DATA.read_text()}- path: /etc/nat-ranges.nft\n"
+            user_data=f"{boot_file('nat-instance.yaml')}- path: /etc/nat-ranges.nft\n"
             f"  content: |\n   define private = {{ {', '.join(private_cidrs)} }}\n",
             associate_public_ip_address=True,
             detailed_monitoring=detailed_monitoring,

@@ -63,9 +63,12 @@ class UbuntuInstance(ec2.Instance):
 
     An encrypted gp3 root volume, the metadata service in version 2 only, and no public address unless asked for.
 
-    Burstable types run with standard credits: they slow down when credits are spent, where AWS's default for T3 and
-    T4g (unlimited) goes on and bills. ``user_data`` that changes replaces the instance: a running one would ignore it.
-    With ``resource_signal_timeout`` CloudFormation waits so long for the instance's own report. With
+    Burstable types run with standard credits: they slow down when credits are spent. AWS's default for T3 and T4g,
+    unlimited, goes on and bills 0.05 or 0.04 USD for each vCPU-hour above the baseline: 66 USD a month on a t3.micro
+    that never rests. None gets credits at launch, so a new t3.micro has a fifth of a processor, a t3.nano a tenth.
+
+    ``user_data`` that changes replaces the instance: a running one would ignore it. With ``resource_signal_timeout``
+    CloudFormation waits so long for the instance's own report. With
     ``detailed_monitoring`` CloudWatch gets its metrics each minute, not each five, at a price.
 
     The metadata service answers only requests that carry a token (IMDSv2), and only on the instance itself (one hop);
@@ -73,7 +76,9 @@ class UbuntuInstance(ec2.Instance):
 
     Limits: ``volume_gib`` from 8 (Ubuntu's image) to 16384.
 
-    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+    Sources: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-standard-mode-concepts.html,
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-unlimited-mode-concepts.html
     """
 
     def __init__(

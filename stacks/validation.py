@@ -9,6 +9,10 @@ from cloudformation_validate import CompositeEngine, RuleFilterConfig, Severity,
 # What the CDK leaves out too, when it runs this engine: false alarms on what a CDK app writes.
 NOT_FOR_CDK_APPS = ["W3005", "W1020", "E1018", "W9002", "W9013", "W1103"]
 
+# What CloudFormation takes inline: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+# The CDK CLI sends YAML, which is at most so much longer than the JSON on the disk.
+INLINE_LIMIT, YAML_OF_JSON = 51_200, 1.25
+
 
 class Validation:
     """The engine that the CDK runs as WebAssembly, here native and in this process.
@@ -33,3 +37,13 @@ class Validation:
             ]
 
         return [line for lines in self._threads.map(look, templates) for line in lines]
+
+
+def too_long(templates: Iterable[Path]) -> list[str]:
+    """Return a line for each template that may be too long to be deployed with no bucket, with the way out."""
+    return [
+        f"{template.name.partition('.')[0]} is about {size:,.0f} bytes long, and CloudFormation takes {INLINE_LIMIT:,} "
+        "with no bucket. Run once, for your account and region: cdk bootstrap. Then the CDK uploads it by itself."
+        for template in templates
+        if (size := YAML_OF_JSON * template.stat().st_size) > INLINE_LIMIT
+    ]

@@ -1,60 +1,109 @@
 #!/bin/bash
-# The bastion's first boot, by cloud-init: s3fs, the mount, the AWS CLI (primer, chapters 10, 11). Can be run again.
+# The bastion's first boot, by cloud-init: s3fs, the mount, the report to the deploy, the AWS CLI (primer, chapters 10 and
+# 11). Can be run again. A step that has its own time is this file with the step's name.
 set -uo pipefail
-exec > >(tee -a /var/log/learning-stack.log) 2>&1
+[ $# != 0 ] || exec > >(tee -a /var/log/learning-stack.log) 2>&1
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l PATH=$PATH:/snap/bin
+# shellcheck source=/dev/null
+. /etc/learning-stack.env
 
 log() { echo "learning-stack $(date -u +%FT%TZ): $*"; }
 
-# The deploy waits for this, 15 minutes. The reason has room for 64 characters.
-report() {
-  AWS_MAX_ATTEMPTS=10 aws cloudformation signal-resource --region "$REGION" --stack-name "$STACK" \
-    --logical-resource-id "$SIGNAL" --status "$1" --unique-id "${2:0:64}" || log "no deploy takes the report"
-}
-
+# What is definite ends the first boot at once; what may pass is tried again, for as long as there is time.
 fail() {
   log "failed: $*"
-  journalctl -qb -u rc-local -n 5 -o cat
-  command -v aws > /dev/null || install_awscli
-  report FAILURE "$*"
   exit 1
 }
+try() { until "$@"; do sleep 5; done; }
 
-# The internet may come late. What has not worked 12 minutes after the start fails.
-try() {
-  until "$@"; do
-    ((SECONDS < 720)) || return 1
-    sleep 5
-  done
+metadata() {
+  imds=http://169.254.169.254/latest
+  token=$(curl -sf -m 5 -X PUT -H X-aws-ec2-metadata-token-ttl-seconds:60 $imds/api/token) &&
+    curl -sf -m 5 -H "X-aws-ec2-metadata-token:$token" "$imds/meta-data/$1"
 }
 
-apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"; }
-apt_install() { apt update && apt install -y --no-install-recommends "$@"; }
+# Asks a service of AWS in the role's name, with what the image has in its first second. No list of processes shows a key.
+signed() {
+  keys=$(metadata "iam/security-credentials/$ROLE") || return
+  key() { sed -n "s/.*\"$1\" *: *\"\(.*\)\".*/\1/p" <<< "$keys"; }
+  curl -sS -m 15 --aws-sigv4 "aws:amz:$REGION:$1" -K <(
+    echo "user=$(key AccessKeyId):$(key SecretAccessKey)"
+    echo "header=x-amz-security-token:$(key Token)"
+  ) "${@:2}"
+}
 
-round_trip() {
-  local file=$MOUNT_POINT/.learning-stack-first-boot
-  s3-mount-answers && date > "$file" && grep -q . "$file" && rm "$file"
+# The deploy counts a signal with the id of this very instance. It has no room for a reason, which the console has.
+report() {
+  log "reports $1"
+  signed cloudformation "${S3_URL/s3/cloudformation}" -f -o /dev/null --retry 9 --retry-connrefused --retry-max-time 60 \
+    -d "Action=SignalResource&Version=2010-05-15&StackName=$STACK&LogicalResourceId=$SIGNAL" \
+    -d "UniqueId=$(metadata instance-id)&Status=$1" || log "no deploy takes the report"
+}
+
+apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::http::Timeout=20 "$@"; }
+apt_install() {
+  apt -o APT::Update::Error-Mode=any -o Acquire::Languages=none update || return
+  apt-cache show "$@" > /dev/null || fail "Ubuntu lacks $*"
+  apt install -y --no-install-recommends "$@"
 }
 
 install_s3fs() { try apt_install s3fs; }
-# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
-install_awscli() {
-  if apt-cache show awscli > /dev/null 2>&1; then try apt_install awscli; else try snap install --classic aws-cli; fi
+
+mount_bucket() {
+  log "s3fs is to be installed"
+  command -v s3fs > /dev/null || install_s3fs
+  systemctl enable -q rc-local
+  systemctl restart rc-local
+  log "$BUCKET is to be mounted"
+  try round_trip
+  log "$BUCKET is mounted at $MOUNT_POINT"
 }
 
-# The settings, and another way to install s3fs.
-for file in /etc/learning-stack.env /usr/local/lib/learning-stack/*.sh; do
-  # shellcheck source=/dev/null
-  [ -e "$file" ] && . "$file"
-done
+round_trip() {
+  file=.learning-stack-first-boot
+  s3-mount-answers && (date > "$MOUNT_POINT/$file") && grep -q . "$MOUNT_POINT/$file" && rm "$MOUNT_POINT/$file" && return
+  # A mount says "Input/output error"; S3 says why. A role that is younger than a minute may not be known everywhere yet.
+  answer=$(signed s3 "$S3_URL/$BUCKET/$file" -X PUT -d x -w '%{http_code}')
+  case $?$answer in
+    22) answer="the metadata service has no role $ROLE" ;;
+    *RequestTime* | *ExpiredToken*) return 1 ;;
+    0*[34]??) answer=$(tr '\n' ' ' <<< "$answer" | sed 's/<[^>]*>/ /g') ;;
+    *) return 1 ;;
+  esac
+  ((SECONDS > 60)) && fail "no file can be written to $BUCKET: $answer"
+}
 
+# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
+install_awscli() {
+  command -v aws > /dev/null && return
+  if apt-cache show awscli &> /dev/null; then try apt_install awscli; else try snap install --classic aws-cli; fi
+}
+
+# Session Manager's agent keeps the connection that it made from the address $1, and which leads nowhere once the deploy
+# has brought the Elastic IP, soon after the report: it begins anew.
+reconnect_agent() {
+  for _ in {1..720}; do
+    sleep 5
+    now=$(metadata public-ipv4) && [ "$now" != "$1" ] || continue
+    exec systemctl try-restart '*amazon-ssm-agent.service'
+  done
+}
+
+# Another way to install s3fs.
+# shellcheck source=/dev/null
+[ ! -e /usr/local/lib/s3fs-from-source.sh ] || . /usr/local/lib/s3fs-from-source.sh
+
+# Since the machine began, nearly as the deploy counts. By hand, much later, no time ends a step.
+SECONDS=$(($(ps -o etimes= 1)))
+if [ $# != 0 ]; then "$@"; exit; fi
 log "first boot begins"
-command -v s3fs > /dev/null || install_s3fs || fail "s3fs was not installed"
-systemctl daemon-reload
-systemctl enable -q rc-local.service
-systemctl restart rc-local.service
-try round_trip || fail "no file can be written to $MOUNT_POINT: see journalctl -u rc-local"
-log "$BUCKET is mounted at $MOUNT_POINT"
-command -v aws > /dev/null || install_awscli || fail "the AWS CLI was not installed"
-report SUCCESS "$BUCKET is mounted"
+timeout -k 5 $((SECONDS < GIVE_UP ? GIVE_UP - SECONDS : 0)) "$0" mount_bucket || {
+  [ $? != 124 ] || log "failed: no end after $GIVE_UP s"
+  journalctl -qb -u rc-local -n 5 -o cat
+  report FAILURE
+  exit 1
+}
+systemd-run -q "$0" reconnect_agent "$(metadata public-ipv4)"
+report SUCCESS
+timeout -k 5 1800 "$0" install_awscli || fail "the AWS CLI was not installed"
 log "first boot is complete"

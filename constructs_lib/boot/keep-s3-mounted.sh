@@ -31,9 +31,10 @@ end_when_hung() {
 
 mkdir -p "$MOUNT_POINT"
 while true; do
-  s3-mount-answers && sleep 5 && continue # somebody else is at it
-  umount --lazy "$MOUNT_POINT" 2> /dev/null # what a killed s3fs leaves behind
-  chattr +i "$MOUNT_POINT" # not even root writes where nothing is mounted
+  # Somebody else may be at it; a killed s3fs leaves a mount behind; not even root writes where nothing is mounted.
+  s3-mount-answers && sleep 5 && continue
+  umount --lazy "$MOUNT_POINT" 2> /dev/null
+  chattr +i "$MOUNT_POINT"
   s3fs "$BUCKET" "$MOUNT_POINT" -f -o "$options" &
   s3fs=$!
   end_when_hung "$s3fs" &

@@ -14,16 +14,20 @@ OURS = re.compile(r"learning-stack (?P<at>\d{4}-\d\d-\d\dT[\d:]+Z): (?P<what>.*)
 BEGINS, FAILED, COMPLETE = "first boot begins", "failed: ", "first boot is complete"
 TROUBLE = re.compile(r"\b(?:error|errors|err|failed|failure|fatal|traceback|denied|timed out)\b|^E: ", re.IGNORECASE)
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+NO_NEWEST = ("UnsupportedOperation", "IncorrectInstanceState")  # not this type; not while it is off
 SHOWN = 12  # lines: more is not read
+LOOK_AROUND = "To look around on it: cdk deploy --no-rollback, then python -m lab connect"
 # What each reason of first-boot.sh comes from most often.
 ADVICE = {
-    "s3fs was not installed": "It could not fetch packages: is there a route to the internet gateway, and do the "
-    "network ACL and the security group let HTTP and HTTPS out?",
-    "no file can be written": "The mount does not work: has the role the bucket's rights, and does the bucket's policy "
-    "or the S3 endpoint's deny it? On the machine: journalctl -u rc-local",
-    "the AWS CLI was not installed": "The mount works, but the AWS CLI could not be fetched: is the internet there?",
+    "no file can be written": "S3 refused a file in the role's name: has the role the bucket's rights, and does the "
+    "bucket's policy or the S3 endpoint's deny it?",
+    "no end after": "It could not get on: is there a route to the internet gateway, and do the network ACL and the "
+    f"security group let HTTP and HTTPS out? {LOOK_AROUND}",
+    "Ubuntu lacks": "This release of Ubuntu has none: take another with -c ubuntu_release=... or "
+    "-c s3fs_install=source",
+    "the AWS CLI was not installed": "The mount works, but the AWS CLI could not be fetched: is the internet there? To "
+    "try again, on the machine: sudo learning-stack-first-boot",
 }
-THEN = "To look around on it: cdk deploy --no-rollback, then python -m lab connect"
 
 State = Literal["no output", "not begun", "begun", "failed", "complete"]
 
@@ -40,13 +44,18 @@ class BootLog:
 
 
 def console_output(ec2: "EC2Client", instance_id: str) -> str:
-    """Return the console's last 64 KB: the newest where the instance type can, else as EC2 last stored it."""
+    """Return the console's last 64 KB: the newest where the instance type can, else as EC2 last stored it.
+
+    EC2 stores it once more when the instance is terminated, for at least an hour:
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+    """
     try:
-        return ec2.get_console_output(InstanceId=instance_id, Latest=True).get("Output", "")
+        newest = ec2.get_console_output(InstanceId=instance_id, Latest=True).get("Output", "")
     except ClientError as error:
-        if error.response["Error"]["Code"] != "UnsupportedOperation":
+        if error.response["Error"]["Code"] not in NO_NEWEST:
             raise
-        return ec2.get_console_output(InstanceId=instance_id).get("Output", "")
+        newest = ""
+    return newest or ec2.get_console_output(InstanceId=instance_id).get("Output", "")
 
 
 def read(output: str) -> BootLog:
@@ -70,21 +79,27 @@ def read(output: str) -> BootLog:
             told = tuple(f"{each['at']} {each['what']}" for _, each in last_run)
             return BootLog("complete", at=mark["at"], lines=told)
         if mark["what"].startswith(FAILED):
-            reason = mark["what"].removeprefix(FAILED)
+            reason = " ".join(mark["what"].removeprefix(FAILED).split())
+            if reason.startswith("no end after"):
+                reason += f"; the last step: {_step_before(number, last_run)}"
             return BootLog(
                 "failed",
                 at=mark["at"],
                 reason=reason,
                 # What went before says why; the keeper's own log, which fail() prints, comes after.
                 lines=tuple(lines[max(0, number - SHOWN + 5) : number + 6]),
-                advice=next((text for start, text in ADVICE.items() if reason.startswith(start)), THEN),
+                advice=next((text for start, text in ADVICE.items() if reason.startswith(start)), LOOK_AROUND),
             )
     return BootLog(
         "begun",
         at=last_run[-1][1]["at"],
         lines=tuple(lines[last_run[0][0] :][-SHOWN:]),
-        advice="It goes on: some minutes with packages, ten with s3fs_install=source. The deploy waits 15 minutes",
+        advice="It goes on: for some minutes with packages, for a quarter of an hour with s3fs_install=source",
     )
+
+
+def _step_before(number: int, marks: list[tuple[int, re.Match[str]]]) -> str:
+    return next((mark["what"] for at, mark in reversed(marks) if at < number), "unknown")
 
 
 def _troubles(lines: list[str]) -> tuple[str, ...]:

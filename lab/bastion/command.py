@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lab.bastion import boot_log as reading
 from lab.bastion import connection, machine
-from lab.bastion.machine import Bastion, find_bastion
+from lab.bastion.machine import Bastion, find_bastion, find_last_booted
 from lab.deployed import CONFIG, STACK, is_local, new_session
 from lab.printed import print_json
 from lab.problem import ProblemError
@@ -62,19 +62,20 @@ def stop(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     """Say how far the bastion's first boot came, and why it failed: its console output, read for you.
 
-    Ends with status 1 when it failed.
+    Also for an hour after a failed deploy has taken the bastion away again. Ends with status 1 when it failed.
 
     Example: python -m lab boot-log
     """
     if is_local():
         raise ProblemError(NOTHING_BOOTS)
-    ec2: EC2Client = new_session().client("ec2", config=CONFIG)
-    bastion = find_bastion(ec2, stack)
-    log = reading.read(reading.console_output(ec2, bastion.id))
+    session = new_session()
+    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    instance_id = find_last_booted(session, ec2, stack)
+    log = reading.read(reading.console_output(ec2, instance_id))
     if as_json:
-        print_json({"id": bastion.id, **asdict(log)})
+        print_json({"id": instance_id, **asdict(log)})
     else:
-        console.print(SAID[log.state].format(id=bastion.id, **asdict(log)), soft_wrap=True, markup=False)
+        console.print(SAID[log.state].format(id=instance_id, **asdict(log)), soft_wrap=True, markup=False)
         for line in log.lines:
             console.print(f"  {line}", soft_wrap=True, markup=False)
         if log.advice:
@@ -90,6 +91,8 @@ def connect(
 ) -> None:
     """Open a shell on the bastion: through Session Manager, with no key and no open port, or through SSH.
 
+    Waits two minutes at most until Session Manager's agent is online.
+
     Example: python -m lab connect
     """
     if is_local():
@@ -102,6 +105,8 @@ def connect(
         command = connection.ssh_command(bastion, ec2, session.client("ssm", config=CONFIG))
     else:
         command = connection.session_command(bastion, session.region_name)
+        if not as_json:
+            connection.wait_for_agent(bastion, session.client("ssm", config=CONFIG))
     if as_json:
         print_json({"id": bastion.id, "command": command})
         return

@@ -4,10 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from lab.bastion.machine import Bastion
+from lab.deployed import DENIED
 from lab.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 KEY_FILE = Path("learning-stack.pem")
 SSH = 22
+AGENT_SECONDS, AGAIN_SECONDS = 120, 3
 PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 
 
@@ -41,6 +46,32 @@ def session_command(bastion: Bastion, region: str) -> list[str]:
     if not shutil.which("session-manager-plugin"):
         raise ProblemError(f"Session Manager wants AWS's plugin for the AWS CLI, which is not on PATH: {PLUGIN}")
     return [aws, "ssm", "start-session", "--region", region, "--target", bastion.id]
+
+
+def wait_for_agent(bastion: Bastion, ssm: "SSMClient") -> None:
+    """Wait until Session Manager's agent on the bastion is online.
+
+    It connects anew when the Elastic IP comes, right after a deploy. Whoever may not ask is not kept waiting.
+    Raises ProblemError when it is not online after AGENT_SECONDS.
+    """
+    begun = time.monotonic()
+    while not _is_online(bastion, ssm):
+        if time.monotonic() - begun > AGENT_SECONDS:
+            raise ProblemError(
+                f"Session Manager's agent on {bastion.id} is not online after {AGENT_SECONDS} s. Look at its first "
+                "boot with: python -m lab boot-log, or stop and start it: python -m lab stop, python -m lab start"
+            )
+        time.sleep(AGAIN_SECONDS)
+
+
+def _is_online(bastion: Bastion, ssm: "SSMClient") -> bool:
+    try:
+        found = ssm.describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [bastion.id]}])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in DENIED:
+            return True  # as far as they can know
+        raise
+    return any(each["PingStatus"] == "Online" for each in found["InstanceInformationList"])
 
 
 def ssh_command(bastion: Bastion, ec2: "EC2Client", ssm: "SSMClient") -> list[str]:

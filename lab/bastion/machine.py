@@ -12,6 +12,7 @@ from lab.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
     from mypy_boto3_iam import IAMClient
 
 TAGS = {"Project": "LearningStack", "Role": "bastion"}
@@ -45,11 +46,7 @@ def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
 
     Raises ProblemError when there is none, or more than one, as while a deploy replaces it.
     """
-    tags = {**TAGS, "aws:cloudformation:stack-name": stack}
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    filters.append({"Name": "instance-state-name", "Values": HERE})
-    pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)  # type: ignore[arg-type]
-    found = [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
+    found = _instances(ec2, stack, {"Name": "instance-state-name", "Values": HERE})
     where = f"{ec2.meta.region_name} ({ec2.meta.endpoint_url})"
     if not found:
         raise ProblemError(f"{stack} has no bastion in {where}. Deploy it: make local, or cdk deploy {stack}")
@@ -68,6 +65,37 @@ def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
         groups=tuple(group["GroupId"] for group in instance.get("SecurityGroups", [])),
         launched=instance["LaunchTime"].astimezone(UTC),
     )
+
+
+def find_last_booted(session: boto3.Session, ec2: "EC2Client", stack: str = STACK) -> str:
+    """Return the id of the stack's newest bastion: also of one that a failed deploy has terminated.
+
+    A terminated instance soon loses its tags, but the stack's events still name it.
+    Raises ProblemError when there is none.
+    """
+    found = _instances(ec2, stack)
+    if found:
+        return max(found, key=lambda each: each["LaunchTime"])["InstanceId"]
+    cloudformation = session.client("cloudformation", config=CONFIG)
+    try:
+        for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack):
+            for event in page["StackEvents"]:
+                instance_id = event.get("PhysicalResourceId", "")
+                if event["LogicalResourceId"].startswith("BastionInstance") and instance_id.startswith("i-"):
+                    return instance_id
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+    raise ProblemError(
+        f"{stack} has had no bastion in {ec2.meta.region_name} ({ec2.meta.endpoint_url}). Deploy it: cdk deploy {stack}"
+    )
+
+
+def _instances(ec2: "EC2Client", stack: str, *filters: "FilterTypeDef") -> "list[InstanceTypeDef]":
+    tags = {**TAGS, "aws:cloudformation:stack-name": stack}
+    ours: list[FilterTypeDef] = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=[*ours, *filters])
+    return [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
 
 
 def start(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:

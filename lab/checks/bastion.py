@@ -1,6 +1,7 @@
 """Chapters 8 and 10: the bastion and what its first boot does."""
 
 import base64
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,7 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
         + [variable(name, literal) for name in ("MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]
         + [f"writes {path}" for path in paths],
         [variable(name, text) for name in ("BUCKET", "ROLE", "MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]
-        + [f"writes {path}" for path in paths if f"- path: {path}\n" in text],
+        + [f"writes {path}" for path in paths if re.search(rf"^put \d+ {path} ", text, re.MULTILINE)],
     )
 
 

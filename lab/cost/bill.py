@@ -15,6 +15,7 @@ from lab.shape import name as name_of
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30
 AN_INSTANCE = "instance type "
+A_NAT_GATEWAY, AN_ASSOCIATION = "AWS::EC2::NatGateway", "AWS::EC2::EIPAssociation"
 METRICS = 7  # of an instance, each minute: https://aws.amazon.com/cloudwatch/pricing/
 
 # Resources that AWS does not charge for. A type that is neither here nor in PRICED leaves a bill incomplete.
@@ -22,6 +23,7 @@ FREE = frozenset(
     f"AWS::{name}"
     for name in (
         "Budgets::Budget",  # without actions: https://aws.amazon.com/aws-cost-management/aws-budgets/pricing/
+        "EC2::EIPAssociation",
         "EC2::InternetGateway",
         "EC2::KeyPair",  # kept as a standard parameter
         "EC2::NetworkAcl",
@@ -178,11 +180,12 @@ class _Reckoner:
         self.usage = usage
         self.bill = bill
         properties = [(each["Type"], fitted(each.get("Properties"), REFERENCES)) for each in resources.values()]
-        self.gateway_addresses = {each.get("AllocationId", "") for _, each in properties}
-        self.with_elastic_ip = {each.get("InstanceId", "") for kind, each in properties if kind == "AWS::EC2::EIP"}
+        gateways = [each for kind, each in properties if kind == A_NAT_GATEWAY]
+        self.gateway_addresses = {each.get("AllocationId", "") for each in gateways}
+        self.with_elastic_ip = {each.get("InstanceId", "") for kind, each in properties if kind == AN_ASSOCIATION}
         self.log_buckets = {each.get("LoggingConfiguration", {}).get("DestinationBucketName") for _, each in properties}
         # Traffic through NAT is shared by the gateways.
-        self.gateways = sum(resource["Type"] == "AWS::EC2::NatGateway" for resource in resources.values())
+        self.gateways = len(gateways)
 
     def idle(self, part: str, resource: str, logical_id: str, quantity: float, price: Price) -> None:
         unit_price = price.in_region(self.bill.priced_as)

@@ -6,7 +6,7 @@ the modules here complete it, through its private parts, which is why it is pinn
 - ``wire``: how EC2's requests and answers look, and how to replace or complete one
 - ``addresses``, ``images``, ``instances``, ``interfaces``, ``keys``, ``nat_gateways``, ``network``, ``network_acls``,
   ``security_groups``: what ministack's EC2 forgets or lacks
-- ``parameters``: what its CloudFormation says wrongly
+- ``parameters``: what its CloudFormation says wrongly; ``signals``: the creation policy of an instance
 - ``provider`` and ``providers_*``: CloudFormation resource types; each calls the AWS APIs, as CloudFormation does
 - ``saving``: a finished stack operation is on disk at once
 """

@@ -23,7 +23,7 @@ PRIVATE = {
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
     "ministack.core.responses": ("_account_from_sts_session",),
     "ministack.services.cloudformation": ("_stack_events", "_stacks"),
-    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),
+    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_error", "_p", "_resolve_stack", "_xml"),
     "ministack.services.cloudformation.helpers": ("_error", "_p"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",

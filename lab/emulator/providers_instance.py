@@ -3,11 +3,8 @@
 import base64
 from typing import Any, ClassVar
 
-from ministack.services.cloudformation import provisioners, stacks
-
+from lab.emulator import signals
 from lab.emulator.provider import TAG, Made, Properties, Provider, Schema, aws, is_true, retag, tags_for, unless
-
-BOOTS_NOTHING = "local AWS: nothing boots here"
 
 
 class KeyPair(Provider):
@@ -96,11 +93,11 @@ class Instance(Provider):
 
     def _checked_create(self, logical_id: str, properties: Properties, stack: str) -> Made:
         made = super()._checked_create(logical_id, properties, stack)
-        # Nothing boots here, so nobody would ever report: the local AWS does it at once, and says so.
-        if "CreationPolicy" in provisioners._cfn_wait_condition_definition(stack, logical_id):
-            said = f"Received SUCCESS signal with UniqueId {BOOTS_NOTHING}"
-            stack_id = provisioners._cr_stack_id(stack)
-            stacks._add_event(stack_id, stack, logical_id, self.type_name, "CREATE_IN_PROGRESS", said, made[0])
+        try:
+            signals.wait(self.type_name, logical_id, properties, stack, made[0])
+        except RuntimeError:
+            self.delete(made[0], properties)  # the engine does not know of it yet
+            raise
         return made
 
     def create(self, properties: Properties) -> Made:

@@ -49,6 +49,22 @@ class Eip(Provider):
             aws("ec2").associate_address(AllocationId=allocation_id, InstanceId=properties["InstanceId"])
 
 
+class EipAssociation(Provider):
+    """An Elastic IP's place at an instance; a new one takes the address away from the old."""
+
+    type_name = "AWS::EC2::EIPAssociation"
+    create_only = ("AllocationId", "InstanceId")
+    schema: ClassVar[Schema] = {name: {} for name in create_only}
+
+    def create(self, properties: Properties) -> Made:
+        made = aws("ec2").associate_address(**properties)
+        return made["AssociationId"], {"Id": made["AssociationId"]}
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        with unless("InvalidAssociationID.NotFound"):
+            aws("ec2").disassociate_address(AssociationId=physical_id)
+
+
 class NatGateway(Provider):
     """A NAT gateway of one subnet, or of a VPC (AvailabilityMode regional)."""
 
@@ -248,6 +264,7 @@ class SubnetNetworkAclAssociation(Provider):
 
 PROVIDERS = (
     Eip(),
+    EipAssociation(),
     FlowLog(),
     NatGateway(),
     NetworkAcl(),

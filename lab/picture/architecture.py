@@ -141,7 +141,7 @@ class Architecture:
 
     def has_address(self, instance: str) -> bool:
         """Tell whether an instance has an Elastic IP address."""
-        return instance in {p.get("InstanceId") for p in self.all("AWS::EC2::EIP").values()}
+        return instance in {p.get("InstanceId") for p in self.all("AWS::EC2::EIPAssociation").values()}
 
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield each named role that an instance has, and the instance's name."""

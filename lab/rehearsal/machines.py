@@ -24,12 +24,24 @@ AWS_ADDRESS = "169.254.169.254"  # of everything that it talks to
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much of this computer a machine gets: CPUs (0.2 of one, say) and memory in MiB; 0 is all of it."""
+
+    cpus: float = 0
+    memory_mib: int = 0
+
+
+ALL = Size()
+
+
+@dataclass(frozen=True)
 class Surroundings:
-    """Where a machine stands: its image, its network, and a folder for its disk and its console."""
+    """Where a machine stands: its image, its network, a folder for its disk and its console, and its size."""
 
     image: Image
     isolation: Isolation
     folder: Path
+    size: Size = ALL
 
     @property
     def login_key(self) -> Path:
@@ -62,6 +74,7 @@ class Machine(ABC):
         self.image = surroundings.image
         self.isolation = surroundings.isolation
         self.folder = surroundings.folder
+        self.size = surroundings.size
         self._login_key = surroundings.login_key
         self.console = self.folder / "console.log"
         self.console.touch()

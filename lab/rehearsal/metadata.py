@@ -7,7 +7,7 @@ instance's limit says: beyond the first router, in a container for example, nobo
 Facts: ``user_data``, ``role``, ``region``, ``zone``, ``instance_id``, ``instance_type``, ``image_id``, ``account``,
 ``mac``, ``address``, ``public_key``, ``key`` (of ``credentials``, in hexadecimal), ``credential_seconds``,
 ``tokenless`` (the beginning of a user agent that may ask without a token; nothing on a faithful machine),
-``hop_limit``.
+``hop_limit``, ``public_address`` (the file that has the public IPv4 address).
 """
 
 import json
@@ -15,6 +15,7 @@ import secrets
 import socket
 import time
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from lab.rehearsal import credentials, service
@@ -87,6 +88,7 @@ class Metadata(service.Service):
             "network": {"interfaces": {"macs": {facts["mac"]: network}}},
             "placement": {"availability-zone": facts["zone"], "region": facts["region"]},
             "profile": "default-hvm",
+            "public-ipv4": Path(facts["public_address"]).read_text(),
             "public-keys": {"0": {"openssh-key": facts["public_key"]}},
             "reservation-id": "r-0123456789abcdef0",
             "security-groups": "bastion",

@@ -14,8 +14,10 @@ from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, Machine, Surroundings
 
 BRIDGE = "aws"
 PRIVATE = ("unshare", "--mount", "--propagation=private")
-# The folder of the machine, the image's root and the name of its control group are the arguments. A fresh /sys belongs
-# to the network that we are in: in the old one, cloud-init would see this machine's own devices.
+CPU_PERIOD = 100_000  # microseconds
+# The folder of the machine, the image's root, the name of its control group, and the microseconds of CPU time and bytes
+# of memory that it may have (0: all) are the arguments. A fresh /sys belongs to the network that we are in: in the old
+# one, cloud-init would see this machine's own devices. Control groups that limit are of version 2, or 1 on older hosts.
 SWITCHED_ON = f"""
 set -e
 mkdir -p /run/systemd/nspawn
@@ -24,6 +26,24 @@ mount -t sysfs sysfs /sys
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p "/sys/fs/cgroup/$3"
 echo $$ > "/sys/fs/cgroup/$3/cgroup.procs"
+if [ "$4$5" != 00 ]; then
+  cd "/sys/fs/cgroup"
+  if echo "+cpu +memory" > cgroup.subtree_control; then
+    [ "$4" = 0 ] || echo "$4 {CPU_PERIOD}" > "$3/cpu.max"
+    [ "$5" = 0 ] || echo "$5" > "$3/memory.max"
+  else
+    for controller in cpu memory; do
+      mkdir -p "/run/limits/$controller"
+      mount -t cgroup -o "$controller" cgroup "/run/limits/$controller"
+      mkdir -p "/run/limits/$controller/$3"
+      echo $$ > "/run/limits/$controller/$3/cgroup.procs"
+    done
+    [ "$4" = 0 ] || echo {CPU_PERIOD} > "/run/limits/cpu/$3/cpu.cfs_period_us"
+    [ "$4" = 0 ] || echo "$4" > "/run/limits/cpu/$3/cpu.cfs_quota_us"
+    [ "$5" = 0 ] || echo "$5" > "/run/limits/memory/$3/memory.limit_in_bytes"
+  fi
+  cd "$OLDPWD"
+fi
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
 set +e
 while true; do
@@ -39,8 +59,12 @@ FORGET_GROUP = """
 mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd /sys/fs/cgroup && [ -d "$1" ] || exit
 echo 1 > "$1/cgroup.kill"
 for i in $(seq 100); do
-  find "$1" -depth -type d -exec rmdir {} + && exit
+  find "$1" -depth -type d -exec rmdir {} + && break
   sleep 0.1
+done
+for controller in cpu memory; do
+  mkdir -p "/run/limits/$controller"
+  mount -t cgroup -o "$controller" cgroup "/run/limits/$controller" && rmdir "/run/limits/$controller/$1"
 done
 """
 FILES = {
@@ -85,7 +109,8 @@ class Nspawn(Machine):
     def start(self) -> None:
         # Processes of a container may outlive nspawn, but not the process namespace that all of this is in.
         alone = (*PRIVATE, "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
-        command = (*alone, "sh", "-c", SWITCHED_ON, "sh", self.folder, self.image.root, self._group)
+        limits = (str(int(self.size.cpus * CPU_PERIOD)), str(self.size.memory_mib << 20))
+        command = (*alone, "sh", "-c", SWITCHED_ON, "sh", self.folder, self.image.root, self._group, *limits)
         self._process = processes.spawn(command, enter=self.isolation.enter, log=self.console)
 
     def power_off(self) -> None:

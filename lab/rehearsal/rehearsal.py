@@ -31,6 +31,9 @@ RUNS = Path(".local-aws/rehearsals")
 MOUNT_SECONDS = 420
 LOST = 255  # how ssh ends when the machine goes away
 CREDENTIAL_SECONDS = 6 * 3600.0  # as on EC2
+# What the instance is seen as from outside: at its start, and after CloudFormation has associated its Elastic IP.
+AMAZONS_IP, ELASTIC_IP = "198.51.100.7", "203.0.113.7"
+ASSOCIATES_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Changes:
     role: str = ""
     hop_limit: int | None = None
     s3: str = "lab.rehearsal.s3_front"  # the module that answers for S3
+    size: machines.Size = machines.ALL
 
 
 class Service:
@@ -154,8 +158,13 @@ class Rehearsal:
         return self.machine.run("cloud-init status --long").text
 
     def signals(self) -> list[dict[str, str]]:
-        """Return what the machine told CloudFormation about its first boot: each call's parameters."""
-        return [request["call"] for request in self.s3.requests if "call" in request]
+        """Return what the machine told CloudFormation about its first boot, and the deploy heard: the parameters."""
+        return [request["call"] for request in self.s3.requests if request.get("counted")]
+
+    def wait_for_report(self, *, seconds: float = MOUNT_SECONDS) -> dict[str, str]:
+        """Wait until the deploy has heard of the first boot; return the call's parameters."""
+        self.machine.wait_for(lambda: bool(self.signals()), "The deploy has heard nothing", seconds=seconds)
+        return self.signals()[0]
 
     def shell(self) -> None:
         """Open a shell on the machine, for a person; and another one after each reboot, until they leave it."""
@@ -192,7 +201,7 @@ class Rehearsal:
         self.progress("Setting up a network of its own, with metadata, S3, names and packages")
         isolation = Isolation(self.folder)
         self._cleanup.callback(isolation.close)
-        surroundings = machines.Surroundings(built, isolation, self.folder)
+        surroundings = machines.Surroundings(built, isolation, self.folder, self._changes.size)
         public_key = machines.make_login_key(surroundings.login_key)
         self._start_services(deployed, surroundings, public_key)
         self.machine = MACHINES[self._machine_name](surroundings)
@@ -212,6 +221,8 @@ class Rehearsal:
         isolation, bastion = surroundings.isolation, self.bastion
         key = secrets.token_hex(32)
         listen = isolation.listen
+        public_address = self.folder / "public-ipv4"
+        public_address.write_text(AMAZONS_IP)
         self.metadata = self._start_service(
             "lab.rehearsal.metadata",
             {"socket": listen("tcp", 80)},
@@ -224,6 +235,7 @@ class Rehearsal:
                 "account": bastion.account,
                 "mac": machines.MAC,
                 "address": machines.ADDRESS,
+                "public_address": str(public_address),
                 "public_key": public_key,
                 "key": key,
                 "credential_seconds": self._changes.credential_seconds,
@@ -240,8 +252,16 @@ class Rehearsal:
             {
                 "region": bastion.region,
                 "endpoint": deployed.endpoint,
-                "signals": {"StackName": deployed.stack_name, "LogicalResourceId": bastion.logical_id},
-                "stack": deployed.description["StackId"],
+                "deploy": {
+                    "stack_name": deployed.stack_name,
+                    "stack_id": deployed.description["StackId"],
+                    "logical_id": bastion.logical_id,
+                    "instance_id": bastion.instance_id,
+                    "seconds": bastion.signal_seconds,
+                    "address": str(public_address),
+                    "elastic_ip": ELASTIC_IP,
+                    "associates": ASSOCIATES_SECONDS,
+                },
                 "policy": policy.statements(deployed.iam, bastion.role),
                 "key": key,
                 "certificate": str(certificate),

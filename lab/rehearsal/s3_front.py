@@ -5,7 +5,8 @@ keeps the objects; what it is too kind for is refused here, as AWS does: ACLs on
 request that is not signed by credentials of the role, or is not allowed by the role's policies.
 
 Facts: ``region``, ``endpoint`` (of the local AWS), ``policy`` (statements), ``key`` (of ``credentials``, in
-hexadecimal), ``certificate``, ``session`` (access key, secret key and token of the role in the local AWS).
+hexadecimal), ``certificate``, ``session`` (access key, secret key and token of the role in the local AWS), ``deploy``
+(what ``lab.rehearsal.deploy`` must know).
 """
 
 import http.client
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from lab.rehearsal import policy, service, signature
+from lab.rehearsal import deploy, policy, service, signature
 
 CHUNK = 1 << 18
 IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
@@ -39,6 +40,7 @@ class Front(service.Service):
         super().__init__(*given, tls=context)
         self.facts = facts
         self.key = bytes.fromhex(facts["key"])
+        self.deploy = deploy.Deploy(**facts["deploy"])
         self.local = urlsplit(facts["endpoint"]).netloc
 
 
@@ -120,17 +122,14 @@ class Request(service.Handler):
         call = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
         action = f"{name}:{call.get('Action', '')}"
         signal = action == "cloudformation:SignalResource"
-        wish = policy.Wish(action, self.server.facts["stack"] if signal else "*")
+        wish = policy.Wish(action, self.server.deploy.stack_id if signal else "*")
         # Everybody may ask who they are.
         if action != "sts:GetCallerIdentity" and not self._may(wish):
             raise _denied(wish)
         if signal:
-            if not self.server.facts["signals"].items() <= call.items():
-                raise signature.Refusal(400, "ValidationError", "No such resource waits for a signal.")
-            # In AWS, the deploy is waiting for this. The local one waited for nobody and is long complete.
-            answer = "<SignalResourceResponse><ResponseMetadata/></SignalResourceResponse>"
-            self.reply(200, answer.encode(), content_type="text/xml")
-            self._log(200, action=action, call=call)
+            counted = self.server.deploy.signal(call)
+            self._log(200, action=action, call=call, counted=counted)
+            self.reply(200, deploy.ANSWER, content_type="text/xml")
             return
         self._log(self._hand_on(self.target, body=body), action=action)
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lab.deployed import Deployed
 from lab.problem import ProblemError
 from lab.synthesised import OUT, read_template
@@ -29,13 +27,13 @@ class Bastion:
     account: str
     user_data: str
     hop_limit: int  # of the metadata service
+    signal_seconds: float  # that the deploy waits for the report of the first boot
 
     @property
     def settings(self) -> dict[str, str]:
         """The variables of the environment file that the user data writes: BUCKET, MOUNT_POINT and the others."""
-        files = (yaml.safe_load(self.user_data) or {}).get("write_files", [])
-        lines = next((file["content"] for file in files if file["path"] == SETTINGS), "").splitlines()
-        pairs = (line.partition("=") for line in lines if "=" in line)
+        lines = self.user_data.partition(f"{SETTINGS} << 'END'\n")[2].partition("\nEND\n")[0].splitlines()
+        pairs = (line.partition("=") for line in lines)
         return {name: value.strip("'\"") for name, _, value in pairs}
 
     @property
@@ -55,6 +53,7 @@ def bastion(deployed: Deployed, templates: Path = OUT) -> Bastion:
     resources: dict[str, Any] = read_template(deployed.stack_name, templates)["Resources"]
     resolve = _Resolver(deployed).text
     logical_id, instance = _instance(resources)
+    timeout = resources[logical_id]["CreationPolicy"]["ResourceSignal"]["Timeout"]
     profile = resources[instance["IamInstanceProfile"]["Ref"]]["Properties"]
     return Bastion(
         logical_id=logical_id,
@@ -66,6 +65,7 @@ def bastion(deployed: Deployed, templates: Path = OUT) -> Bastion:
         account=resolve({"Ref": "AWS::AccountId"}),
         user_data=resolve(instance["UserData"]["Fn::Base64"]),
         hop_limit=instance.get("MetadataOptions", {}).get("HttpPutResponseHopLimit", 1),
+        signal_seconds=60 * int(timeout.removeprefix("PT").removesuffix("M")),
     )
 
 

@@ -75,11 +75,11 @@ def stage(
 
     @contextlib.contextmanager
     def set_up(machine: MachineName, changes: Changes | None = None, **settings: object) -> Iterator[Rehearsal]:
-        deploy("LearningStack", **settings)
+        deployed = deploy("LearningStack", **settings)
         templates = assembly(**settings)
         with Rehearsal(machine, templates=templates, changes=changes, runs=runs, keep=True) as rehearsal:
             yield rehearsal
-            _empty(rehearsal.bastion.bucket)
+            _empty(deployed.outputs["BucketName"])
 
     return set_up
 

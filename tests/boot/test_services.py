@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -25,6 +26,7 @@ from lab.rehearsal.switches import Panel
 pytestmark = pytest.mark.boot
 KEY = b"k" * 32
 REGION, BUCKET = "us-east-1", "the-bucket"
+SIGNAL_SECONDS = 3
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/the-role"
 POLICY: list[policy.Statement] = [
     {"Effect": "Allow", "Action": "cloudformation:SignalResource", "Resource": "arn:aws:cloudformation:*"},
@@ -64,11 +66,13 @@ def imds(tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
         "region": REGION,
         "mac": "52:54:00:00:00:01",
         "address": "169.254.0.15",
+        "public_address": str(tmp_path / "public-ipv4"),
         "key": KEY.hex(),
         "credential_seconds": 600,
         "tokenless": "",
         "hop_limit": 1,
     }
+    (tmp_path / "public-ipv4").write_text("198.51.100.7")
     with serving(metadata.Metadata(listener(), metadata.Request, tmp_path, facts=facts)) as port:
 
         def ask(method: str, path: str, *, body: Any = None, **headers: str) -> tuple[int, str]:
@@ -161,8 +165,16 @@ def front(objects: Any, local_aws: local.Server, tmp_path: Path) -> Iterator[int
         "region": REGION,
         "endpoint": local_aws.endpoint,
         "policy": POLICY,
-        "stack": "arn:aws:cloudformation:us-east-1:1:stack/S/1",
-        "signals": {"StackName": "S", "LogicalResourceId": "R"},
+        "deploy": {
+            "stack_name": "S",
+            "stack_id": "arn:aws:cloudformation:us-east-1:1:stack/S/1",
+            "logical_id": "R",
+            "instance_id": "i-1",
+            "seconds": SIGNAL_SECONDS,
+            "address": str(tmp_path / "public-ipv4"),
+            "elastic_ip": "203.0.113.7",
+            "associates": 0.1,
+        },
         "key": KEY.hex(),
         "certificate": str(certificate),
         "session": ("test", "token"),
@@ -256,17 +268,72 @@ def test_a_right_is_taken_and_given_back(ask: Callable[..., tuple[int, str]], tm
     assert ask("HEAD", "/not-there")[0] == 404
 
 
-def test_signal_to_cloudformation_is_recorded(ask: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    """The role needs the right to send it."""
-    call = b"Action=SignalResource&StackName=S&LogicalResourceId=R&UniqueId=i-1&Status=SUCCESS"
-    options: dict[str, Any] = {"bucket": "", "aws_service": "cloudformation"}
-    assert ask("POST", "/", body=call, **options)[0] == 200
-    status, said = ask("POST", "/", body=call.replace(b"=R", b"=Other"), **options)
-    assert (status, "No such resource waits" in said) == (400, True)
+Signal = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def signal(ask: Callable[..., tuple[int, str]]) -> Signal:
+    """Give a function that sends a signal to CloudFormation."""
+
+    def send(**words: str) -> tuple[int, str]:
+        call = {"StackName": "S", "LogicalResourceId": "R", "UniqueId": "i-1", "Status": "SUCCESS"} | words
+        body = urlencode({"Action": "SignalResource", **call}).encode()
+        return ask("POST", "/", body=body, bucket="", aws_service="cloudformation")
+
+    return send
+
+
+def counted(folder: Path) -> list[str]:
+    requests = [json.loads(line) for line in (folder / "requests.jsonl").read_text().splitlines()]
+    return [request["call"]["Status"] for request in requests if request.get("counted")]
+
+
+def test_a_signal_counts_by_the_instances_own_id_alone(signal: Signal, tmp_path: Path) -> None:
+    """Another id is answered as if all were well, and the deploy waits on."""
+    assert signal(UniqueId="the-bucket is mounted")[0] == 200
+    assert counted(tmp_path) == []
+    assert (tmp_path / "public-ipv4").exists() is False
+    assert signal()[0] == 200
+    assert counted(tmp_path) == ["SUCCESS"]
+    time.sleep(0.3)
+    assert (tmp_path / "public-ipv4").read_text() == "203.0.113.7", "the deploy goes on: it associates the Elastic IP"
+    status, said = signal()
+    assert (status, "is in CREATE_COMPLETE state and cannot be signaled" in said) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"LogicalResourceId": "Other"}, "Resource Other does not exist"),
+        ({"StackName": "Other"}, "Stack [Other] does not exist"),
+        ({"Status": "DONE"}, "1 validation error"),
+        ({"UniqueId": "i" * 65}, "1 validation error"),
+        ({"UniqueId": ""}, "UniqueId is required"),
+    ],
+    ids=str,
+)
+def test_a_signal_that_cloudformation_refuses(signal: Signal, words: dict[str, str], said: str) -> None:
+    status, answered = signal(**words)
+    assert (status, said in answered) == (400, True)
+
+
+def test_a_signal_twice_is_refused_while_the_deploy_waits(signal: Signal, tmp_path: Path) -> None:
+    assert signal(UniqueId="i-2")[0] == 200
+    status, said = signal(UniqueId="i-2")
+    assert (status, "already exists" in said) == (400, True)
+    assert signal(Status="FAILURE")[0] == 200
+    assert counted(tmp_path) == ["FAILURE"]
+
+
+def test_a_signal_after_the_policys_time_is_refused(signal: Signal) -> None:
+    time.sleep(SIGNAL_SECONDS + 0.1)
+    status, said = signal()
+    assert (status, "ROLLBACK_IN_PROGRESS state" in said) == (400, True)
+
+
+def test_a_signal_takes_a_right_of_the_role(signal: Signal, tmp_path: Path) -> None:
     Panel(tmp_path / "switches.json").set(deny=["cloudformation:*"])
-    assert ask("POST", "/", body=call, **options)[0] == 403
-    requests = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
-    assert [request.get("call", {}).get("Status") for request in requests] == ["SUCCESS", None, None]
+    assert signal()[0] == 403
 
 
 def test_delay(ask: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

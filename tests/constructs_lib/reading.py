@@ -1,6 +1,9 @@
 """How the tests read templates."""
 
 import re
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from aws_cdk.assertions import Template
@@ -34,3 +37,19 @@ def in_words(value: Any, names: dict[str, str]) -> str:
             r"\$\{(!?)(.*?)\}", lambda found: f"${{{found[2]}}}" if found[1] else names[found[2]], value["Fn::Sub"]
         )
     return names[value["Ref"] if "Ref" in value else ".".join(value["Fn::GetAtt"])]
+
+
+def files_in(user_data: str) -> list[dict[str, str]]:
+    """Return the path, mode and content of each file that the bastion's user data writes, as bash reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        # It says what it would do, and runs nothing.
+        put = f'put() {{ n=$((n + 1)); echo "$1 $2" > {folder}/$n.to; cat > {folder}/$n; }}'
+        head, _, puts = user_data.partition("\nput ")
+        script = f"{put}\nput {puts.rpartition('END' + chr(10))[0]}END\n"
+        assert "install" in head
+        subprocess.run(["bash", "-euc", script], check=True, env={"n": "0", "PATH": "/usr/bin:/bin"})
+        found = []
+        for number in range(1, len(list(Path(folder).glob("*.to"))) + 1):
+            mode, path = (Path(folder) / f"{number}.to").read_text().split()
+            found.append({"path": path, "mode": mode, "content": (Path(folder) / str(number)).read_text()})
+        return found

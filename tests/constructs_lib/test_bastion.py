@@ -10,14 +10,13 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-import yaml
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from constructs_lib.bastion import BOOT, Bastion, masked, render_user_data
-from tests.constructs_lib.reading import in_words, properties, reference, tag
+from constructs_lib.bastion import BOOT, Bastion, boot_file, masked, render_user_data
+from tests.constructs_lib.reading import files_in, in_words, properties, reference, tag
 
 USER_DATA_LIMIT = 16_384
 SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
@@ -25,17 +24,16 @@ SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
 # Where the files of boot/ land, and with which permissions.
 ENVIRONMENT_FILE = "/etc/learning-stack.env"
 STACK = "a-stack"
-LIB = "/usr/local/lib/learning-stack"
+LIB = "/usr/local/lib"
 ALWAYS = {
-    "/usr/local/sbin/learning-stack-first-boot": ("first-boot.sh", "0755"),
-    "/usr/local/sbin/s3-mount-answers": ("s3-mount-answers.sh", "0755"),
-    "/usr/local/sbin/keep-s3-mounted": ("keep-s3-mounted.sh", "0755"),
-    "/etc/rc.local": ("rc.local", "0755"),
-    "/etc/systemd/system/rc-local.service": ("rc-local.service", "0644"),
-    "/etc/systemd/system/rc-local.service.d/network.conf": ("rc-local-network.conf", "0644"),
-    "/etc/profile.d/aws-completion.sh": ("aws-completion.sh", "0644"),
+    "/usr/local/sbin/learning-stack-first-boot": ("first-boot.sh", "755"),
+    "/usr/local/sbin/s3-mount-answers": ("s3-mount-answers.sh", "755"),
+    "/usr/local/sbin/keep-s3-mounted": ("keep-s3-mounted.sh", "755"),
+    "/etc/rc.local": ("rc.local", "755"),
+    "/etc/systemd/system/rc-local.service": ("rc-local.service", "644"),
+    "/etc/profile.d/aws-completion.sh": ("aws-completion.sh", "644"),
 }
-FROM_SOURCE = {f"{LIB}/s3fs-from-source.sh": ("s3fs-from-source.sh", "0644")}
+FROM_SOURCE = {f"{LIB}/s3fs-from-source.sh": ("s3fs-from-source.sh", "644")}
 EACH_VARIANT = pytest.mark.parametrize(
     ("release", "s3fs_install", "expected"),
     [
@@ -89,7 +87,8 @@ def user_data(template: Template, bucket: str = "my-bucket", region: str = "ap-n
 
 
 def written_files(text: str) -> dict[str, dict[str, str]]:
-    return {file["path"]: file for file in yaml.safe_load(text)["write_files"]}
+    """Return what the user data writes, as bash itself reads it."""
+    return {file["path"]: file for file in files_in(text)}
 
 
 def sourced(environment_file: str, folder: Path, names: list[str]) -> dict[str, str]:
@@ -129,10 +128,19 @@ def test_it_stands_in_its_subnet_with_no_public_address_but_the_elastic_ip(basti
     assert interface["AssociatePublicIpAddress"] is True  # the Elastic IP comes after the first boot
     assert interface["SubnetId"] == {"Ref": public[0]}
     assert interface["GroupSet"] == [{"Fn::GetAtt": [group_id, "GroupId"]}]
-    (address,) = properties(template, "AWS::EC2::EIP").values()
-    assert address["InstanceId"] == {"Ref": instance_id(template)}
+    ((address_id, address),) = properties(template, "AWS::EC2::EIP").items()
     assert address["Domain"] == "vpc"
     assert tag(address, "Name") == "learning-bastion"
+    (association,) = properties(template, "AWS::EC2::EIPAssociation").values()
+    assert association["AllocationId"] == {"Fn::GetAtt": [address_id, "AllocationId"]}
+    assert association["InstanceId"] == {"Ref": instance_id(template)}
+
+
+def test_a_full_quota_of_addresses_fails_before_the_instance_is_made(bastion: Callable[..., Template]) -> None:
+    ((address_id, address),) = bastion().find_resources("AWS::EC2::EIP").items()
+    (found,) = bastion().find_resources("AWS::EC2::Instance").values()
+    assert address_id in found["DependsOn"]
+    assert instance_id(bastion()) not in str(address)
 
 
 def test_its_tags_are_what_people_and_operators_find_it_by(bastion: Callable[..., Template]) -> None:
@@ -215,35 +223,79 @@ def test_unchanged_user_data_keeps_the_logical_id(bastion: Callable[..., Templat
 # --- its report to the deploy
 
 
-def test_the_deploy_waits_for_the_first_boot(bastion: Callable[..., Template]) -> None:
-    (found,) = bastion().find_resources("AWS::EC2::Instance").values()
-    assert found["CreationPolicy"] == {"ResourceSignal": {"Timeout": "PT15M"}}
+LAUNCH_SECONDS = 60  # from CloudFormation's beginning of an instance to systemd's
+
+
+@pytest.mark.parametrize("s3fs_install", ["apt", "source"])
+def test_the_first_boot_gives_up_while_there_is_time_for_its_report(
+    bastion: Callable[..., Template], s3fs_install: str
+) -> None:
+    template = bastion(s3fs_install=s3fs_install)
+    (found,) = template.find_resources("AWS::EC2::Instance").values()
+    timeout = re.fullmatch(r"PT(\d+)M", found["CreationPolicy"]["ResourceSignal"]["Timeout"])
+    files = written_files(user_data(template))
+    give_up = re.search(r"^GIVE_UP=(\d+)$", files[ENVIRONMENT_FILE]["content"], re.MULTILINE)
+    script = files["/usr/local/sbin/learning-stack-first-boot"]["content"]
+    # What is killed, the tries of the report, the last of them, and the two tokens and the role's keys before.
+    killed = re.search(r"timeout -k (\d+) ", script)
+    tries = re.search(r"--retry-max-time (\d+)", script)
+    each = re.search(r"curl -sS -m (\d+)", script)
+    metadata = re.search(r"curl -sf -m (\d+)", script)
+    assert timeout
+    assert give_up
+    assert killed
+    assert tries
+    assert each
+    assert metadata
+    report = int(killed[1]) + int(tries[1]) + int(each[1]) + 4 * int(metadata[1])
+    assert LAUNCH_SECONDS + int(give_up[1]) + report < 60 * int(timeout[1])
 
 
 # --- the user data
 
 
-def test_user_data_is_a_cloud_config_that_runs_the_first_boot(bastion: Callable[..., Template]) -> None:
+def test_user_data_is_a_script_that_runs_the_first_boot(bastion: Callable[..., Template]) -> None:
     text = user_data(bastion())
-    assert text.startswith("#cloud-config\n")
-    assert yaml.safe_load(text)["runcmd"] == ["/usr/local/sbin/learning-stack-first-boot"]
+    assert text.startswith("#!/bin/bash\n")
+    assert text.endswith("\nEND\n/usr/local/sbin/learning-stack-first-boot\n")
 
 
 @EACH_VARIANT
-def test_the_files_of_boot_land_byte_for_byte_where_they_belong(
+def test_the_files_of_boot_land_where_they_belong(
     bastion: Callable[..., Template], release: str, s3fs_install: str, expected: dict[str, tuple[str, str]]
 ) -> None:
     files = written_files(user_data(bastion(release=release, s3fs_install=s3fs_install)))
     del files[ENVIRONMENT_FILE]
     assert set(files) == set(expected)
     for path, (name, mode) in expected.items():
-        assert files[path]["content"] == (BOOT / name).read_text()
-        assert files[path].get("permissions", "0644") == mode  # 0644 is cloud-init's default
+        assert files[path]["content"] == boot_file(name)
+        assert files[path]["mode"] == mode
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_what_runs_is_the_script_without_its_comments(script: Path) -> None:
+    """The shell reads the same commands in both."""
+
+    def read(text: str) -> list[str]:
+        shown = subprocess.run(
+            ["bash", "--pretty-print"], input=text, capture_output=True, text=True, check=True
+        ).stdout
+        return [line for line in shown.splitlines() if line]
+
+    landed = boot_file(script.name)
+    assert read(landed) == read(script.read_text())
+    assert not [line for line in landed.splitlines() if re.fullmatch(r"\s*(#[^!].*)?", line)]
+
+
+@pytest.mark.parametrize("name", ["rc-local.service", "nat-instance.yaml"])
+def test_what_lands_of_the_others_is_all_but_their_comments(name: str) -> None:
+    left_out = set((BOOT / name).read_text().splitlines()) - set(boot_file(name).splitlines())
+    assert [line for line in left_out if line and not line.startswith("#")] == []
 
 
 def test_every_file_of_boot_is_used() -> None:
     used = {name for name, _ in (ALWAYS | FROM_SOURCE).values()}
-    assert {file.name for file in BOOT.iterdir()} == {"cloud-config.yaml", "nat-instance.yaml", *used}
+    assert {file.name for file in BOOT.iterdir()} == {"user-data.sh", "nat-instance.yaml", *used}
 
 
 def test_the_build_of_s3fs_replaces_what_the_first_boot_calls() -> None:
@@ -251,9 +303,11 @@ def test_the_build_of_s3fs_replaces_what_the_first_boot_calls() -> None:
     defined = subprocess.run(
         ["bash", "-c", '. "$0" && declare -F', script], capture_output=True, text=True, check=True
     ).stdout
-    assert defined == "declare -f install_s3fs\n"
+    assert defined == "declare -f clone\ndeclare -f install_s3fs\n"
     lines = (BOOT / "first-boot.sh").read_text()
-    assert lines.index("install_s3fs() {") < lines.index(f"{LIB}/*.sh") < lines.index("|| install_s3fs ||")
+    assert (
+        lines.index("install_s3fs() {") < lines.index(f". {LIB}/s3fs-from-source.sh") < lines.index('"$0" mount_bucket')
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,7 +316,9 @@ def test_the_build_of_s3fs_replaces_what_the_first_boot_calls() -> None:
 def test_the_aws_cli_comes_from_ubuntu_or_where_ubuntu_has_none_from_aws(has_a_package: str, installs: str) -> None:
     lines = (BOOT / "first-boot.sh").read_text()
     (function,) = re.findall(r"^install_awscli\(\) \{\n.*?^\}\n", lines, re.DOTALL | re.MULTILINE)
-    script = f'apt-cache() {{ {has_a_package}; }}; try() {{ echo "$@"; }}\n{function}install_awscli'
+    script = (
+        f'command() {{ false; }}; apt-cache() {{ {has_a_package}; }}; try() {{ echo "$@"; }}\n{function}install_awscli'
+    )
     said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
     assert said == f"{installs}\n"
 
@@ -286,6 +342,7 @@ def test_the_environment_file_says_what_was_chosen(bastion: Callable[..., Templa
         "MOUNT_POINT": "/data/s3",
         "MOUNT_UID": "0",
         "MOUNT_GID": "65533",
+        "GIVE_UP": "2520",
         "S3FS_GIT": "https://github.com/s3fs-fuse/s3fs-fuse.git",
         "S3FS_TAG": Bastion.S3FS_TAG,
         "S3FS_COMMIT": Bastion.S3FS_COMMIT,
@@ -300,6 +357,7 @@ def test_scripts_read_no_variable_that_nothing_sets(
     given = set(re.findall(r"^(\w+)=", files[ENVIRONMENT_FILE]["content"], re.MULTILINE))
     of_the_shell = {"SECONDS", "BASH_VERSION", "PATH"}
     for path in expected:
+        of_the_shell |= set(re.findall(r"^([A-Z]+)=", files[path]["content"], re.MULTILINE))
         read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]*)", files[path]["content"]))
         assert read <= given | of_the_shell, path
 

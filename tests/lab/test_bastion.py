@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from lab.bastion.machine import Bastion, find_bastion, start, stop
+from lab.bastion.machine import Bastion, find_bastion, find_last_booted, start, stop
 from lab.cli import app
 from lab.deployed import Deployed
 from lab.problem import ProblemError
@@ -115,3 +115,21 @@ def test_other_refusals(
     ):
         start(session, ec2, bastion)
     assert said in str(told.value)
+
+
+def test_the_newest_bastion_is_found_also_when_it_is_terminated(learning_stack: Deployed) -> None:
+    session = boto3.Session()
+    assert find_last_booted(session, learning_stack.ec2) == find_bastion(learning_stack.ec2).id
+
+
+def test_a_bastion_that_has_lost_its_tags_is_found_by_the_stacks_events(
+    learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminated instance does, soon."""
+    monkeypatch.setattr("lab.bastion.machine._instances", lambda *_: [])
+    assert find_last_booted(boto3.Session(), learning_stack.ec2) == find_bastion(learning_stack.ec2).id
+
+
+def test_a_stack_that_never_was_had_no_bastion(learning_stack: Deployed) -> None:
+    with pytest.raises(ProblemError, match="Nothing has had no bastion in"):
+        find_last_booted(boto3.Session(), learning_stack.ec2, "Nothing")

@@ -3,11 +3,21 @@
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from cryptography.hazmat.primitives import serialization
 
-from lab.bastion.connection import KEY_FILE, require_running, session_command, ssh_command, write_key
+from lab.bastion.connection import (
+    KEY_FILE,
+    require_running,
+    session_command,
+    ssh_command,
+    wait_for_agent,
+    write_key,
+)
 from lab.bastion.machine import find_bastion
 from lab.deployed import Deployed
 from lab.problem import ProblemError
@@ -87,3 +97,36 @@ def test_a_stopped_bastion(learning_stack: Deployed) -> None:
     bastion = replace(find_bastion(learning_stack.ec2), state="stopped")
     with pytest.raises(ProblemError, match=r"is stopped\. Start it with: python -m lab start"):
         require_running(bastion)
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> Any:
+    """Return a client of Systems Manager that tells these states of the agent, one after the other."""
+    monkeypatch.setattr("lab.bastion.connection.AGAIN_SECONDS", 0)
+    ssm = boto3.client("ssm", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    stub = Stubber(ssm)
+    for status in statuses:
+        found = [{"InstanceId": "i-0123", "PingStatus": status}] if status else []
+        stub.add_response("describe_instance_information", {"InstanceInformationList": found})
+    stub.activate()
+    return ssm, stub
+
+
+def test_it_waits_until_the_agent_is_online(learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    ssm, stub = answers(monkeypatch, "", "ConnectionLost", "Online")
+    wait_for_agent(find_bastion(learning_stack.ec2), ssm)
+    stub.assert_no_pending_responses()
+
+
+def test_an_agent_that_stays_away_is_said(learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.bastion.connection.AGENT_SECONDS", -1)
+    ssm, _ = answers(monkeypatch, "ConnectionLost")
+    with pytest.raises(ProblemError, match=r"is not online after .* python -m lab boot-log"):
+        wait_for_agent(find_bastion(learning_stack.ec2), ssm)
+
+
+def test_who_may_not_ask_for_the_agent_is_not_kept_waiting(
+    learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssm, stub = answers(monkeypatch)
+    stub.add_client_error("describe_instance_information", "AccessDeniedException")
+    wait_for_agent(find_bastion(learning_stack.ec2), ssm)

@@ -115,11 +115,14 @@ class Resolver:
     def _sub(self, argument: Any) -> str:
         text, given = argument if isinstance(argument, list) else (argument, {})
         known = {name: self.resolve(value) for name, value in given.items()}
-        return re.sub(
-            r"\$\{(!?)(.*?)\}",
-            lambda found: f"${{{found[2]}}}" if found[1] else known.get(found[2]) or self._ref(found[2]),
-            text,
-        )
+
+        def value(found: re.Match[str]) -> str:
+            if found[1]:
+                return f"${{{found[2]}}}"
+            name, _, attribute = found[2].partition(".")
+            return known.get(found[2]) or (self._getatt([name, attribute]) if attribute else self._ref(name))
+
+        return re.sub(r"\$\{(!?)(.*?)\}", value, text)
 
     def _select(self, argument: list[Any]) -> Any:
         return self.resolve(argument[1])[int(argument[0])]
@@ -216,7 +219,12 @@ def gateway_attachment(stack: Deployed, _physical_id: str, wanted: Properties) -
 
 def elastic_ip(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
     found = one(stack.aws("ec2").describe_addresses(PublicIps=[physical_id])["Addresses"])
-    return picked(found, "Domain", "InstanceId")
+    return picked(found, "Domain")
+
+
+def elastic_ip_association(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
+    found = one(stack.aws("ec2").describe_addresses(Filters=filtered("association-id", physical_id))["Addresses"])
+    return picked(found, "AllocationId", "InstanceId")
 
 
 def nat_gateway(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
@@ -458,6 +466,7 @@ def user(stack: Deployed, physical_id: str, _wanted: Properties) -> Properties:
 READERS: dict[str, Callable[[Deployed, str, Properties], Properties]] = {
     "AWS::Budgets::Budget": budget,
     "AWS::EC2::EIP": elastic_ip,
+    "AWS::EC2::EIPAssociation": elastic_ip_association,
     "AWS::EC2::FlowLog": flow_log,
     "AWS::EC2::Instance": instance,
     "AWS::EC2::InternetGateway": internet_gateway,
@@ -552,7 +561,7 @@ def test_the_default_stack_from_deploy_to_destroy(emulator: Emulator, template: 
     kept = {name for name, physical_id in stack.physical_ids().items() if before.get(name) == physical_id}
     others = (before.keys() & stack.physical_ids().keys()) - kept
     replaced = {stack.template["Resources"][name]["Type"] for name in others}
-    assert replaced == {"AWS::EC2::Instance"}, "another architecture is another image"
+    assert replaced == {"AWS::EC2::EIPAssociation", "AWS::EC2::Instance"}, "another architecture is another image"
     running = stack.aws("ec2").describe_instances(Filters=filtered("instance-state-name", "running"))["Reservations"]
     assert len(running) == 2
     assert {each["Instances"][0]["Architecture"] for each in running} == {"arm64"}

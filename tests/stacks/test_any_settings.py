@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aws_cdk.assertions import Template
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
@@ -22,7 +21,7 @@ from hypothesis import strategies as st
 
 from stacks.settings import NAT_CHOICES, S3FS_CHOICES, UBUNTU_CHOICES, Settings, SettingsError
 from stacks.validation import Validation
-from tests.constructs_lib.reading import in_words, reference, tag
+from tests.constructs_lib.reading import files_in, in_words, reference, tag
 from tests.constructs_lib.test_firewall import acl, verdict
 from tests.test_templates import LONGEST, LONGEST_OF_A_LEARNER, LONGEST_WITH_NAT_INSTANCE
 
@@ -287,12 +286,13 @@ def everything_stored_is_encrypted(resources: Resources) -> None:
 def user_data_says_what_was_chosen(resources: Resources, chosen: Settings) -> None:
     """Read it as cloud-init and a shell do: nothing that was typed is more than a word."""
     names = dict.fromkeys((*resources, "AWS::Region", "AWS::URLSuffix", "AWS::StackName"), "n" * 63)
-    files: dict[str, Any] = {}
+    files: dict[str, dict[str, str]] = {}
     for instance in of(resources, "EC2::Instance").values():
         if "UserData" in instance:
             user_data = in_words(instance["UserData"]["Fn::Base64"], names)
             assert len(user_data.encode()) <= 16_384
-            files |= {file["path"]: file for file in (yaml.safe_load(user_data) or {}).get("write_files", [])}
+            if user_data.startswith("#!"):  # the bastion's
+                files |= {file["path"]: file for file in files_in(user_data)}
     environment = files["/etc/learning-stack.env"]
     pairs = dict(word.split("=", 1) for word in shlex.split(environment["content"]))
     assert pairs["ROLE"] == chosen.role_name

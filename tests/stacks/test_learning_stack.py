@@ -1,6 +1,7 @@
 """LearningStack: what the settings and the constructs become together."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import fields
@@ -55,22 +56,22 @@ def test_ssh_is_closed_and_the_output_says_how_to_open_it(template: Templates) -
 
 
 def test_with_admin_cidr_the_output_is_the_ssh_command(template: Templates) -> None:
-    (address_id,) = [
-        name
-        for name, resource in template()["Resources"].items()
-        if resource["Type"] == "AWS::EC2::EIP" and "InstanceId" in resource["Properties"]
+    (allocation,) = [
+        resource["Properties"]["AllocationId"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::EC2::EIPAssociation"
     ]
+    address_id, _ = allocation["Fn::GetAtt"]
     assert outputs(template(admin_cidr="203.0.113.7/32"))["SshCommand"] == {
-        "Fn::Join": ["", ["ssh -i learning-stack.pem ubuntu@", {"Fn::GetAtt": [address_id, "PublicIp"]}]]
+        "Fn::Sub": f"ssh -i learning-stack.pem ubuntu@${{{address_id}.PublicIp}}"
     }
 
 
 def test_the_key_is_fetched_from_the_parameter_of_the_bastions_key_pair(template: Templates) -> None:
     (key_id,) = [name for name, resource in template()["Resources"].items() if resource["Type"] == "AWS::EC2::KeyPair"]
-    _, parts = outputs(template())["KeyCommand"]["Fn::Join"]
-    assert parts[0].endswith(" --name /ec2/keypair/")
-    assert parts[1] == {"Fn::GetAtt": [key_id, "KeyPairId"]}
-    assert "umask 077" in parts[0]
+    command = outputs(template())["KeyCommand"]["Fn::Sub"]
+    assert f" --name /ec2/keypair/${{{key_id}.KeyPairId}} " in command
+    assert "umask 077" in command
 
 
 def test_outputs_name_the_bucket_and_where_it_is_mounted(template: Templates) -> None:
@@ -137,7 +138,7 @@ def test_the_private_host_adds_its_outputs(template: Templates) -> None:
     host_id, _ = only(template(private_host=True), "AWS::EC2::Instance", "learning-private-host")
     added = {name: value for name, value in outputs(template(private_host=True)).items() if "PrivateHost" in name}
     assert added["PrivateHostId"] == {"Ref": host_id}
-    assert {"Fn::GetAtt": [host_id, "PrivateIp"]} in added["PrivateHostCommand"]["Fn::Join"][1]
+    assert f"${{{host_id}.PrivateIp}}" in added["PrivateHostCommand"]["Fn::Sub"]
 
 
 def test_the_schedules_are_for_every_instance(template: Templates) -> None:
@@ -161,8 +162,8 @@ SESSION = "aws ssm start-session --target X --document-name AWS-StartSSHSession 
 )
 def test_the_key_never_leaves_the_learners_machine(template: Templates, admin_cidr: str, through: str) -> None:
     """The bastion only passes the connection on: ssh's -W, through port 22 or through Session Manager."""
-    command = outputs(template(private_host=True, admin_cidr=admin_cidr))["PrivateHostCommand"]["Fn::Join"][1]
-    line = "".join(part if isinstance(part, str) else "X" for part in command)
+    command = outputs(template(private_host=True, admin_cidr=admin_cidr))["PrivateHostCommand"]["Fn::Sub"]
+    line = re.sub(r"\$\{.*?\}", "X", command)
     assert shlex.split(line) == ["ssh", "-i", "learning-stack.pem", "-o", f"ProxyCommand={through}", "ubuntu@X"]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stacks.validation import Validation
+from stacks.validation import INLINE_LIMIT, Validation, too_long
 from tests.conftest import ROOT
 
 
@@ -37,6 +37,15 @@ def test_a_reference_to_nothing_is_found(template: Callable[..., dict[str, Any]]
     broken = json.loads(json.dumps(template()))
     broken["Outputs"]["VpcId"]["Value"] = {"Ref": "Nothing"}
     assert any("Nothing" in line for line in findings(tmp_path, broken))
+
+
+def test_a_template_that_is_too_long_is_said_with_the_way_out(tmp_path: Path) -> None:
+    short, long = (tmp_path / f"{name}.template.json" for name in ("Short", "Long"))
+    short.write_text("x" * (INLINE_LIMIT * 3 // 4))
+    long.write_text("x" * (INLINE_LIMIT * 9 // 10))
+    (line,) = too_long([short, long])
+    assert line.startswith("Long is about 57,600 bytes long, and CloudFormation takes 51,200 with no bucket.")
+    assert "cdk bootstrap" in line
 
 
 BROKEN_APP = """

@@ -96,7 +96,7 @@ def test_one_gateway_costs_one_gateway_and_its_address(template: Template, nat: 
 def test_a_nat_instance_costs_itself_its_address_and_its_disk(template: Template) -> None:
     """An address that is no Elastic IP is given back when the instance stops; the disk stays."""
     always, never = (reckon(template(nat="instance"), "us-east-1", Usage(hours_a_day=hours)) for hours in (24, 0))
-    assert always.parts()[NAT] == pytest.approx((0.0042 + 0.005) * 730 + 8 * 0.08)
+    assert always.parts()[NAT] == pytest.approx((0.0084 + 0.005) * 730 + 8 * 0.08)
     assert never.parts()[NAT] == pytest.approx(8 * 0.08)
     without = reckon(template(nat="none"), "us-east-1")
     assert always.usd - without.usd == pytest.approx(always.parts()[NAT])

@@ -30,7 +30,7 @@ def test_has_every_choice_and_the_hours_asked_for(comparison: Comparison) -> Non
 
 def test_reckons_each_choice_with_its_own_template_and_the_settings(comparison: Comparison) -> None:
     gateways = {nat: bills[24].parts()[NAT] for nat, bills in comparison.items()}
-    assert gateways == pytest.approx({"per-az": 73, "single": 36.5, "regional": 36.5, "instance": 7.356, "none": 0})
+    assert gateways == pytest.approx({"per-az": 73, "single": 36.5, "regional": 36.5, "instance": 10.422, "none": 0})
     always, half = (comparison["none"][hours].idle_usd for hours in (24, 12))
     assert always - half == pytest.approx(2 * 0.0104 * 730 / 2)  # the bastion's and the private host's
 

@@ -95,7 +95,7 @@ def test_draws_the_gateways_of_each_choice(nat: str, gateways: int, template: Te
 def test_draws_the_nat_instance_beside_the_bastion_and_both_routes_to_it(template: Template) -> None:
     found = template(nat="instance")
     assert (count(found, "ec2"), count(found, "nat-gateway")) == (2, 0)
-    assert {"learning-nat", "t4g.nano, NAT instance", "learning-nat: 80 from 10.0.2.0/24"} <= {
+    assert {"learning-nat", "t4g.micro, NAT instance", "learning-nat: 80 from 10.0.2.0/24"} <= {
         text.split(", 80")[0] for text in texts(found)
     }
     (place,) = [text for text in drawing(found).texts if text.text == "learning-nat"]
