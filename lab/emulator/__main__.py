@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -102,7 +103,16 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     config.bind = [f"fd://{socket}"]
     config.loglevel = "WARNING"
     config.graceful_timeout = 1  # seconds that SIGTERM leaves to open connections
-    await serve(application, config)  # type: ignore[arg-type]  # it spells out each message of ASGI
+    asked_to_stop = asyncio.Event()
+
+    def stop() -> None:
+        if store.is_busy():  # else its rollback would fail on a server that answers no more, and be kept as that
+            os._exit(1)
+        asked_to_stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    await serve(application, config, shutdown_trigger=asked_to_stop.wait)  # type: ignore[arg-type]  # it spells out ASGI
 
 
 def _end_or_stay() -> None:

@@ -70,12 +70,16 @@ class Store:
 
         stacks._add_event = add_event
 
+    def is_busy(self) -> bool:
+        """Say whether a stack operation is at work."""
+        return any(_is_at_work(stack) for stack in cloudformation._stacks._data.values())
+
     def save(self) -> None:
         """Write the state, unless a stack operation is at work."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if any(_is_at_work(stack) for stack in cloudformation._stacks._data.values()):
+        if self.is_busy():
             return
         try:
             for (bucket, key), record in list(self._unsaved.items()):

@@ -245,7 +245,7 @@ def test_a_crash_loses_no_more_than_a_moment(home: Path) -> None:
         server.process.wait()
         local.stop()
         local.start()
-        assert [user["UserName"] for user in boto3.client("iam").list_users()["Users"]] == ["carol"]
+        assert [user["UserName"] for user in boto3.client("iam").list_users()["Users"]] == ["administrator", "carol"]
 
 
 def test_files_of_any_name_are_no_damage(home: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_full_disk_reaches_the_user_at_the_next_command(home: Path) -> None:
         local.stop()
         local.start()
         assert s3.get_object(Bucket="diary", Key="one.txt")["Body"].read() == b"x" * 100_000
-        assert [user["UserName"] for user in iam.list_users()["Users"]] == ["carol"]
+        assert [user["UserName"] for user in iam.list_users()["Users"]] == ["administrator", "carol"]
 
 
 @needs_mount
