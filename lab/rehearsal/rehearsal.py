@@ -1,6 +1,7 @@
 """The whole stage: the bastion of the template on a machine, with the services of AWS that it meets around it."""
 
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -275,8 +276,18 @@ class Rehearsal:
         )
 
     def _role_session(self) -> tuple[str, str, str]:
-        """Take on the instance's role in the local AWS, as EC2 does: the front speaks for it."""
-        given = boto3.client("sts", region_name=self.bastion.region).assume_role(
+        """Take on the instance's role in the local AWS, as EC2 does: the front speaks for it.
+
+        The role trusts EC2 alone, not even an administrator. The local AWS takes an account's id for a key of its root
+        user, whom it asks for no trust.
+        """
+        sts = boto3.client(
+            "sts",
+            region_name=self.bastion.region,
+            aws_access_key_id=self.bastion.account,
+            aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
+        )
+        given = sts.assume_role(
             RoleArn=f"arn:aws:iam::{self.bastion.account}:role/{self.bastion.role}",
             RoleSessionName=self.bastion.instance_id,
             DurationSeconds=12 * 3600,

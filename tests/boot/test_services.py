@@ -161,6 +161,7 @@ def front(objects: Any, local_aws: local.Server, tmp_path: Path) -> Iterator[int
     del objects
     authority = certificates.make_authority(tmp_path)
     certificate = certificates.make_certificate(authority, [f"*.s3.{REGION}.amazonaws.com", "localhost"], tmp_path)
+    session = boto3.client("sts").get_session_token()["Credentials"]
     facts = {
         "region": REGION,
         "endpoint": local_aws.endpoint,
@@ -177,7 +178,7 @@ def front(objects: Any, local_aws: local.Server, tmp_path: Path) -> Iterator[int
         },
         "key": KEY.hex(),
         "certificate": str(certificate),
-        "session": ("test", "token"),
+        "session": (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]),
     }
     with serving(s3_front.Front(listener(), s3_front.Request, tmp_path, facts=facts)) as port:
         yield port
