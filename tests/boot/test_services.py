@@ -3,8 +3,11 @@
 import contextlib
 import http.client
 import json
+import os
+import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Signer
 
+from constructs_lib.bastion import boot_file
 from lab import local
 from lab.rehearsal import certificates, credentials, metadata, policy, s3_front, service
 from lab.rehearsal.surroundings import answer
@@ -335,6 +339,38 @@ def test_a_signal_after_the_policys_time_is_refused(signal: Signal) -> None:
 def test_a_signal_takes_a_right_of_the_role(signal: Signal, tmp_path: Path) -> None:
     Panel(tmp_path / "switches.json").set(deny=["cloudformation:*"])
     assert signal()[0] == 403
+
+
+def test_what_curl_signs_is_what_botocore_would_sign(front: int, tmp_path: Path) -> None:
+    """As the first boot sends it, with the curl of this machine: a report, and a file into the bucket."""
+    given = credentials.issue(KEY, seconds=60)
+    (function,) = re.findall(r"^signed\(\) \{\n.*?^\}\n", boot_file("first-boot.sh"), re.DOTALL | re.MULTILINE)
+    keys = {"AccessKeyId": given.access_key, "SecretAccessKey": given.secret_key, "Token": given.token}
+    words = "--cacert authority.crt --connect-to ::localhost:$PORT --resolve localhost:$PORT:127.0.0.1"
+    script = f"""
+metadata() {{ echo "$KEYS"; }}
+{function}
+signed cloudformation https://localhost -f {words} -d 'Action=SignalResource&Version=2010-05-15&StackName=S' \\
+  -d 'LogicalResourceId=R&UniqueId=i-1&Status=SUCCESS' -H 'Host: cloudformation.{REGION}.amazonaws.com' || exit
+signed s3 https://localhost/{BUCKET}/.first-boot {words} -X PUT -d x -w '%{{http_code}}' \\
+  -H 'Host: s3.{REGION}.amazonaws.com'
+"""
+    surroundings = {"KEYS": json.dumps(keys, indent=2), "ROLE": "r", "REGION": REGION, "PORT": str(front)}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **surroundings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert counted(tmp_path) == ["SUCCESS"]
+    version = re.search(
+        r"\d+\.\d+", subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
+    )
+    if version and tuple(map(int, version[0].split("."))) >= (8, 5):  # Ubuntu 24.04's; older ones cannot sign for S3
+        assert done.stdout.endswith("200"), done.stdout
 
 
 def test_delay(ask: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

@@ -143,8 +143,14 @@ def test_the_report_names_the_instance_and_goes_out_before_the_aws_cli_is_instal
     ("answers", "reason"),
     [
         ({"mount": "exit 1", "s3": DENIED}, "no file can be written to b: AccessDenied no PutObject 403"),
-        ({"mount": "exit 1", "s3": DENIED.replace("403", "404")}, "no file can be written to b: AccessDenied"),
-        ({"mount": "exit 1", "s3": "301"}, "no file can be written to b: 301"),
+        (
+            {"mount": "exit 1", "s3": DENIED.replace("AccessDenied", "NoSuchBucket").replace("403", "404")},
+            "no file can be written to b: NoSuchBucket",
+        ),
+        (
+            {"mount": "exit 1", "s3": DENIED.replace("AccessDenied", "PermanentRedirect").replace("403", "301")},
+            "no file can be written to b: PermanentRedirect",
+        ),
     ],
     ids=["403", "404", "another region"],
 )
@@ -169,7 +175,14 @@ def test_no_role_is_definite_though_nobody_can_be_told(boot: Boot) -> None:
 
 
 @pytest.mark.parametrize(
-    "passes", ["503", "000", "<Code>RequestTimeTooSkewed</Code>403", "<Code>RequestTimeout</Code>400"]
+    "passes",
+    [
+        "503",
+        "000",
+        "<Code>RequestTimeTooSkewed</Code>403",
+        "<Code>RequestTimeout</Code>400",
+        "<Code>SlowDown</Code>503",
+    ],
 )
 def test_what_may_pass_is_tried_again(boot: Boot, passes: str) -> None:
     """Until it has passed: here at the third look."""

@@ -126,9 +126,9 @@ def test_a_bastion_that_has_lost_its_tags_is_found_by_the_stacks_events(
     learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A terminated instance does, soon."""
-    bastion = find_bastion(learning_stack.ec2)
+    its_id = find_bastion(learning_stack.ec2).id
     monkeypatch.setattr("lab.bastion.machine._instances", lambda *_: [])
-    assert find_last_booted(boto3.Session(), learning_stack.ec2) == bastion.id
+    assert find_last_booted(boto3.Session(), learning_stack.ec2) == its_id
 
 
 def test_a_stack_that_never_was_had_no_bastion(learning_stack: Deployed) -> None:

@@ -254,7 +254,7 @@ DOCUMENTED = {
 def policies_name_what_is_ours_or_a_documented_wildcard(resources: Resources) -> None:
     buckets = [name for name in of(resources, "S3::Bucket") if name.startswith("StorageBucket")]
     instances = [f":instance/${{{name}}}" for name in of(resources, "EC2::Instance")]
-    ours = [*(f'"{name}"' for name in buckets), *instances, '"AWS::StackId"', "/${aws:username}"]
+    ours = [*(f"${{{name}.Arn}}" for name in buckets), *instances, '"AWS::StackId"', "/${aws:username}"]
     for statement in statements(resources):
         actions, wanted = (
             each if isinstance(each, list) else [each] for each in (statement["Action"], statement["Resource"])
@@ -291,7 +291,7 @@ def user_data_says_what_was_chosen(resources: Resources, chosen: Settings) -> No
         if "UserData" in instance:
             user_data = in_words(instance["UserData"]["Fn::Base64"], names)
             assert len(user_data.encode()) <= 16_384
-            if user_data.startswith("#!"):  # the bastion's
+            if "\nput " in user_data:  # the bastion's
                 files |= {file["path"]: file for file in files_in(user_data)}
     environment = files["/etc/learning-stack.env"]
     pairs = dict(word.split("=", 1) for word in shlex.split(environment["content"]))
