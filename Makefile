@@ -79,7 +79,7 @@ deploy: $(READY) ## Cost, diff, question, deploy, proof (SETTINGS="-c nat=none")
 	@$(VENV)/bin/python -m lab doctor
 	@$(VENV)/bin/cdk diff LearningStack --app cdk.out
 	@printf 'Type deploy to deploy this: '; read -r answer && [ "$$answer" = deploy ] || { echo "Nothing was deployed."; exit 1; }
-	@$(VENV)/bin/cdk deploy LearningStack --app cdk.out --require-approval never
+	@$(VENV)/bin/cdk deploy LearningStack --app cdk.out --require-approval never || { $(VENV)/bin/python -m lab boot-log; exit 1; }
 	@$(VENV)/bin/python -m lab verify
 
 destroy: $(READY) ## Doctor, question, destroy, and a list of what is left
