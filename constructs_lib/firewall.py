@@ -50,7 +50,7 @@ class Firewall(Construct):
     to one of those two ports is denied as well, about once in 32,000 connections.) Routers say by ICMP that a packet is
     too big for the way; where that message is lost, a connection hangs at its first full packet, so both ACLs let it in
     (security groups know it for a reply). AWS's guide lets it out too: that takes a subnet whose hosts pass on packets
-    of others to smaller networks, and none here does. A NAT gateway or a NAT instance in
+    of others to smaller networks, and none here does. A NAT gateway or a NAT instance stands in
     a public subnet: what it carries passes both ACLs, on the way out and on the way back. A regional NAT gateway stands
     in no subnet: what it carries passes the private subnet's ACL alone.
 
