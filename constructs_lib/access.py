@@ -28,7 +28,6 @@ class Access(Construct):
         self.bucket_policy = iam.ManagedPolicy(
             self,
             "BucketPolicy",
-            description="Read, write and delete objects of one bucket",
             statements=[
                 iam.PolicyStatement(
                     sid="ListTheBucket",
@@ -60,7 +59,6 @@ class Access(Construct):
         self.instance_policy = iam.ManagedPolicy(
             self,
             "InstancePolicy",
-            description="Session Manager, and the report of the first boot",
             statements=[
                 iam.PolicyStatement(
                     sid="OpenSessions",
@@ -96,7 +94,6 @@ class Access(Construct):
             self,
             "Role",
             role_name=role_name,
-            description="The bastion's: one bucket, and Session Manager",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             managed_policies=[self.bucket_policy, self.instance_policy],
         )

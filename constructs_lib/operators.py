@@ -77,7 +77,7 @@ class Operators(Construct):
             self.policy,
             {
                 "Viewing all of EC2 is what operators do (chapter 4-3).": ["AwsSolutions-IAM5[Action::ec2:Describe*]"],
-                "ec2:Describe*, the password policy and the list of MFA devices know no less.": [
+                "The password policy, the list of MFA devices and `ec2:Describe*` know no less.": [
                     "AwsSolutions-IAM5[Resource::*]"
                 ],
                 "Narrowed to the bastion by its tags, in whatever region it is.": [

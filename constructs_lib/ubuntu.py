@@ -54,7 +54,6 @@ class UbuntuImage:
             self.parameter_id,
             type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
             default=self.parameter_name,
-            description="Canonical's id of the image",
         )
 
 

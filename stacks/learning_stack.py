@@ -185,6 +185,8 @@ class LearningStack(Stack):
 def _with_sub(resolved: Any) -> Any:
     """Return a value with ``Fn::Sub`` where the CDK joins: a third of the bytes, and easier to read."""
     match resolved:
+        case {"Effect": "Deny"}:
+            return resolved  # Control Tower's rule about TLS knows the CDK's form of it alone
         case {"Fn::Join": ["", parts]}:
             return Fn.sub("".join(map(for_sub, parts)))
         case {"Fn::GetAtt": _}:
