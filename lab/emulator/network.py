@@ -1,5 +1,6 @@
 """Routes, endpoints, flow logs, and what cannot be deleted while it is in use."""
 
+import ipaddress
 import json
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,26 @@ OPEN_POLICY = {
 
 def _vpc(vpc_id: str) -> dict[str, Any]:
     return known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
+
+
+# --- blocks of addresses
+
+
+def _canonical(action: str, member: str) -> None:
+    """Take 10.0.0.5/24 for 10.0.0.0/24, as EC2 does."""
+    ministacks = ec2._ACTION_MAP[action]
+
+    def with_canonical_block(params: Params) -> Answer:
+        given = tree(params).get(member)
+        canonical = {} if given is None else {member: [str(ipaddress.ip_network(given, strict=False))]}
+        result: Answer = ministacks({**params, **canonical})
+        return result
+
+    replaces(action)(with_canonical_block)
+
+
+for _action in ("CreateVpc", "CreateSubnet"):
+    _canonical(_action, "CidrBlock")
 
 
 # --- routes

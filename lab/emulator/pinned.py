@@ -19,11 +19,24 @@ PRIVATE = {
         "_handle_special_data_plane_request",
         "_state_map",
     ),
-    "ministack.core.persistence": ("_json_default", "_json_object_hook"),
+    "ministack.core.persistence": (
+        "_json_default",
+        "_json_object_hook",
+    ),
     "ministack.core.responses": ("_account_from_sts_session",),
-    "ministack.services.cloudformation": ("_stack_events", "_stacks"),
-    "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack"),
-    "ministack.services.cloudformation.helpers": ("_error", "_p"),
+    "ministack.services.cloudformation": (
+        "_stack_events",
+        "_stacks",
+    ),
+    "ministack.services.cloudformation.engine": ("_parse_template",),
+    "ministack.services.cloudformation.handlers": (
+        "_ACTION_HANDLERS",
+        "_resolve_stack",
+    ),
+    "ministack.services.cloudformation.helpers": (
+        "_error",
+        "_p",
+    ),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -32,7 +45,10 @@ PRIVATE = {
         "_cr_stack_id",
         "_custom_resource_create",
     ),
-    "ministack.services.cloudformation.stacks": ("_add_event", "_runs_on_worker_thread"),
+    "ministack.services.cloudformation.stacks": (
+        "_add_event",
+        "_runs_on_worker_thread",
+    ),
     "ministack.services.cloudwatch_logs": ("_log_groups",),
     "ministack.services.ec2": (
         "_ACTION_MAP",
@@ -42,6 +58,7 @@ PRIVATE = {
         "_addresses",
         "_aws_pl_id_from_name",
         "_describe_instance_attribute",
+        "_ensure_defaults_initialized",
         "_error",
         "_flow_logs",
         "_instance_xml",
@@ -67,9 +84,31 @@ PRIVATE = {
         "_vpc_endpoints",
         "_vpcs",
     ),
-    "ministack.services.s3": ("_persist_object",),
-    "ministack.services.ssm": ("_PUBLIC_AMI_PARAMETERS",),
-    "ministack.services.tagging": ("_COLLECTORS", "_collect_ssm", "_normalise_flat"),
+    "ministack.services.iam": (
+        "_group_inline_policies",
+        "_groups",
+        "_instance_profiles",
+        "_login_profiles",
+        "_mfa_devices",
+        "_policies",
+        "_roles",
+        "_user_inline_policies",
+        "_users",
+    ),
+    "ministack.services.s3": (
+        "_buckets",
+        "_parse_bucket_key",
+        "_persist_object",
+    ),
+    "ministack.services.ssm": (
+        "_PUBLIC_AMI_PARAMETERS",
+        "_parameters",
+    ),
+    "ministack.services.tagging": (
+        "_COLLECTORS",
+        "_collect_ssm",
+        "_normalise_flat",
+    ),
 }
 
 

@@ -1,0 +1,59 @@
+"""Each rule of AWS: what it takes, and what it refuses with AWS's own code."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lab.emulator.rules import templates  # noqa: F401  # fills the table
+from lab.emulator.rules.rule import RULES
+from tests.lab.rules import cases_cloudformation, cases_ec2, cases_iam, cases_others, cases_s3
+from tests.lab.rules.world import Case, World
+from tests.lab.test_emulator import REGION, Emulator
+
+CASES = (
+    *cases_ec2.CASES,
+    *cases_iam.CASES,
+    *cases_s3.CASES,
+    *cases_cloudformation.CASES,
+    *cases_others.CASES,
+)
+# Small, so that they are reached soon; the others are a new account's.
+QUOTAS = {"acls": 3, "gateway-endpoints": 3, "groups": 20, "route-tables": 3, "routes": 3, "subnets": 3}
+_accounts = count(222222222222)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    quotas = [f"{name}={number}" for name, number in QUOTAS.items()]
+    running = Emulator(tmp_path_factory.mktemp("rules"), quotas=quotas)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def world(emulator: Emulator) -> World:
+    account = str(next(_accounts))
+    return World(lambda service: emulator.client(service, account), account, REGION, quotas=QUOTAS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_takes_the_one_and_refuses_the_other(world: World, case: Case) -> None:
+    case.takes(world)
+    with pytest.raises(ClientError) as refused:
+        case.refuses(world)
+    error = refused.value.response["Error"]
+    assert (error["Code"], case.says in error["Message"]) == (case.code, True), error["Message"]
+    if case.code == "CREATE_FAILED":
+        assert error["Message"].startswith("ROLLBACK_COMPLETE")
+
+
+def test_every_rule_has_a_case_and_a_source() -> None:
+    tried = {case.rule for case in CASES}
+    # Thousands of buckets are not made for a test.
+    untried = {rule.id for rule in RULES} - tried - {"s3.buckets"}
+    assert untried == set()
+    assert [rule.id for rule in RULES if not rule.source.startswith("https://")] == []
+    assert max(Counter(rule.id for rule in RULES).values()) == 1
