@@ -1,6 +1,5 @@
 """Routes, endpoints, flow logs, and what cannot be deleted while it is in use."""
 
-import ipaddress
 import json
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from lab.emulator.wire import (
     Answer,
     Params,
     RefusalError,
+    canonical,
     completes,
     known,
     parse,
@@ -35,21 +35,20 @@ def _vpc(vpc_id: str) -> dict[str, Any]:
 # --- blocks of addresses
 
 
-def _canonical(action: str, member: str) -> None:
-    """Take 10.0.0.5/24 for 10.0.0.0/24, as EC2 does."""
+def _with_canonical_block(action: str) -> None:
     ministacks = ec2._ACTION_MAP[action]
 
-    def with_canonical_block(params: Params) -> Answer:
-        given = tree(params).get(member)
-        canonical = {} if given is None else {member: [str(ipaddress.ip_network(given, strict=False))]}
-        result: Answer = ministacks({**params, **canonical})
+    def create(params: Params) -> Answer:
+        given = tree(params).get("CidrBlock")
+        block = {} if given is None else {"CidrBlock": [canonical(given)]}
+        result: Answer = ministacks({**params, **block})
         return result
 
-    replaces(action)(with_canonical_block)
+    replaces(action)(create)
 
 
 for _action in ("CreateVpc", "CreateSubnet"):
-    _canonical(_action, "CidrBlock")
+    _with_canonical_block(_action)
 
 
 # --- routes

@@ -10,6 +10,7 @@ from ministack.services import ec2
 
 from lab.emulator.rules.quotas import quota
 from lab.emulator.rules.rule import Asked, rule
+from lab.emulator.wire import canonical
 
 CODES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
 LIMITS = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"
@@ -68,12 +69,7 @@ def _subnet_exists(asked: Asked) -> str | None:
     return f"The subnet ID '{subnet_id}' does not exist" if missing else None
 
 
-@rule(
-    "ec2.endpoint-route-table-exists",
-    "CreateVpcEndpoint",
-    code="InvalidRouteTableId.NotFound",
-    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html",
-)
+@rule("ec2.endpoint-route-table-exists", "CreateVpcEndpoint", code="InvalidRouteTableID.NotFound", source=CODES)
 def _endpoint_route_table_exists(asked: Asked) -> str | None:
     missing = [each for each in asked.get("RouteTableId", []) if each not in ec2._route_tables]
     return f"The routeTable ID '{missing[0]}' does not exist" if missing else None
@@ -578,7 +574,7 @@ def _kind(permission: Any) -> tuple[str, ...]:
 def _sources_of(permission: Any) -> Iterable[tuple[str, str]]:
     for kind, member in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("UserIdGroupPairs", "GroupId")):
         for source in _sources(permission, kind) + (_sources(permission, "Groups") if member == "GroupId" else []):
-            yield member, str(source.get(member))
+            yield member, canonical(str(source.get(member)))
 
 
 def _again(asked: Asked, direction: str) -> str | None:

@@ -24,6 +24,10 @@ def _route(w: World, **more: Any) -> Any:
     return w.ec2.create_route(**{"RouteTableId": w.table, "DestinationCidrBlock": "0.0.0.0/0", **more})
 
 
+def _no_target(w: World) -> Any:
+    return _route(w, DestinationCidrBlock="192.0.2.0/24")
+
+
 def _group(w: World, **more: Any) -> Any:
     return w.ec2.create_security_group(**{"GroupName": "g", "Description": "d", "VpcId": w.vpc, **more})
 
@@ -93,7 +97,7 @@ IDS = (
     ),
     Case(
         "ec2.endpoint-route-table-exists",
-        "InvalidRouteTableId.NotFound",
+        "InvalidRouteTableID.NotFound",
         _endpoint,
         lambda w: _endpoint(w, RouteTableIds=[NOWHERE["rtb"]]),
     ),
@@ -241,7 +245,7 @@ ROUTES = (
         lambda w: _route(w, GatewayId=w.gateway),
         lambda w: _route(w, GatewayId=w.gateway, InstanceId=_instance(w), DestinationCidrBlock="192.0.2.0/24"),
     ),
-    Case("ec2.route-needs-target", "MissingParameter", lambda w: _route(w, GatewayId=w.gateway), _route),
+    Case("ec2.route-needs-target", "MissingParameter", lambda w: _route(w, GatewayId=w.gateway), _no_target),
     Case(
         "ec2.routes",
         "RouteLimitExceeded",
@@ -359,9 +363,9 @@ GROUPS = (
         "ec2.group-description",
         "InvalidParameterValue",
         lambda w: _group(w, Description="SSH from home, and no more!"),
-        lambda w: _group(w, Description="家から"),
+        lambda w: _group(w, GroupName="h", Description="家から"),
     ),
-    Case("ec2.group-has-description", "MissingParameter", _group, lambda w: _group(w, Description="")),
+    Case("ec2.group-has-description", "MissingParameter", _group, lambda w: _group(w, GroupName="h", Description="")),
     Case("ec2.group-reserved", "InvalidGroup.Reserved", _group, lambda w: _group(w, GroupName="default")),
     Case(
         "ec2.groups",

@@ -6,7 +6,6 @@ from typing import Any
 from tests.lab.rules.world import READ, TRUST, Case, World, many, policy, policy_of, trust
 
 PASSWORD = "Correct-horse-1"  # noqa: S105  # nobody's
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 def _user(w: World, name: str = "alice", **more: Any) -> str:
@@ -59,7 +58,9 @@ def _attached(w: World, entity: str, name: str) -> None:
 
 
 def _attach(w: World, entity: str, name: str) -> Any:
-    return getattr(w.iam, f"attach_{entity}_policy")(**{f"{entity.title()}Name": name, "PolicyArn": ADMINISTRATOR})
+    return getattr(w.iam, f"attach_{entity}_policy")(
+        **{f"{entity.title()}Name": name, "PolicyArn": _managed(w, "more")}
+    )
 
 
 def _inline(w: World, entity: str, name: str, size: int, policy_name: str = "inline") -> Any:

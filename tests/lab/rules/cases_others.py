@@ -96,12 +96,6 @@ CASES = (
         lambda w: _parameter(w, "/class/two", "v" * 4097),
     ),
     Case(
-        "ssm.allowed-pattern",
-        "ParameterPatternMismatchException",
-        lambda w: _parameter(w, value="12", AllowedPattern=r"^\d+$"),
-        lambda w: _parameter(w, "/class/two", "twelve", AllowedPattern=r"^\d+$"),
-    ),
-    Case(
         "ssm.type-stays",
         "HierarchyTypeMismatchException",
         lambda w: (_parameter(w), _parameter(w, Overwrite=True)),

@@ -59,7 +59,7 @@ CASES = (
         lambda w: w.s3.put_object(Bucket=w.bucket, Key=f"{'k' * 200}/" * 5, Body=b""),
         lambda w: w.s3.put_object(Bucket=w.bucket, Key=f"{'k' * 200}/" * 6, Body=b""),
     ),
-    Case("s3.policy-size", "PolicyTooLarge", _put_policy, lambda w: _put_policy(w, sid="s" * 20_480)),
+    Case("s3.policy-size", "MalformedPolicy", _put_policy, lambda w: _put_policy(w, sid="s" * 20_480)),
     Case("s3.policy-grammar", "MalformedPolicy", _put_policy, lambda w: _put_policy(w, Principal=None)),
     Case(
         "s3.policy-grammar",
@@ -74,6 +74,7 @@ CASES = (
         lambda w: _put_policy(w, Resource="arn:aws:s3:::somebody-elses/*"),
         says="invalid resource",
     ),
+    Case("s3.policy-resource", "MalformedPolicy", _put_policy, lambda w: _put_policy(w, Resource="*")),
     Case("s3.object-tags", "BadRequest", lambda w: _tag_object(w, 10), lambda w: _tag_object(w, 11)),
     Case(
         "s3.bucket-tags",

@@ -57,3 +57,17 @@ def test_every_rule_has_a_case_and_a_source() -> None:
     assert untried == set()
     assert [rule.id for rule in RULES if not rule.source.startswith("https://")] == []
     assert max(Counter(rule.id for rule in RULES).values()) == 1
+
+
+def test_takes_host_bits_as_ec2_does(world: World) -> None:
+    """EC2 does not refuse 10.0.0.5/24: it makes 10.0.0.0/24 of it, as its API reference says of each of these."""
+    vpc = world.ec2.create_vpc(CidrBlock="10.0.3.4/16")["Vpc"]
+    subnet = world.ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock="10.0.0.5/24")["Subnet"]
+    assert (vpc["CidrBlock"], subnet["CidrBlock"]) == ("10.0.0.0/16", "10.0.0.0/24")
+    made = world.permit(IpRanges=[{"CidrIp": "192.0.2.7/24"}])["SecurityGroupRules"]
+    assert [rule["CidrIpv4"] for rule in made] == ["192.0.2.0/24"]
+    with pytest.raises(ClientError, match="already exists"):
+        world.permit(IpRanges=[{"CidrIp": "192.0.2.9/24"}])
+    world.acl_entry(CidrBlock="192.0.2.7/24")
+    [acl] = world.ec2.describe_network_acls(NetworkAclIds=[world.acl])["NetworkAcls"]
+    assert "192.0.2.0/24" in [entry["CidrBlock"] for entry in acl["Entries"]]
