@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 
+from lab import local
+from lab.cli import app
 from lab.emulator.rules import templates  # noqa: F401  # fills the table
 from lab.emulator.rules.rule import RULES
+from lab.problem import ProblemError
 from tests.lab.rules import cases_cloudformation, cases_ec2, cases_iam, cases_others, cases_s3
 from tests.lab.rules.world import Case, World
 from tests.lab.test_emulator import REGION, Emulator
@@ -71,3 +76,19 @@ def test_takes_host_bits_as_ec2_does(world: World) -> None:
     world.acl_entry(CidrBlock="192.0.2.7/24")
     [acl] = world.ec2.describe_network_acls(NetworkAclIds=[world.acl])["NetworkAcls"]
     assert "192.0.2.0/24" in [entry["CidrBlock"] for entry in acl["Entries"]]
+
+
+def test_a_quota_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "HOME", tmp_path)
+    for given in ("cpus=9", "vcpu=many", "vcpu"):
+        with pytest.raises(
+            ProblemError, match=f"--quota {given} is no quota of the local AWS. .* Example: --quota vcpu=32"
+        ):
+            local.start(quotas=[given])
+
+
+def test_a_quota_is_not_changed_under_a_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "HOME", tmp_path)
+    monkeypatch.setattr(local, "running", object)
+    with pytest.raises(ProblemError, match="runs already, with its quotas"):
+        CliRunner().invoke(app, ["local", "up", "--quota", "vcpu=32"], catch_exceptions=False)
