@@ -13,6 +13,7 @@ from lab.emulator.rules.rule import Asked, rule
 
 RUN = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html"
 EBS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html"
+IMAGE_TYPE = "gp3"  # of the root volume of Canonical's images
 ROOT = 8  # GiB of the root volume of Canonical's images, and of what ministack takes for an image
 SIZES = {  # GiB of a volume
     "gp2": (1, 16384),
@@ -158,7 +159,7 @@ def _volumes(asked: Asked) -> list[dict[str, str]]:
 
 @rule("ec2.volume-type", "RunInstances", code="UnknownVolumeType", source=CODES)
 def _volume_type(asked: Asked) -> str | None:
-    wrong = [each["VolumeType"] for each in _volumes(asked) if each.get("VolumeType", "gp2") not in SIZES]
+    wrong = [each["VolumeType"] for each in _volumes(asked) if each.get("VolumeType", IMAGE_TYPE) not in SIZES]
     return f"Unsupported volume type '{wrong[0]}' for volume creation." if wrong else None
 
 
@@ -171,7 +172,7 @@ def _volume_boots(asked: Asked) -> str | None:
 @rule("ec2.volume-size", "RunInstances", code="InvalidParameterValue", source=EBS)
 def _volume_size(asked: Asked) -> str | None:
     for each in _volumes(asked):
-        kind = each.get("VolumeType", "gp2")
+        kind = each.get("VolumeType", IMAGE_TYPE)
         least, most = SIZES.get(kind, (1, 65536))
         if not least <= int(each.get("VolumeSize", ROOT)) <= most:
             return f"Volume of {each['VolumeSize']}GiB is invalid for the type {kind}: must be {least} to {most}GiB."
@@ -192,7 +193,7 @@ def _volume_holds_image(asked: Asked) -> str | None:
 def _volume_iops(asked: Asked) -> str | None:
     # The page says which types take IOPS and how many; its code is the generic one of the list.
     for each in _volumes(asked):
-        kind = each.get("VolumeType", "gp2")
+        kind = each.get("VolumeType", IMAGE_TYPE)
         if "Iops" not in each and kind in ("io1", "io2"):
             return f"The parameter iops must be specified for {kind} volumes."
         if "Iops" in each and kind not in IOPS:

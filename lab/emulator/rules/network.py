@@ -668,11 +668,14 @@ def _acl_rules(asked: Asked) -> str | None:
 )
 def _vpc_in_use(asked: Asked) -> str | None:
     vpc_id = asked.get("VpcId")
-    vpc = ec2._vpcs.get(vpc_id)
-    if vpc is None:
+    if vpc_id not in ec2._vpcs:
         return None
     used = (
-        [each for each in _in_vpc(ec2._route_tables, vpc_id) if each["RouteTableId"] != vpc.get("MainRouteTableId")],
+        [
+            each
+            for each in _in_vpc(ec2._route_tables, vpc_id)
+            if not any(link.get("Main") for link in each["Associations"])
+        ],
         [each for each in _in_vpc(ec2._network_acls, vpc_id) if not each["IsDefault"]],
         [each for each in _in_vpc(ec2._vpc_endpoints, vpc_id) if each["VpcEndpointType"] == "Gateway"],
         _in_vpc(ec2._network_interfaces, vpc_id),

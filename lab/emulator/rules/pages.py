@@ -19,7 +19,8 @@ def _bounds(action: str) -> tuple[int, int]:
         return 0, MOST
     member = model.operation_model(action).input_shape.members.get("MaxResults")
     about = member.metadata if member else {}
-    return int(about.get("min", 5)), int(about.get("max", MOST))
+    least = 5 if action == "DescribeInstances" else 1  # where it does not say: aws/aws-sdk-ruby#2575
+    return int(about.get("min", least)), int(about.get("max", MOST))
 
 
 @rule("ec2.max-results", "*", code="InvalidParameterValue", source=PAGES)

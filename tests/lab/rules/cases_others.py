@@ -44,6 +44,10 @@ CASES = (
     _scheduled("cron(0 19 * * *)", "cron(0 19 * * ? *)"),
     _scheduled("cron(0 19 * * * *)", "cron(0 19 ? * MON-FRI *)"),
     _scheduled("cron(0 25 * * ? *)", "cron(0/5 8-17 ? * 2,3,4 2026)"),
+    # These three are AWS's own: localstack/localstack#13572.
+    _scheduled("cron(0-75 8 ? * 2 *)", "cron(0-15/1 8-8 ? * 2,3,4,5,6,7 *)"),
+    _scheduled("cron(30 13 ? * 8 *)", "cron(30-30 13-13 ? * 2,4,6 *)"),
+    _scheduled("cron(1/0 1 ? * 1 *)", "cron(1-31/30 1-1 ? * 1,7 *)"),
     _scheduled("at(tomorrow)", "at(2030-01-31T09:00:00)"),
     Case(
         "scheduler.time-zone",

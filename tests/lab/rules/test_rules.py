@@ -78,6 +78,16 @@ def test_takes_host_bits_as_ec2_does(world: World) -> None:
     assert "192.0.2.0/24" in [entry["CidrBlock"] for entry in acl["Entries"]]
 
 
+def test_lets_the_default_vpc_be_deleted_when_it_is_empty(world: World) -> None:
+    ec2 = world.ec2
+    [vpc] = ec2.describe_vpcs()["Vpcs"]
+    for subnet in ec2.describe_subnets()["Subnets"]:
+        ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    for gateway in ec2.describe_internet_gateways()["InternetGateways"]:
+        ec2.detach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc["VpcId"])
+    ec2.delete_vpc(VpcId=vpc["VpcId"])
+
+
 def test_a_quota_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "HOME", tmp_path)
     for given in ("cpus=9", "vcpu=many", "vcpu"):
