@@ -14,7 +14,7 @@ GRAMMAR = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_g
 API = "https://docs.aws.amazon.com/IAM/latest/APIReference"
 # Characters, white space not counted.
 USER_POLICIES, GROUP_POLICIES, ROLE_POLICIES, MANAGED, TRUST = 2048, 5120, 10240, 6144, 2048
-ATTACHED, GROUPS_OF_USER, MFA_DEVICES, TAG_KEY = 10, 10, 8, 128
+ATTACHED, GROUPS_OF_USER = 10, 10
 
 
 # --- names
@@ -174,31 +174,6 @@ def _groups_of_user(asked: Asked) -> str | None:
 def _one_role_a_profile(asked: Asked) -> str | None:
     profile = iam._instance_profiles.get(asked.get("InstanceProfileName"), {})
     return "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1" if profile.get("Roles") else None
-
-
-# --- tags
-
-
-@rule(
-    "iam.tag-aws",
-    "CreateUser",
-    "CreateRole",
-    "CreatePolicy",
-    "CreateInstanceProfile",
-    "TagUser",
-    "TagRole",
-    "TagPolicy",
-    "TagInstanceProfile",
-    code="InvalidInput",
-    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html",
-)
-def _tag_aws(asked: Asked) -> str | None:
-    # The page has the rule; the code is the one that the actions document for invalid input.
-    if asked.get("FromCloudFormation"):
-        return None
-    tags = asked.get("Tags") or []
-    reserved = any(str(tag.get("Key", "")).lower().startswith("aws:") for tag in tags if isinstance(tag, dict))
-    return "Tag keys that begin with aws: are reserved for internal use" if reserved else None
 
 
 # --- what is in use cannot be deleted

@@ -13,12 +13,13 @@ import botocore.session
 
 from lab.emulator.rules.rule import Asked, rule
 
-IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"
-CLOUDFORMATION = "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html"
-SSM = "https://docs.aws.amazon.com/systems-manager/latest/APIReference/CommonErrors.html"
+# Where each service's code for such a mistake was seen, or is documented.
+IAM = "https://github.com/serverless/examples/issues/405"
+CLOUDFORMATION = "https://github.com/aws/amazon-ecs-cli/pull/340"
+SSM = "https://github.com/flanksource/config-db/pull/35"
 SCHEDULER = "https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"
 BUDGETS = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_CreateBudget.html"
-LOGS = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html"
+LOGS = "https://github.com/fluent-plugins-nursery/fluent-plugin-cloudwatch-logs/issues/223"
 
 
 @lru_cache

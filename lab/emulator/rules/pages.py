@@ -7,8 +7,8 @@ import botocore.session
 
 from lab.emulator.rules.rule import Asked, rule
 
-PAGES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination"
-MOST = 1000
+PAGES = "https://github.com/aws/aws-sdk-ruby/pull/2575"
+ANY = 10**9  # some lists take more than they give
 
 
 @lru_cache
@@ -16,11 +16,11 @@ def _bounds(action: str) -> tuple[int, int]:
     """Return what EC2's own published model, the one that botocore carries, says of MaxResults."""
     model: Any = botocore.session.get_session().get_service_model("ec2")
     if action not in model.operation_names:
-        return 0, MOST
+        return 0, ANY
     member = model.operation_model(action).input_shape.members.get("MaxResults")
     about = member.metadata if member else {}
-    least = 5 if action == "DescribeInstances" else 1  # where it does not say: aws/aws-sdk-ruby#2575
-    return int(about.get("min", least)), int(about.get("max", MOST))
+    least = 5 if action == "DescribeInstances" else 1  # as it does not say
+    return int(about.get("min", least)), int(about.get("max", ANY))
 
 
 @rule("ec2.max-results", "*", code="InvalidParameterValue", source=PAGES)

@@ -19,7 +19,7 @@ from lab.emulator.rules.rule import Asked, broken, rule
 
 Properties = dict[str, Any]
 Request = tuple[str, str, Properties]  # the service, the action, and what it is asked
-SCHEMA = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html"
+SCHEMA = "https://github.com/aws/aws-cdk/issues/28984"
 OWN_TAGS = {f"aws:cloudformation:{name}" for name in ("logical-id", "stack-id", "stack-name")}
 SERVICES = {"ec2": "Ec2", "iam": "Iam", "s3": "S3", "ssm": "Ssm"}
 
@@ -199,7 +199,6 @@ def _resource_tag_aws(asked: Asked) -> str | None:
 
 @rule("cloudformation.resource-properties", "resource", code="ValidationError", source=SCHEMA)
 def _resource_properties(asked: Asked) -> str | None:
-    # The words are those of aws-cdk#28984.
     schema = _schema(asked["Type"])
     faults = list(_faults(schema, schema, asked["Properties"], "#")) if schema else []
     if not faults:

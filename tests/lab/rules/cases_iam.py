@@ -115,12 +115,6 @@ NAMES = (
     Case("iam.role-name-once", "EntityAlreadyExists", _role, lambda w: _role(w, "Bastion")),
     Case("iam.profile-name-once", "EntityAlreadyExists", _profile, lambda w: _profile(w, "Bastion")),
     Case("iam.policy-name-once", "EntityAlreadyExists", _managed, lambda w: _managed(w, "Read")),
-    Case(
-        "iam.tag-aws",
-        "InvalidInput",
-        lambda w: _user(w, Tags=[{"Key": "team", "Value": "aws:all"}]),
-        lambda w: _user(w, "bob", Tags=[{"Key": "aws:team", "Value": "all"}]),
-    ),
 )
 GRAMMAR = (
     _grammar("invalid Json", "Allow alice to read"),
