@@ -16,7 +16,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -135,6 +135,9 @@ bench-mount: $(READY) ## Measure the mount (needs make local, root; half an hour
 
 bench-boot: $(READY) ## Measure the boot (needs make local, root; ARGS="--machine nspawn")
 	@$(VENV)/bin/python -m bench.boot $(ARGS)
+
+bench-strictness: $(READY) ## Which of AWS's refusals ours, moto and ministack know (five minutes)
+	@$(VENV)/bin/python -m bench.strictness
 
 lint: $(READY) ## Run the linters and type checks
 	@$(VENV)/bin/ruff check --quiet

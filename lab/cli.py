@@ -94,8 +94,14 @@ def up(
     context: Annotated[
         list[str] | None, typer.Option("--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk deploy.")
     ] = None,
+    quota: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="More than a new account may have: vcpu=32, vpcs=10."),
+    ] = None,
 ) -> None:
     """Start the local AWS, deploy LearningStack into it with the real CDK CLI, and prove what was built.
+
+    It has the quotas of a new account, such as 5 vCPUs and 5 Elastic IPs, until it stops; --quota changes one.
 
     Example: python -m lab local up -c nat=single
     """
@@ -103,7 +109,9 @@ def up(
         signal.signal(which, lambda number, _frame: sys.exit(128 + number))
     with local.only_one():
         was_running = local.running()
-        server = was_running or local.start()
+        if was_running and quota:
+            raise ProblemError("The local AWS runs already, with its quotas. Stop it first: make local-down")
+        server = was_running or local.start(quotas=quota or ())
         try:
             holds = _deploy_and_prove(server, context or ())
         except BaseException:

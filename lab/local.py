@@ -19,7 +19,7 @@ import string
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -67,11 +67,12 @@ def running() -> Server | None:
     return server if server and _answers(server) else None
 
 
-def start() -> Server:
+def start(*, quotas: Sequence[str] = ()) -> Server:
     """Start the local AWS on a free port of 127.0.0.1 and wait until it answers.
 
     It ends with this process, unless told to ``keep``. The port of the last time is taken again where it is free, so
-    that a shell that knows it goes on working. Raises ProblemError when it does not start.
+    that a shell that knows it goes on working. ``quotas`` such as ``vcpu=32`` are granted until it stops; the others
+    are a new account's. Raises ProblemError when it does not start.
     """
     stop()  # one that does not answer
     with _told_in_one_line(), _listener() as listener:
@@ -83,6 +84,7 @@ def start() -> Server:
                 [
                     *(sys.executable, "-m", MODULE, "--port", str(port)),
                     *("--socket", str(listener.fileno()), "--folder", str(folder)),
+                    *(word for quota in quotas for word in ("--quota", quota)),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=log,

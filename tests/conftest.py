@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 
+QUOTAS = ("elastic-ips=50", "vcpu=200", "vpcs=50", "internet-gateways=50", "nat-gateways=50")
+
 # What a setting needs beside it, to be allowed or to have an effect.
 COMPANIONS: dict[str, dict[str, Any]] = {
     "time_zone": {"stop_at": "19:00"},
@@ -88,11 +90,14 @@ def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
 
 @contextmanager
 def local_aws_in(folder: Path) -> Iterator[local.Server]:
-    """Start a local AWS with its state in a folder, and point this process at it."""
+    """Start a local AWS with its state in a folder, and point this process at it.
+
+    It grants more than a new account has: many tests share it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "HOME", folder)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of another server
-        server = local.start()
+        server = local.start(quotas=QUOTAS)
         for name, value in local.environment(server).items():
             patch.setenv(name, value)
         yield server

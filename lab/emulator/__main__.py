@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from lab.emulator import pinned
+from lab.emulator.rules import quotas
 from lab.problem import ProblemError
 
 ACCOUNT = "000000000000"
@@ -84,6 +85,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
         saving,
         security_groups,
     )
+    from lab.emulator.rules import templates  # noqa: PLC0415
 
     # Importing these completed ministack's EC2 and CloudFormation.
     del addresses, dry_run, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
@@ -91,6 +93,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
         provider.register(*types.PROVIDERS)
     door.serve_only_these_services()
+    templates.judge_resources()
     store = saving.Store(folder / "state")
     store.load()
     store.take_ministacks_place()
@@ -127,10 +130,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--socket", type=int, required=True, help="number of the open file that listens on the port")
     parser.add_argument("--folder", type=Path, required=True, help="has credentials.json, and keeps all else")
+    parser.add_argument(
+        "--quota", action="append", default=[], help="as vcpu=32: more, or less, than a new account has"
+    )
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     os.umask(0o077)
     try:
+        quotas.grant(arguments.quota)
         (folder / "state").mkdir(exist_ok=True)
         _configure(arguments.port, folder)
         pinned.check()

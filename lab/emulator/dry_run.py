@@ -1,6 +1,7 @@
 """``--dry-run`` asks EC2 whether something is allowed, and changes nothing. ministack does it all the same.
 
-By the time that EC2 is asked, IAM has refused who may not. AWS's answer to all others is an error, too.
+By the time that EC2 is asked, IAM has refused who may not. AWS's answer to all others is an error, too. It comes before
+the rules about what is asked.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
 """
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.services import ec2
 
+from lab.emulator.rules import gate  # noqa: F401  # the rules stand behind this
 from lab.emulator.wire import Answer
 
 _ministacks = app.SERVICE_HANDLERS["ec2"]

@@ -13,6 +13,7 @@ from lab.emulator.wire import (
     Answer,
     Params,
     RefusalError,
+    canonical,
     completes,
     known,
     parse,
@@ -29,6 +30,25 @@ OPEN_POLICY = {
 
 def _vpc(vpc_id: str) -> dict[str, Any]:
     return known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
+
+
+# --- blocks of addresses
+
+
+def _with_canonical_block(action: str) -> None:
+    ministacks = ec2._ACTION_MAP[action]
+
+    def create(params: Params) -> Answer:
+        given = tree(params).get("CidrBlock")
+        block = {} if given is None else {"CidrBlock": [canonical(given)]}
+        result: Answer = ministacks({**params, **block})
+        return result
+
+    replaces(action)(create)
+
+
+for _action in ("CreateVpc", "CreateSubnet"):
+    _with_canonical_block(_action)
 
 
 # --- routes

@@ -13,6 +13,7 @@ from lab.emulator.wire import (
     Params,
     RefusalError,
     answer,
+    canonical,
     completes,
     is_true,
     known,
@@ -97,7 +98,7 @@ def _entry(request: dict[str, Any]) -> dict[str, Any]:
     }
     for name in ("CidrBlock", "Ipv6CidrBlock"):
         if name in request:
-            entry[name] = request[name]
+            entry[name] = canonical(request[name])
     if "PortRange" in request:
         entry["PortRange"] = {"from": int(request["PortRange"]["From"]), "to": int(request["PortRange"]["To"])}
     if "Icmp" in request:

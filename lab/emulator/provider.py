@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners, stacks
 
+from lab.emulator.rules.gate import FROM_CLOUDFORMATION
+
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]  # physical id (what Ref gives) and attributes (what Fn::GetAtt gives)
 # The properties that a type knows: nothing below a name means a plain value, or one that is handed on as it is.
@@ -37,7 +39,7 @@ def _client(service: str, region: str, account: str) -> Any:
             endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
             aws_access_key_id=account,  # as ministack takes an account's root user
             aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(retries={"total_max_attempts": 1}, proxies={}, user_agent_extra=FROM_CLOUDFORMATION),
         )
 
 

@@ -12,6 +12,7 @@ from lab.emulator.wire import (
     Answer,
     Params,
     RefusalError,
+    canonical,
     completes,
     replaces,
     tree,
@@ -30,11 +31,16 @@ SOURCES = {
 def _one_source_each(params: Params, prefix: str) -> list[dict[str, Any]]:
     """Split permissions into rules, so that each gets its own id and description and is revoked alone."""
     return [
-        {**permission, **{kind: [] for kind in SOURCES}, kind: [source]}
+        {**permission, **{kind: [] for kind in SOURCES}, kind: [_canonical(source)]}
         for permission in _ministacks_parse(params, prefix)
         for kind in SOURCES
         for source in permission[kind]
     ]
+
+
+def _canonical(source: dict[str, Any]) -> dict[str, Any]:
+    blocks: dict[str, Any] = {name: canonical(source[name]) for name in ("CidrIp", "CidrIpv6") if name in source}
+    return {**source, **blocks}
 
 
 def _without_descriptions(permission: dict[str, Any]) -> dict[str, Any]:

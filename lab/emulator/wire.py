@@ -5,6 +5,7 @@ each item of its answer what ministack knows but does not say, and filters the i
 """
 
 import fnmatch
+import ipaddress
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -54,6 +55,14 @@ def _with_lists(node: Any) -> Any:
 
 def is_true(value: Any) -> bool:
     return str(value).lower() == "true"
+
+
+def canonical(cidr: str) -> str:
+    """Return 10.0.0.0/24 for 10.0.0.5/24, as EC2 does. What is no block of addresses stays as it is."""
+    try:
+        return str(ipaddress.ip_network(cidr, strict=False))
+    except ValueError:
+        return cidr
 
 
 def known(store: Mapping[str, dict[str, Any]], key: str, code: str, what: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,16 @@ REGION = "ap-northeast-1"
 class Emulator:
     """The local AWS in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, quotas: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.quotas = quotas
         self.clients: dict[tuple[str, str], Any] = {}
         self.start()
 
     def start(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(local, "HOME", self.folder)
-            self.server = local.start()
+            self.server = local.start(quotas=self.quotas)
             self.secret_key = local.environment(self.server)["AWS_SECRET_ACCESS_KEY"]
 
     def stop(self) -> None:
@@ -88,11 +89,31 @@ def test_listens_on_the_loopback_address_alone(emulator: Emulator) -> None:
 @pytest.mark.parametrize(
     ("resource_type", "properties", "path"),
     [
-        ("AWS::EC2::EIP", {"Domain": "vpc", "Foo": "bar"}, "Foo"),
-        ("AWS::S3::Bucket", {"VersioningConfiguration": {"Foo": "bar"}}, "VersioningConfiguration.Foo"),
-        ("AWS::Scheduler::Schedule", {"Target": {"DeadLetterConfig": {}}}, "Target.DeadLetterConfig"),
-        ("AWS::Budgets::Budget", {"Budget": {"CostFilters": {}}}, "Budget.CostFilters"),
-        ("AWS::EC2::Instance", {"BlockDeviceMappings": [{"Ebs": {"Foo": 1}}]}, "BlockDeviceMappings.Ebs.Foo"),
+        ("AWS::EC2::EIP", {"Domain": "vpc", "NetworkBorderGroup": REGION}, "NetworkBorderGroup"),
+        (
+            "AWS::S3::Bucket",
+            {"VersioningConfiguration": {"Status": "Enabled"}, "ObjectLockEnabled": True},
+            "ObjectLockEnabled",
+        ),
+        (
+            "AWS::Scheduler::Schedule",
+            {
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "ScheduleExpression": "rate(1 day)",
+                "Target": {"Arn": "arn:aws:x", "RoleArn": "arn:aws:iam::111111111111:role/r", "DeadLetterConfig": {}},
+            },
+            "Target.DeadLetterConfig",
+        ),
+        (
+            "AWS::Budgets::Budget",
+            {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "CostFilters": {}}},
+            "Budget.CostFilters",
+        ),
+        (
+            "AWS::EC2::Instance",
+            {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"KmsKeyId": "alias/mine"}}]},
+            "BlockDeviceMappings.Ebs.KmsKeyId",
+        ),
     ],
 )
 def test_refuses_a_property_that_it_would_ignore(
@@ -204,7 +225,7 @@ def test_says_so_in_one_line_at_start(tmp_path: Path) -> None:
 
 def test_guards_every_private_part_that_it_uses() -> None:
     used = set()
-    for path in (ROOT / "lab" / "emulator").glob("*.py"):
+    for path in (ROOT / "lab" / "emulator").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         modules = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"

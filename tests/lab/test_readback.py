@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 
+from tests.conftest import QUOTAS
 from tests.lab.test_emulator import REGION, Emulator
 
 Properties = dict[str, Any]
@@ -540,7 +541,7 @@ def holds(wanted: Any, read: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    running = Emulator(tmp_path_factory.mktemp("state"))
+    running = Emulator(tmp_path_factory.mktemp("state"), quotas=QUOTAS)
     yield running
     running.stop()
 
