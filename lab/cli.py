@@ -109,6 +109,9 @@ def up(
         signal.signal(which, lambda number, _frame: sys.exit(128 + number))
     with local.only_one():
         was_running = local.running()
+        if was_running and was_running.is_outdated:
+            local.stop()
+            was_running = None
         if was_running and quota:
             raise ProblemError("The local AWS runs already, with its quotas. Stop it first: make local-down")
         server = was_running or local.start(quotas=quota or ())

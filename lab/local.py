@@ -32,6 +32,7 @@ from lab.problem import ProblemError
 
 HOME = Path(".local-aws")
 MODULE = "lab.emulator"
+CODE = Path(__file__).with_name("emulator")
 START_SECONDS = 30
 STOP_SECONDS = 15
 ANSWER_SECONDS = 5
@@ -53,6 +54,11 @@ class Server:
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it runs code that has changed since, as after a git pull."""
+        return any(path.stat().st_mtime > self.process.create_time() for path in CODE.rglob("*.py"))
 
     def keep(self) -> None:
         """Let the server stay when this process ends."""

@@ -113,6 +113,16 @@ def test_odd_files_are_no_stack_trace(home: Path, name: str, content: str) -> No
         pass
 
 
+def test_a_server_knows_when_its_code_has_changed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = local.start()
+    assert home.exists()
+    assert not server.is_outdated
+    monkeypatch.setattr(local, "CODE", tmp_path)
+    (tmp_path / "pulled.py").touch()
+    os.utime(tmp_path / "pulled.py", (time.time() + 5, time.time() + 5))
+    assert server.is_outdated
+
+
 def test_the_second_command_says_who_is_at_it(home: Path) -> None:
     with local.only_one():
         program = f"from pathlib import Path; from lab import local; local.HOME = Path({str(home)!r})\n"
