@@ -22,12 +22,12 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
 import psutil
 
+from lab.emulator.proof import proof
 from lab.problem import ProblemError
 
 HOME = Path(".local-aws")
@@ -222,9 +222,8 @@ def _answers(server: Server) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ANSWER_SECONDS)  # never by a proxy
     try:
         connection.request("GET", f"/_ministack/health?{question}")
-        proof = json.loads(connection.getresponse().read())["proof"]
-        text = f"{HOME.resolve()}\n{question}"
-        return hmac.compare_digest(str(proof), hmac.new(_credentials()[1].encode(), text.encode(), sha256).hexdigest())
+        answer = str(json.loads(connection.getresponse().read())["proof"])
+        return hmac.compare_digest(answer, proof(_credentials()[1], str(HOME.resolve()), question))
     except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
         return False
     finally:

@@ -16,7 +16,6 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
 import hashlib
-import hmac
 import json
 import os
 import re
@@ -29,6 +28,7 @@ from urllib.parse import parse_qs, quote
 from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator, responses, router, sigv4
 
+from lab.emulator.proof import proof
 from lab.emulator.saving import Store
 
 Scope = MutableMapping[str, Any]
@@ -171,11 +171,6 @@ class Door:
     def _health(self, scope: Scope) -> bytes:
         question = scope.get("query_string", b"").decode("latin-1")
         return json.dumps({"proof": proof(self.secret, self.folder, question)}).encode()
-
-
-def proof(secret: str, folder: str, question: str) -> str:
-    """Return what only a server of this folder can answer to a question that was never asked before."""
-    return hmac.new(secret.encode(), f"{folder}\n{question}".encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass

@@ -7,13 +7,12 @@ Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.
 """
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 from ministack import app
 from ministack.services import ec2
 
 from lab.emulator.rules import gate  # noqa: F401  # the rules stand behind this
-from lab.emulator.wire import Answer
+from lab.emulator.wire import Answer, asked
 
 _ministacks = app.SERVICE_HANDLERS["ec2"]
 
@@ -21,7 +20,7 @@ _ministacks = app.SERVICE_HANDLERS["ec2"]
 async def handle_request(
     method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
 ) -> Answer:
-    given = {**query, **parse_qs(body.decode(errors="replace"))}
+    given = asked(query, body)
     if given.get("DryRun", [""])[0].lower() == "true" and given.get("Action", [""])[0] in ec2._ACTION_MAP:
         message = "Request would have succeeded, but DryRun flag is set."
         refused: Answer = ec2._error("DryRunOperation", message, 412)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
 import pyotp
@@ -102,7 +101,7 @@ _ministacks_keys = iam_evaluator._principal_keys
 async def handle_sts(
     method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
 ) -> wire.Answer:
-    given = {**query, **parse_qs(body.decode(errors="replace"))}
+    given = wire.asked(query, body)
     serial = _first(given, "SerialNumber")
     asks = _first(given, "Action") in ("GetSessionToken", "AssumeRole") and serial
     if asks and not _is_code_of(serial, _first(given, "TokenCode"), router.extract_access_key_id(headers, query)):

@@ -9,6 +9,7 @@ import ipaddress
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
@@ -27,6 +28,11 @@ class RefusalError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def asked(query: Params, body: bytes) -> dict[str, Any]:
+    """Return the names and values of a request of the Query protocol, from its address and its body."""
+    return {**query, **parse_qs(body.decode(errors="replace"), keep_blank_values=True)}
 
 
 def new_id(prefix: str) -> str:

@@ -9,12 +9,13 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from ministack import app
 from ministack.core import iam_actions
 from ministack.services import ec2, s3
 
+from lab.emulator import wire
 from lab.emulator.rules import (  # noqa: F401  # importing them fills the table
     buckets,
     budgets,
@@ -39,8 +40,7 @@ QUERY, JSON = ("ec2", "iam", "cloudformation"), ("ssm", "budgets", "logs")
 
 def read_query(body: bytes, query: Mapping[str, list[str]]) -> tuple[str, Asked]:
     """Return the action and the members of a request of EC2's or the Query protocol."""
-    given = {**query, **parse_qs(body.decode(errors="replace"), keep_blank_values=True)}
-    asked = _without_member(tree(given))
+    asked = _without_member(tree(wire.asked(query, body)))
     return str(asked.get("Action", "")), asked
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -99,6 +100,6 @@ def test_a_quota_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_quota_is_not_changed_under_a_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "HOME", tmp_path)
-    monkeypatch.setattr(local, "running", object)
+    monkeypatch.setattr(local, "running", lambda: SimpleNamespace(is_outdated=False))
     with pytest.raises(ProblemError, match="runs already, with its quotas"):
         CliRunner().invoke(app, ["local", "up", "--quota", "vcpu=32"], catch_exceptions=False)
