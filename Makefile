@@ -101,7 +101,7 @@ $(VENV)/scanners/.ready: $(READY) requirements-scanners.txt
 	@touch $@
 
 test-scanners: $(VENV)/scanners/.ready ## Every security scanner on every template, and docs/security.md
-	@$(VENV)/bin/python -m pytest -m scanners tests/test_scanners.py
+	@$(VENV)/bin/python -m pytest -m scanners tests/scanners
 
 security: $(VENV)/scanners/.ready ## Write docs/security.md anew
 	@$(VENV)/bin/python -m bench.security
@@ -150,7 +150,7 @@ format: $(READY) ## Format the code
 	@$(VENV)/bin/ruff format --quiet
 
 snapshots: $(READY) ## Accept changed templates
-	@$(VENV)/bin/python -m pytest tests/test_templates.py --snapshot-update
+	@$(VENV)/bin/python -m pytest tests/unit/test_templates.py --snapshot-update
 
 lock: $(READY) ## Lock the newest allowed versions
 	@$(VENV)/bin/uv pip compile --quiet --system-certs --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -14,8 +14,8 @@ from statistics import median
 from typing import cast
 
 from bench import results
-from lab import local
 from lab.deployed import Deployed
+from lab.local_aws import lifecycle
 from lab.rehearsal import image, template
 from lab.rehearsal.machines import Machine
 from lab.rehearsal.rehearsal import MACHINES, Changes, MachineName, Rehearsal
@@ -198,7 +198,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--dry", action="store_true", help="do not write RESULTS.md")
     given = parser.parse_args(words)
     machine_name = cast("MachineName", given.machine)
-    local.point_at_running()
+    lifecycle.point_at_running()
     floor_turn, our_turn = Turn(), Turn()
     for _ in range(given.rounds):
         floor(machine_name, given.reboots, floor_turn)

@@ -15,7 +15,7 @@ from statistics import median
 
 from bench import results
 from bench.s3 import Store
-from lab import local
+from lab.local_aws import lifecycle
 from lab.problem import ProblemError
 from lab.rehearsal import image
 from lab.rehearsal.rehearsal import Changes, Rehearsal
@@ -289,7 +289,7 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     base = QUICK if given.quick else FULL
     sizes = Sizes(given.big_mb or base.big_mb, given.files or base.files, given.repetitions or base.repetitions)
-    local.point_at_running()
+    lifecycle.point_at_running()
     with Rehearsal("nspawn", changes=Changes(s3="bench.s3")) as rehearsal:
         rehearsal.boot()
         rehearsal.wait_for_first_boot()

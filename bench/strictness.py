@@ -26,10 +26,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from bench.results import table, write
-from lab import local
-from lab.emulator.pinned import MINISTACK
-from tests.lab.rules.test_rules import CASES, QUOTAS
-from tests.lab.rules.world import Case, World
+from lab.local_aws import lifecycle
+from lab.local_aws.pinned import MINISTACK
+from tests.local_aws.rules.test_rules import CASES, QUOTAS
+from tests.local_aws.rules.world import Case, World
 
 MOTO = "5.2.5"
 REGION = "ap-northeast-1"
@@ -56,12 +56,12 @@ def _clients(endpoint: str, secret: str) -> Clients:
 @contextmanager
 def _ours() -> Iterator[Clients]:
     with tempfile.TemporaryDirectory() as folder:
-        local.HOME = Path(folder)
-        server = local.start(quotas=[f"{name}={number}" for name, number in QUOTAS.items()])
+        lifecycle.HOME = Path(folder)
+        server = lifecycle.start(quotas=[f"{name}={number}" for name, number in QUOTAS.items()])
         try:
-            yield _clients(server.endpoint, local.environment(server)["AWS_SECRET_ACCESS_KEY"])
+            yield _clients(server.endpoint, lifecycle.environment(server)["AWS_SECRET_ACCESS_KEY"])
         finally:
-            local.stop()
+            lifecycle.stop()
 
 
 @contextmanager

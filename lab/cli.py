@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from lab import cdk, local
+from lab import cdk
 from lab.bastion import command as bastion
 from lab.checks import run
 from lab.checks.check import Verdict
@@ -23,7 +23,8 @@ from lab.cost.command import cost
 from lab.deployed import STACK, Deployed, explain
 from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
-from lab.local_users import environment_of
+from lab.local_aws import lifecycle
+from lab.local_aws.users import environment_of
 from lab.picture.command import picture
 from lab.printed import print_json
 from lab.problem import ProblemError
@@ -107,27 +108,27 @@ def up(
     """
     for which in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is ended first
         signal.signal(which, lambda number, _frame: sys.exit(128 + number))
-    with local.only_one():
-        was_running = local.running()
+    with lifecycle.only_one():
+        was_running = lifecycle.running()
         if was_running and was_running.is_outdated:
-            local.stop()
+            lifecycle.stop()
             was_running = None
         if was_running and quota:
             raise ProblemError("The local AWS runs already, with its quotas. Stop it first: make local-down")
-        server = was_running or local.start(quotas=quota or ())
+        server = was_running or lifecycle.start(quotas=quota or ())
         try:
             holds = _deploy_and_prove(server, context or ())
         except BaseException:
             if not was_running:
-                local.stop()
+                lifecycle.stop()
             raise
         server.keep()
     console.print(NEXT, end="", markup=False, soft_wrap=True)
     raise typer.Exit(not holds)
 
 
-def _deploy_and_prove(server: local.Server, settings: Sequence[str]) -> bool:
-    local.point_at(server)
+def _deploy_and_prove(server: lifecycle.Server, settings: Sequence[str]) -> bool:
+    lifecycle.point_at(server)
     console.print(f"Local AWS at {server.endpoint}: no account, no cost.")
     console.print(f"Deploying {STACK} with the CDK CLI ...")
     cdk.deploy(STACK, settings=settings, console=console)
@@ -148,10 +149,10 @@ def down(
 
     Example: python -m lab local down
     """
-    with local.only_one():
-        console.print("The local AWS is stopped." if local.stop() else "The local AWS was not running.")
+    with lifecycle.only_one():
+        console.print("The local AWS is stopped." if lifecycle.stop() else "The local AWS was not running.")
         if clean:
-            local.forget()
+            lifecycle.forget()
             console.print("Its state is deleted.")
 
 
@@ -161,11 +162,11 @@ def status() -> None:
 
     Example: python -m lab local status
     """
-    server = local.running()
+    server = lifecycle.running()
     if not server:
         console.print("The local AWS is not running. Start it with: make local")
         return
-    local.point_at(server)
+    lifecycle.point_at(server)
     console.print(f"Local AWS at {server.endpoint} (process {server.process.pid})")
     for name in (STACK, *BESIDE):
         try:
@@ -226,7 +227,7 @@ def rehearse(
 
     Example: python -m lab rehearse
     """
-    local.point_at_running()
+    lifecycle.point_at_running()
     with Rehearsal(machine, stack=stack, progress=_say, image_file=image, packages=packages) as rehearsal:
         seconds = rehearsal.boot()
         _say(f"Mounted {seconds:.0f} s after power-on. Waiting for the AWS CLI and the end of the first boot")

@@ -12,8 +12,8 @@ import aws_cdk as cdk
 import boto3
 import pytest
 
-from lab import local
 from lab.deployed import Deployed
+from lab.local_aws import lifecycle
 from stacks.build import build
 from stacks.settings import Settings
 
@@ -89,19 +89,19 @@ def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
 
 
 @contextmanager
-def local_aws_in(folder: Path) -> Iterator[local.Server]:
+def local_aws_in(folder: Path) -> Iterator[lifecycle.Server]:
     """Start a local AWS with its state in a folder, and point this process at it.
 
     It grants more than a new account has: many tests share it.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "HOME", folder)
+        patch.setattr(lifecycle, "HOME", folder)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of another server
-        server = local.start(quotas=QUOTAS)
-        for name, value in local.environment(server).items():
+        server = lifecycle.start(quotas=QUOTAS)
+        for name, value in lifecycle.environment(server).items():
             patch.setenv(name, value)
         yield server
-        local.stop()
+        lifecycle.stop()
 
 
 def deployer(assembly: Callable[..., Path]) -> Callable[..., Deployed]:
@@ -133,13 +133,13 @@ def deployer(assembly: Callable[..., Path]) -> Callable[..., Deployed]:
 
 
 @pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Server]:
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lifecycle.Server]:
     """Start the local AWS that most tests share."""
     with local_aws_in(tmp_path_factory.mktemp("local-aws")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def deploy(local_aws: local.Server, assembly: Callable[..., Path]) -> Callable[..., Deployed]:  # noqa: ARG001
+def deploy(local_aws: lifecycle.Server, assembly: Callable[..., Path]) -> Callable[..., Deployed]:  # noqa: ARG001
     """Give a function that deploys a stack into the shared local AWS."""
     return deployer(assembly)

@@ -1,0 +1,128 @@
+"""Elastic IPs: an association is seen at the address, at the instance and at the interface."""
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2
+
+from lab.local_aws import interfaces
+from lab.local_aws.wire import Answer, Params, RefusalError, answer, completes, known, new_id, put, replaces, tree
+
+
+def require_internet_gateway(vpc_id: str) -> None:
+    """Refuse, as EC2 does, a public address in a VPC that the internet cannot reach."""
+    attached = [link["VpcId"] for gateway in ec2._internet_gateways.values() for link in gateway["Attachments"]]
+    if vpc_id not in attached:
+        raise RefusalError("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
+
+
+def bind(address: dict[str, Any], interface: dict[str, Any], instance_id: str | None = None) -> None:
+    """Associate an address with an interface; whatever it was associated with before loses it."""
+    require_internet_gateway(interface["VpcId"])
+    release(address)
+    address.update(
+        AssociationId=new_id("eipassoc"),
+        InstanceId=instance_id,
+        NetworkInterfaceId=interface["NetworkInterfaceId"],
+        PrivateIpAddress=interface["PrivateIpAddress"],
+    )
+    if instance_id:
+        show_public_address(instance_id, address["PublicIp"])
+
+
+def release(address: dict[str, Any]) -> None:
+    """Undo the association of an address, if it has one."""
+    instance_id = address["InstanceId"]
+    address.update(AssociationId=None, InstanceId=None, NetworkInterfaceId=None, PrivateIpAddress=None)
+    if instance_id:
+        show_public_address(instance_id, "")
+
+
+def show_public_address(instance_id: str, public_ip: str) -> None:
+    instance = ec2._instances.get(instance_id)
+    if instance:
+        instance["PublicIpAddress"] = public_ip
+        instance["PublicDnsName"] = interfaces.public_name(public_ip, instance["VpcId"])
+
+
+def of_instance(instance_id: str) -> list[dict[str, Any]]:
+    return [address for address in ec2._addresses.values() if address["InstanceId"] == instance_id]
+
+
+def _named_in(request: dict[str, Any]) -> dict[str, Any]:
+    by_ip = {address["PublicIp"]: address for address in ec2._addresses.values()}
+    if "PublicIp" in request:
+        return known(by_ip, request["PublicIp"], "InvalidAddress.NotFound", "address")
+    return known(ec2._addresses, request.get("AllocationId", ""), "InvalidAllocationID.NotFound", "allocation ID")
+
+
+@replaces("AssociateAddress")
+def _associate(params: Params) -> Answer:
+    request = tree(params)
+    address = _named_in(request)
+    instance_id = request.get("InstanceId")
+    if instance_id:
+        known(ec2._instances, instance_id, "InvalidInstanceID.NotFound", "instance ID")
+        interface = next(iter(interfaces.of_instance(instance_id)), None)
+        if interface is None:
+            raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' has no network interface")
+    else:
+        name = request.get("NetworkInterfaceId", "")
+        interface = known(ec2._network_interfaces, name, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
+        instance_id = (interface["Attachment"] or {}).get("InstanceId")
+    bind(address, interface, instance_id)
+    return answer("AssociateAddress", {"return": True, "associationId": address["AssociationId"]})
+
+
+@replaces("DisassociateAddress")
+def _disassociate(params: Params) -> Answer:
+    request = tree(params)
+    for address in ec2._addresses.values():
+        if request.get("AssociationId", request.get("PublicIp")) in (address["AssociationId"], address["PublicIp"]):
+            release(address)
+            return answer("DisassociateAddress")
+    raise RefusalError(
+        "InvalidAssociationID.NotFound", f"The association ID '{request.get('AssociationId')}' does not exist"
+    )
+
+
+@replaces("ReleaseAddress")
+def _release(params: Params) -> Answer:
+    address = _named_in(tree(params))
+    if address["AssociationId"]:
+        raise RefusalError("InvalidIPAddress.InUse", f"Address {address['PublicIp']} is in use.")
+    del ec2._addresses[address["AllocationId"]]
+    ec2._tags.pop(address["AllocationId"], None)
+    return answer("ReleaseAddress")
+
+
+@completes(
+    "DescribeAddresses",
+    items="addressesSet/item",
+    ids={
+        "AllocationId": ("allocationId", "InvalidAllocationID.NotFound"),
+        "PublicIp": ("publicIp", "InvalidAddress.NotFound"),
+    },
+    filters={
+        "allocation-id": "allocationId",
+        "association-id": "associationId",
+        "domain": "domain",
+        "instance-id": "instanceId",
+        "network-interface-id": "networkInterfaceId",
+        "private-ip-address": "privateIpAddress",
+        "public-ip": "publicIp",
+    },
+)
+def _complete_address(item: ET.Element) -> None:
+    address = ec2._addresses[item.findtext("allocationId")]
+    put(
+        item,
+        {
+            "networkInterfaceId": address["NetworkInterfaceId"],
+            "networkInterfaceOwnerId": get_account_id() if address["NetworkInterfaceId"] else None,
+            "privateIpAddress": address["PrivateIpAddress"],
+            "networkBorderGroup": get_region(),
+            "publicIpv4Pool": "amazon",
+        },
+    )

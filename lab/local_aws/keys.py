@@ -1,0 +1,117 @@
+"""Key pairs that work: ministack's private key is a placeholder, and it forgets type, tags and time."""
+
+import base64
+import hashlib
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from ministack.services import ec2
+
+from lab.local_aws.wire import Answer, Params, RefusalError, answer, completes, new_id, put, replaces, tag_items, tree
+
+PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+
+
+def _colons(digest: str) -> str:
+    return ":".join(digest[start : start + 2] for start in range(0, len(digest), 2))
+
+
+def _ed25519_fingerprint(key: ed25519.Ed25519PublicKey) -> str:
+    """Return what ``ssh-keygen -l`` prints after ``SHA256:``."""
+    line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return base64.b64encode(hashlib.sha256(base64.b64decode(line.split()[1])).digest()).decode()
+
+
+def _imported_fingerprint(key: PublicKey) -> str:
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return _ed25519_fingerprint(key)
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return _colons(hashlib.md5(der, usedforsecurity=False).hexdigest())
+
+
+def _generate(kind: str) -> tuple[PublicKey, str, str]:
+    """Return the public key, the private key as EC2 hands it out, and the fingerprint."""
+    no_password = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    if kind == "ed25519":
+        small = ed25519.Ed25519PrivateKey.generate()
+        private = small.private_bytes(pem, serialization.PrivateFormat.OpenSSH, no_password)
+        return small.public_key(), private.decode(), _ed25519_fingerprint(small.public_key())
+    large = rsa.generate_private_key(65537, 2048)
+    private = large.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, no_password)
+    der = large.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, no_password)
+    return large.public_key(), private.decode(), _colons(hashlib.sha1(der, usedforsecurity=False).hexdigest())
+
+
+def _store(params: Params, key: PublicKey, fingerprint: str) -> dict[str, Any]:
+    name = tree(params).get("KeyName", "")
+    if name in ec2._key_pairs:
+        raise RefusalError("InvalidKeyPair.Duplicate", f"The keypair already exists: {name}")
+    line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    record = {
+        "KeyName": name,
+        "KeyPairId": new_id("key"),
+        "KeyFingerprint": fingerprint,
+        "KeyType": "ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "rsa",
+        "PublicKey": f"{line.decode()} {name}",
+        "CreateTime": ec2._now_ts(),
+    }
+    ec2._key_pairs[name] = record
+    ec2._parse_tag_specs(params, "key-pair", record["KeyPairId"])
+    return record
+
+
+def _fields(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "keyName": record["KeyName"],
+        "keyPairId": record["KeyPairId"],
+        "keyFingerprint": record["KeyFingerprint"],
+        "tagSet": tag_items(record["KeyPairId"]),
+    }
+
+
+@replaces("CreateKeyPair")
+def _create(params: Params) -> Answer:
+    request = tree(params)
+    kind, form = request.get("KeyType", "rsa"), request.get("KeyFormat", "pem")
+    if kind not in ("rsa", "ed25519") or form != "pem":
+        raise RefusalError("InvalidParameterValue", f"The local AWS makes no key of type {kind} in format {form}")
+    key, private, fingerprint = _generate(kind)
+    record = _store(params, key, fingerprint)
+    return answer("CreateKeyPair", {**_fields(record), "keyMaterial": private})
+
+
+@replaces("ImportKeyPair")
+def _import(params: Params) -> Answer:
+    try:
+        key = serialization.load_ssh_public_key(base64.b64decode(tree(params)["PublicKeyMaterial"]))
+    except (KeyError, ValueError):
+        key = None
+    if not isinstance(key, PublicKey):
+        raise RefusalError("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
+    return answer("ImportKeyPair", _fields(_store(params, key, _imported_fingerprint(key))))
+
+
+@replaces("DeleteKeyPair")
+def _delete(params: Params) -> Answer:
+    request = tree(params)
+    for record in list(ec2._key_pairs.values()):
+        if request.get("KeyName") == record["KeyName"] or request.get("KeyPairId") == record["KeyPairId"]:
+            del ec2._key_pairs[record["KeyName"]]
+            ec2._tags.pop(record["KeyPairId"], None)
+            return answer("DeleteKeyPair", {"return": True, "keyPairId": record["KeyPairId"]})
+    return answer("DeleteKeyPair", {"return": True})
+
+
+@completes(
+    "DescribeKeyPairs",
+    items="keySet/item",
+    ids={"KeyPairId": ("keyPairId", "InvalidKeyPair.NotFound")},
+    filters={"fingerprint": "keyFingerprint", "key-name": "keyName", "key-pair-id": "keyPairId"},
+)
+def _complete(item: ET.Element) -> None:
+    record = ec2._key_pairs[item.findtext("keyName")]
+    fields = {"keyType": record["KeyType"], "createTime": record["CreateTime"], "publicKey": record["PublicKey"]}
+    put(item, {**_fields(record), **fields})

@@ -1,0 +1,183 @@
+"""Network ACLs: the two last rules that deny, port ranges, and a subnet that always has exactly one."""
+
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from ministack.core.responses import get_account_id
+from ministack.services import ec2
+
+from lab.local_aws.wire import (
+    Answer,
+    Handler,
+    Params,
+    RefusalError,
+    answer,
+    canonical,
+    completes,
+    is_true,
+    known,
+    new_id,
+    parse,
+    put,
+    replaces,
+    tree,
+)
+
+DEFAULT_DENY = 32767
+
+
+def _vpc(vpc_id: str) -> dict[str, Any]:
+    return known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
+
+
+def _settle_associations() -> None:
+    """Give every subnet exactly one network ACL: on AWS it has its VPC's default one from the start."""
+    for acl in ec2._network_acls.values():
+        acl["Associations"] = [link for link in acl["Associations"] if link["SubnetId"] in ec2._subnets]
+    settled = {link["SubnetId"] for acl in ec2._network_acls.values() for link in acl["Associations"]}
+    defaults = {acl["VpcId"]: acl for acl in ec2._network_acls.values() if acl["IsDefault"]}
+    for subnet in ec2._subnets.values():
+        if subnet["SubnetId"] not in settled and subnet["VpcId"] in defaults:
+            link = {"NetworkAclAssociationId": new_id("aclassoc"), "SubnetId": subnet["SubnetId"]}
+            defaults[subnet["VpcId"]]["Associations"].append(link)
+
+
+def _network_acl(acl_id: str) -> dict[str, Any]:
+    return known(ec2._network_acls, acl_id, "InvalidNetworkAclID.NotFound", "networkAcl ID")
+
+
+@replaces("CreateNetworkAcl")
+def _create_network_acl(params: Params) -> Answer:
+    """Create an ACL as EC2 does: it denies everything, by a last rule in each direction."""
+    vpc_id = _vpc(tree(params).get("VpcId", ""))["VpcId"]
+    acl_id = new_id("acl")
+    denies = [
+        {"RuleNumber": DEFAULT_DENY, "Protocol": "-1", "RuleAction": "deny", "Egress": egress, "CidrBlock": "0.0.0.0/0"}
+        for egress in (True, False)
+    ]
+    ec2._network_acls[acl_id] = {
+        "NetworkAclId": acl_id,
+        "VpcId": vpc_id,
+        "IsDefault": False,
+        "Entries": denies,
+        "Associations": [],
+        "Tags": [],
+        "OwnerId": get_account_id(),
+    }
+    ec2._parse_tag_specs(params, "network-acl", acl_id)
+    described = ec2._ACTION_MAP["DescribeNetworkAcls"]({"NetworkAclId.1": [acl_id]})
+    item = parse(described[2]).find("networkAclSet/item")
+    root = ET.Element("CreateNetworkAclResponse")
+    if item is not None:
+        item.tag = "networkAcl"
+        root.append(item)
+    return 200, described[1], ET.tostring(root)
+
+
+@replaces("DeleteNetworkAcl")
+def _delete_network_acl(params: Params) -> Answer:
+    acl_id = tree(params).get("NetworkAclId", "")
+    acl = _network_acl(acl_id)
+    _settle_associations()
+    if acl["IsDefault"]:
+        raise RefusalError("InvalidParameterValue", f"{acl_id} is the default network ACL of its VPC")
+    if acl["Associations"]:
+        raise RefusalError("DependencyViolation", f"The networkAcl '{acl_id}' has dependencies and cannot be deleted.")
+    del ec2._network_acls[acl_id]
+    ec2._tags.pop(acl_id, None)
+    return answer("DeleteNetworkAcl")
+
+
+def _entry(request: dict[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "RuleNumber": int(request["RuleNumber"]),
+        "Protocol": request["Protocol"],
+        "RuleAction": request["RuleAction"],
+        "Egress": is_true(request["Egress"]),
+    }
+    for name in ("CidrBlock", "Ipv6CidrBlock"):
+        if name in request:
+            entry[name] = canonical(request[name])
+    if "PortRange" in request:
+        entry["PortRange"] = {"from": int(request["PortRange"]["From"]), "to": int(request["PortRange"]["To"])}
+    if "Icmp" in request:
+        entry["Icmp"] = {"code": int(request["Icmp"]["Code"]), "type": int(request["Icmp"]["Type"])}
+    if entry["Protocol"] in ("6", "17") and "PortRange" not in entry:
+        raise RefusalError("MissingParameter", "The parameter PortRange is required for TCP and UDP")
+    return entry
+
+
+def _put_entry(params: Params, *, new: bool) -> None:
+    request = tree(params)
+    acl, entry = _network_acl(request.get("NetworkAclId", "")), _entry(request)
+    others = [old for old in acl["Entries"] if _place(old) != _place(entry)]
+    direction = "egress" if entry["Egress"] else "ingress"
+    if new and len(others) < len(acl["Entries"]):
+        number = entry["RuleNumber"]
+        raise RefusalError("NetworkAclEntryAlreadyExists", f"The network acl entry {direction} {number} already exists")
+    if not new and len(others) == len(acl["Entries"]):
+        raise RefusalError("InvalidNetworkAclEntry.NotFound", f"There is no {direction} entry {entry['RuleNumber']}")
+    acl["Entries"] = sorted([*others, entry], key=lambda each: (not each["Egress"], each["RuleNumber"]))
+
+
+def _place(entry: dict[str, Any]) -> tuple[int, bool]:
+    return entry["RuleNumber"], entry["Egress"]
+
+
+@replaces("CreateNetworkAclEntry")
+def _create_entry(params: Params) -> Answer:
+    _put_entry(params, new=True)
+    return answer("CreateNetworkAclEntry")
+
+
+@replaces("ReplaceNetworkAclEntry")
+def _replace_entry(params: Params) -> Answer:
+    _put_entry(params, new=False)
+    return answer("ReplaceNetworkAclEntry")
+
+
+@replaces("ReplaceNetworkAclAssociation")
+def _replace_association(params: Params) -> Answer:
+    request = tree(params)
+    _settle_associations()
+    wanted = _network_acl(request.get("NetworkAclId", ""))
+    for acl in ec2._network_acls.values():
+        for link in acl["Associations"]:
+            if link["NetworkAclAssociationId"] == request.get("AssociationId"):
+                acl["Associations"].remove(link)
+                moved = {"NetworkAclAssociationId": new_id("aclassoc"), "SubnetId": link["SubnetId"]}
+                wanted["Associations"].append(moved)
+                return answer("ReplaceNetworkAclAssociation", {"newAssociationId": moved["NetworkAclAssociationId"]})
+    association_id = request.get("AssociationId")
+    raise RefusalError("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
+
+
+def _first(step: Callable[[], None], then: Handler) -> Handler:
+    def handler(params: Params) -> Answer:
+        step()
+        return then(params)
+
+    return handler
+
+
+ec2._ACTION_MAP["DescribeNetworkAcls"] = _first(_settle_associations, ec2._ACTION_MAP["DescribeNetworkAcls"])
+
+
+@completes(
+    "DescribeNetworkAcls",
+    items="networkAclSet/item",
+    ids={"NetworkAclId": ("networkAclId", "InvalidNetworkAclID.NotFound")},
+    filters={
+        "association.association-id": "associationSet/item/networkAclAssociationId",
+        "association.network-acl-id": "associationSet/item/networkAclId",
+        "association.subnet-id": "associationSet/item/subnetId",
+        "default": "default",
+        "network-acl-id": "networkAclId",
+        "vpc-id": "vpcId",
+    },
+)
+def _complete_network_acl(item: ET.Element) -> None:
+    entries = ec2._network_acls[item.findtext("networkAclId")]["Entries"]
+    for shown, entry in zip(item.findall("entrySet/item"), entries, strict=True):
+        put(shown, {"portRange": entry.get("PortRange"), "icmpTypeCode": entry.get("Icmp")})

@@ -1,0 +1,1054 @@
+"""Each claim of `lab verify` holds on what was deployed, and fails alone when its resource is changed behind it."""
+
+import base64
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import pytest
+from awscli.clidriver import CLIDriver, create_clidriver
+
+from lab.checks import all_checks, command, run
+from lab.checks.access import role as role_name
+from lab.checks.bastion import bastion, look
+from lab.checks.check import CHECKS, Check
+from lab.checks.policy import permissions, policy_document
+from lab.checks.real_account import in_a_real_account
+from lab.deployed import Deployed, Resource, new_session
+from lab.local_aws import lifecycle
+
+Break = Callable[[Deployed], Iterator[None]]
+BREAKS: dict[str, list[Break]] = {}
+
+
+def breaks(check_id: str) -> Callable[[Break], Break]:
+    """Register a generator that breaks a claim, yields, and mends it. A claim may break in several ways."""
+
+    def register(function: Break) -> Break:
+        BREAKS.setdefault(check_id, []).append(function)
+        return function
+
+    return register
+
+
+def failing(aws: Deployed) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the claims that do not hold: what is missing and what is surplus."""
+    return {verdict.check.id: (verdict.missing, verdict.surplus) for verdict in run(aws) if not verdict.holds}
+
+
+def answering(client: Any, operation: str, change: Callable[[Any], object]) -> Iterator[None]:
+    """Let ``change`` edit each answer to an operation: for what real AWS may say, and the local one never does."""
+    event = f"after-call.{client.meta.service_model.service_name}.{operation}"
+
+    def edit(parsed: Any, **_: object) -> None:
+        change(parsed)
+
+    client.meta.events.register(event, edit)
+    yield
+    client.meta.events.unregister(event, edit)
+
+
+WITH_NAT_INSTANCE = "LearningStack with a NAT instance"
+ITS_ACCOUNT = "222222222222"
+
+
+@pytest.fixture(scope="module")
+def nat_instance_stack(local_aws: lifecycle.Server, template: Callable[..., dict[str, Any]]) -> Deployed:  # noqa: ARG001
+    """Deploy a second LearningStack, in an account of its own: names are unique in one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", ITS_ACCOUNT)
+        cloudformation = new_session().client("cloudformation")
+        body = json.dumps(template(nat="instance"))
+        cloudformation.create_stack(StackName="LearningStack", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(StackName="LearningStack", WaiterConfig={"Delay": 1})
+        return Deployed("LearningStack")
+
+
+@pytest.fixture(scope="module")
+def stacks(
+    learning_stack: Deployed, operators_stack: Deployed, budget_stack: Deployed, nat_instance_stack: Deployed
+) -> dict[str, Deployed]:
+    return {
+        "LearningStack": learning_stack,
+        "OperatorsStack": operators_stack,
+        "BudgetStack": budget_stack,
+        WITH_NAT_INSTANCE: nat_instance_stack,
+    }
+
+
+OF_THE_NAT_INSTANCE = ("nat-instance",)
+ALL = [
+    (WITH_NAT_INSTANCE if check.id in OF_THE_NAT_INSTANCE else stack, check.id)
+    for stack in ("LearningStack", "OperatorsStack", "BudgetStack")
+    for check in all_checks(stack)
+    if check.when is not in_a_real_account  # test_real_account.py has those
+]
+
+
+def test_every_claim_holds_after_a_deploy(stacks: dict[str, Deployed]) -> None:
+    assert {name: failing(aws) for name, aws in stacks.items()} == {name: {} for name in stacks}
+
+
+def test_a_claim_of_the_nat_instance_is_made_only_where_there_is_one(stacks: dict[str, Deployed]) -> None:
+    made = {name: {verdict.check.id for verdict in run(aws)} & {*OF_THE_NAT_INSTANCE} for name, aws in stacks.items()}
+    beside: dict[str, set[str]] = {"OperatorsStack": set(), "BudgetStack": set()}
+    assert made == {"LearningStack": set(), **beside, WITH_NAT_INSTANCE: {*OF_THE_NAT_INSTANCE}}
+
+
+@pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
+def test_exactly_the_broken_claim_fails(stacks: dict[str, Deployed], stack: str, check_id: str) -> None:
+    aws = stacks[stack]
+    for broken in BREAKS[check_id]:
+        with contextmanager(broken)(aws):
+            found = failing(aws)
+        assert list(found) == [check_id], broken.__doc__
+        assert failing(aws) == {}
+
+
+# --- chapter 3
+
+
+@breaks("vpc")
+def _(aws: Deployed) -> Iterator[None]:
+    vpc_id = aws.outputs["VpcId"]
+    aws.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
+    yield
+    aws.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+
+
+@breaks("subnets")
+def _(aws: Deployed) -> Iterator[None]:
+    subnet = aws.ec2.create_subnet(VpcId=aws.outputs["VpcId"], CidrBlock="10.0.9.0/24")["Subnet"]
+    yield
+    aws.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+
+
+@breaks("subnets")
+def _(aws: Deployed) -> Iterator[None]:
+    """Choose another zone than the one that the subnet is in."""
+    properties = aws.one("AWS::EC2::Subnet", "learning-public-2").properties
+    before = properties["AvailabilityZone"]
+    properties["AvailabilityZone"] = "us-east-1f"
+    yield
+    properties["AvailabilityZone"] = before
+
+
+@breaks("no-automatic-addresses")
+def _(aws: Deployed) -> Iterator[None]:
+    subnet_id = aws.one("AWS::EC2::Subnet", "learning-public-2").id
+    aws.ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": True})
+    yield
+    aws.ec2.modify_subnet_attribute(SubnetId=subnet_id, MapPublicIpOnLaunch={"Value": False})
+
+
+@breaks("route-tables")
+def _(aws: Deployed) -> Iterator[None]:
+    """Give private subnet 1 a route table from elsewhere, which leads to the same NAT gateway."""
+    subnet_id = aws.one("AWS::EC2::Subnet", "learning-private-1").id
+    own = aws.one("AWS::EC2::RouteTable", "learning-private-1").id
+    other = aws.ec2.create_route_table(VpcId=aws.outputs["VpcId"])["RouteTable"]["RouteTableId"]
+    nat = aws.one("AWS::EC2::NatGateway", "learning-public-1").id
+    aws.ec2.create_route(RouteTableId=other, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    associations = aws.ec2.describe_route_tables(RouteTableIds=[own])["RouteTables"][0]["Associations"]
+    association = next(each["RouteTableAssociationId"] for each in associations if each.get("SubnetId") == subnet_id)
+    moved = aws.ec2.replace_route_table_association(AssociationId=association, RouteTableId=other)["NewAssociationId"]
+    yield
+    aws.ec2.replace_route_table_association(AssociationId=moved, RouteTableId=own)
+    aws.ec2.delete_route_table(RouteTableId=other)
+
+
+@breaks("public-routes")
+def _(aws: Deployed) -> Iterator[None]:
+    table = aws.one("AWS::EC2::RouteTable", "learning-public-1").id
+    aws.ec2.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
+    yield
+    gateway = aws.one("AWS::EC2::InternetGateway").id
+    aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
+def with_a_route(aws: Deployed, table_name: str, **route: Any) -> Iterator[None]:
+    table = aws.one("AWS::EC2::RouteTable", table_name).id
+    aws.ec2.create_route(RouteTableId=table, **route)
+    yield
+    destination = {name: value for name, value in route.items() if name.startswith("Destination")}
+    aws.ec2.delete_route(RouteTableId=table, **destination)
+
+
+@breaks("public-routes")
+def _(aws: Deployed) -> Iterator[None]:
+    """Send IPv6 through the internet gateway, too."""
+    gateway = aws.one("AWS::EC2::InternetGateway").id
+    yield from with_a_route(aws, "learning-public-2", DestinationIpv6CidrBlock="::/0", GatewayId=gateway)
+
+
+@breaks("private-routes")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open half of the internet to private subnet 1, and leave the default route as it is."""
+    gateway = aws.one("AWS::EC2::InternetGateway").id
+    yield from with_a_route(aws, "learning-private-1", DestinationCidrBlock="0.0.0.0/1", GatewayId=gateway)
+
+
+@breaks("private-routes")
+def _(aws: Deployed) -> Iterator[None]:
+    """Send private subnet 1 through the NAT gateway of the other zone."""
+    table = aws.one("AWS::EC2::RouteTable", "learning-private-1").id
+    own, other = (aws.one("AWS::EC2::NatGateway", f"learning-public-{number}").id for number in (1, 2))
+    aws.ec2.replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=other)
+    yield
+    aws.ec2.replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=own)
+
+
+@breaks("nat-gateways")
+def _(aws: Deployed) -> Iterator[None]:
+    """Make one more NAT gateway, which nobody asked for."""
+    subnet_id = aws.one("AWS::EC2::Subnet", "learning-public-1").id
+    gateway = aws.ec2.create_nat_gateway(SubnetId=subnet_id, ConnectivityType="private")["NatGateway"]["NatGatewayId"]
+    yield
+    aws.ec2.delete_nat_gateway(NatGatewayId=gateway)
+
+
+@breaks("nat-instance")
+def _(aws: Deployed) -> Iterator[None]:
+    nat = aws.one("AWS::EC2::Instance", "learning-nat").id
+    aws.ec2.modify_instance_attribute(InstanceId=nat, SourceDestCheck={"Value": True})
+    yield
+    aws.ec2.modify_instance_attribute(InstanceId=nat, SourceDestCheck={"Value": False})
+
+
+@breaks("nat-instance")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open it to the internet."""
+    group = aws.one("AWS::EC2::SecurityGroup", "learning-nat").id
+    rule: Any = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    yield
+    aws.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
+
+
+@breaks("nat-instance")
+def _(aws: Deployed) -> Iterator[None]:
+    """Put it behind one more group."""
+    nat = aws.one("AWS::EC2::Instance", "learning-nat").id
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-nat").id
+    aws.ec2.modify_instance_attribute(InstanceId=nat, Groups=[own, aws.outputs["WebGroupId"]])
+    yield
+    aws.ec2.modify_instance_attribute(InstanceId=nat, Groups=[own])
+
+
+@breaks("s3-endpoint")
+def _(aws: Deployed) -> Iterator[None]:
+    endpoint = aws.one("AWS::EC2::VPCEndpoint").id
+    table = aws.one("AWS::EC2::RouteTable", "learning-private-2").id
+    aws.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
+    yield
+    aws.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
+
+
+@breaks("s3-endpoint")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from answering(
+        aws.ec2, "DescribeVpcEndpoints", lambda answer: answer["VpcEndpoints"][0].update(State="pending")
+    )
+
+
+@breaks("flow-logs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Fail to deliver: the log bucket's policy is wrong."""
+    yield from answering(
+        aws.ec2, "DescribeFlowLogs", lambda answer: answer["FlowLogs"][0].update(DeliverLogsStatus="FAILED")
+    )
+
+
+@breaks("flow-logs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Log everything twice."""
+    yield from answering(aws.ec2, "DescribeFlowLogs", lambda answer: answer["FlowLogs"].append(answer["FlowLogs"][0]))
+
+
+def test_flow_logs_hold_however_aws_writes_them(learning_stack: Deployed) -> None:
+    def change(answer: Any) -> None:
+        answer["FlowLogs"][0]["LogDestination"] += "/"
+        answer["FlowLogs"][0].pop("DeliverLogsStatus", None)
+
+    with contextmanager(answering)(learning_stack.ec2, "DescribeFlowLogs", change):
+        assert failing(learning_stack) == {}
+
+
+@breaks("flow-logs")
+def _(aws: Deployed) -> Iterator[None]:
+    made = aws.ec2.create_flow_logs(
+        ResourceIds=[aws.outputs["VpcId"]],
+        ResourceType="VPC",
+        TrafficType="REJECT",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::elsewhere",
+    )
+    yield
+    aws.ec2.delete_flow_logs(FlowLogIds=made["FlowLogIds"])
+
+
+# --- chapter 4
+
+
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
+
+
+def changed_policy(aws: Deployed, change: Callable[[Any], object]) -> Iterator[None]:
+    """Make another version of the operators' policy."""
+    arn = aws.one("AWS::IAM::ManagedPolicy").id
+    before = policy_document(aws, arn)
+    changed = json.loads(json.dumps(before))
+    change(changed)
+    made = aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(changed), SetAsDefault=True)
+    yield
+    aws.iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(before), SetAsDefault=True)
+    aws.iam.delete_policy_version(PolicyArn=arn, VersionId=made["PolicyVersion"]["VersionId"])
+
+
+@breaks("operators-policy")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from changed_policy(aws, lambda policy: policy.update(ANYTHING))
+
+
+@breaks("operators-policy")
+def _(aws: Deployed) -> Iterator[None]:
+    """Let operators set up everybody's MFA."""
+    yield from changed_policy(aws, lambda policy: policy["Statement"][-1].update(Resource="*"))
+
+
+@breaks("operators-policy")
+def _(aws: Deployed) -> Iterator[None]:
+    """Allow more, in a service that has nothing to do with EC2, with one statement that is no list."""
+    everything = {"Effect": "Allow", "NotAction": "ec2:*", "NotResource": "arn:aws:s3:::*"}
+    yield from changed_policy(aws, lambda policy: policy.update(Statement=everything))
+
+
+@breaks("operators-group")
+def _(aws: Deployed) -> Iterator[None]:
+    group = aws.outputs["GroupName"]
+    aws.iam.put_group_policy(GroupName=group, PolicyName="Extra", PolicyDocument=json.dumps(ANYTHING))
+    yield
+    aws.iam.delete_group_policy(GroupName=group, PolicyName="Extra")
+
+
+@breaks("operators-have-no-keys")
+def _(aws: Deployed) -> Iterator[None]:
+    """Give a user more through another group."""
+    aws.iam.create_group(GroupName="administrators")
+    aws.iam.add_user_to_group(GroupName="administrators", UserName="bob")
+    yield
+    aws.iam.remove_user_from_group(GroupName="administrators", UserName="bob")
+    aws.iam.delete_group(GroupName="administrators")
+
+
+@breaks("operators-group")
+def _(aws: Deployed) -> Iterator[None]:
+    group = aws.outputs["GroupName"]
+    aws.iam.remove_user_from_group(GroupName=group, UserName="alice")
+    yield
+    aws.iam.add_user_to_group(GroupName=group, UserName="alice")
+
+
+@breaks("operators-have-no-keys")
+def _(aws: Deployed) -> Iterator[None]:
+    key = aws.iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    yield
+    aws.iam.delete_access_key(UserName="bob", AccessKeyId=key)
+
+
+# --- chapters 7 and 9
+
+
+def changed_lifecycle(aws: Deployed, rule_id: str, output: str = "BucketName", **changes: object) -> Iterator[None]:
+    """Change the rule of that name, or add one."""
+    bucket = aws.outputs[output]
+    rules: Any = aws.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    changed: Any = [{**rule, **(changes if rule["ID"] == rule_id else {})} for rule in rules]
+    if rule_id not in [rule["ID"] for rule in rules]:
+        changed.append({"ID": rule_id, "Status": "Enabled", **changes})
+    aws.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": changed})
+    yield
+    aws.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+
+
+@breaks("archive-moves-to-glacier")
+def _(aws: Deployed) -> Iterator[None]:
+    """Move everything to Glacier, as the primer's sentence could be read: the mount could not read it any more."""
+    yield from changed_lifecycle(aws, "archive-to-glacier", Filter={"Prefix": ""})
+
+
+@breaks("leftovers-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from changed_lifecycle(aws, "abort-unfinished-uploads", Status="Disabled")
+
+
+@breaks("leftovers-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Narrow a rule to where nothing is."""
+    yield from changed_lifecycle(aws, "expire-old-versions", Filter={"Prefix": "nothing/"})
+
+
+@breaks("leftovers-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Delete every file after a day."""
+    yield from changed_lifecycle(aws, "expire-all", Filter={"Prefix": ""}, Expiration={"Days": 1})
+
+
+@breaks("logs-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from changed_lifecycle(aws, "expire-logs", "LogBucketName", Expiration={"Days": 3650})
+
+
+@breaks("logs-are-deleted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Keep the logs of the flows for ever."""
+    yield from changed_lifecycle(aws, "expire-logs", "LogBucketName", Filter={"Prefix": "access-logs/"})
+
+
+@breaks("nothing-is-public")
+def _(aws: Deployed) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    before = aws.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    aws.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**before, "BlockPublicPolicy": False})
+    yield
+    aws.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=before)
+
+
+@breaks("acls-are-disabled")
+def _(aws: Deployed) -> Iterator[None]:
+    bucket = aws.outputs["LogBucketName"]
+    for ownership in ("ObjectWriter", "BucketOwnerEnforced"):
+        controls: Any = {"Rules": [{"ObjectOwnership": ownership}]}
+        aws.s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+        if ownership == "ObjectWriter":
+            yield
+
+
+@breaks("encrypted-at-rest")
+def _(aws: Deployed) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    for algorithm in ("AES256", "aws:kms"):
+        default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": True}
+        rules: Any = {"Rules": [default]}
+        aws.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules)
+        if algorithm == "AES256":
+            yield
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    before = aws.s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    aws.s3.delete_bucket_policy(Bucket=bucket)
+    yield
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+
+def changed_bucket_policy(aws: Deployed, change: Callable[[Any], object]) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    before = aws.s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    policy = json.loads(before)
+    change(policy["Statement"])
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    yield
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    """Deny reading alone."""
+    yield from changed_bucket_policy(aws, lambda statements: statements[0].update(Action="s3:GetObject"))
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    """Leave the objects out."""
+    yield from changed_bucket_policy(aws, lambda statements: statements[0]["Resource"].pop())
+
+
+@breaks("tls-only")
+def _(aws: Deployed) -> Iterator[None]:
+    """Make an exception for somebody."""
+    somebody = {"AWS": f"arn:aws:iam::{aws.description['StackId'].split(':')[4]}:root"}
+
+    def change(statements: Any) -> None:
+        del statements[0]["Principal"]
+        statements[0]["NotPrincipal"] = somebody
+
+    yield from changed_bucket_policy(aws, change)
+
+
+@breaks("bucket-policy-opens-nothing")
+def _(aws: Deployed) -> Iterator[None]:
+    """Let another account read."""
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{aws.outputs['BucketName']}/*",
+    }
+    yield from changed_bucket_policy(aws, lambda statements: statements.append(allow))
+
+
+@breaks("versioning")
+def _(aws: Deployed) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    aws.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    yield
+    aws.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+@breaks("access-logs")
+def _(aws: Deployed) -> Iterator[None]:
+    bucket = aws.outputs["BucketName"]
+    before: Any = {"LoggingEnabled": aws.s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]}
+    aws.s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+    yield
+    aws.s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus=before)
+
+
+# --- chapter 8
+
+
+@breaks("bastion-runs")
+def _(aws: Deployed) -> Iterator[None]:
+    aws.ec2.stop_instances(InstanceIds=[bastion(aws).id])
+    yield
+    aws.ec2.start_instances(InstanceIds=[bastion(aws).id])
+
+
+@breaks("bastion-runs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Keep the image setting of an earlier deploy."""
+    parameter = aws.description["Parameters"][0]
+    before = parameter["ParameterValue"]
+    parameter["ParameterValue"] = before.replace("26.04", "24.04")
+    yield
+    parameter["ParameterValue"] = before
+
+
+@breaks("bastion-runs")
+def _(aws: Deployed) -> Iterator[None]:
+    """Take the credits that can cost more than the instance."""
+    for credits_ in ("unlimited", "standard"):
+        aws.ec2.modify_instance_credit_specification(
+            InstanceCreditSpecifications=[{"InstanceId": bastion(aws).id, "CpuCredits": credits_}]
+        )
+        if credits_ == "unlimited":
+            yield
+
+
+@breaks("bastion-has-an-elastic-ip")
+def _(aws: Deployed) -> Iterator[None]:
+    address = aws.ec2.describe_addresses(PublicIps=[aws.outputs["BastionAddress"]])["Addresses"][0]
+    aws.ec2.disassociate_address(AssociationId=address["AssociationId"])
+    yield
+    aws.ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=bastion(aws).id)
+
+
+def private_host(aws: Deployed) -> Resource:
+    return aws.one("AWS::EC2::Instance", "learning-private-host")
+
+
+def on_gp2(aws: Deployed, host: Resource) -> Iterator[None]:
+    volume = look(aws, host)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    aws.ec2.modify_volume(VolumeId=volume, VolumeType="gp2")
+    yield
+    aws.ec2.modify_volume(VolumeId=volume, VolumeType="gp3")
+
+
+@breaks("root-volume-is-encrypted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from on_gp2(aws, bastion(aws))
+
+
+@breaks("root-volume-is-encrypted")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from on_gp2(aws, private_host(aws))
+
+
+@breaks("bastion-is-tagged")
+def _(aws: Deployed) -> Iterator[None]:
+    aws.ec2.create_tags(Resources=[bastion(aws).id], Tags=[{"Key": "Role", "Value": "intruder"}])
+    yield
+    aws.ec2.create_tags(Resources=[bastion(aws).id], Tags=[{"Key": "Role", "Value": "bastion"}])
+
+
+@breaks("bastion-is-behind-its-group")
+def _(aws: Deployed) -> Iterator[None]:
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id
+    aws.ec2.modify_instance_attribute(InstanceId=bastion(aws).id, Groups=[own, aws.outputs["WebGroupId"]])
+    yield
+    aws.ec2.modify_instance_attribute(InstanceId=bastion(aws).id, Groups=[own])
+
+
+@breaks("key-is-in-parameter-store")
+def _(aws: Deployed) -> Iterator[None]:
+    key = aws.ec2.describe_key_pairs(KeyNames=[aws.one("AWS::EC2::KeyPair").id])["KeyPairs"][0]
+    name = f"/ec2/keypair/{key['KeyPairId']}"
+    secret = aws.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    aws.ssm.delete_parameter(Name=name)
+    yield
+    aws.ssm.put_parameter(Name=name, Value=secret, Type="SecureString")
+
+
+@breaks("key-is-in-parameter-store")
+def _(aws: Deployed) -> Iterator[None]:
+    """Leave out of the answer what the proof looks for: the claim fails, and the others are still proved."""
+    yield from answering(aws.ec2, "DescribeKeyPairs", lambda answer: answer["KeyPairs"][0].pop("KeyType"))
+
+
+@breaks("imdsv2-only")
+def _(aws: Deployed) -> Iterator[None]:
+    aws.ec2.modify_instance_metadata_options(InstanceId=bastion(aws).id, HttpTokens="optional")
+    yield
+    aws.ec2.modify_instance_metadata_options(InstanceId=bastion(aws).id, HttpTokens="required")
+
+
+@breaks("imdsv2-only")
+def _(aws: Deployed) -> Iterator[None]:
+    aws.ec2.modify_instance_metadata_options(InstanceId=private_host(aws).id, HttpTokens="optional")
+    yield
+    aws.ec2.modify_instance_metadata_options(InstanceId=private_host(aws).id, HttpTokens="required")
+
+
+@breaks("first-boot-mounts-the-bucket")
+def _(aws: Deployed) -> Iterator[None]:
+    before = aws.ec2.describe_instance_attribute(InstanceId=bastion(aws).id, Attribute="userData")["UserData"]["Value"]
+    for text in (b"#cloud-config\n", base64.b64decode(before)):
+        aws.ec2.stop_instances(InstanceIds=[bastion(aws).id])
+        aws.ec2.modify_instance_attribute(InstanceId=bastion(aws).id, UserData={"Value": text})
+        aws.ec2.start_instances(InstanceIds=[bastion(aws).id])
+        if text == b"#cloud-config\n":
+            yield
+
+
+def with_a_rule(aws: Deployed, group_id: str, first: int, last: int, **peer: list[dict[str, str]]) -> Iterator[None]:
+    rule: Any = [{"IpProtocol": "tcp", "FromPort": first, "ToPort": last, **peer}]
+    aws.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=rule)
+    yield
+    aws.ec2.revoke_security_group_ingress(GroupId=group_id, IpPermissions=rule)
+
+
+def with_a_prefix_list(aws: Deployed, group_id: str) -> Iterator[None]:
+    """Open port 22 to a list of addresses, which the local AWS cannot keep in a rule."""
+
+    def change(answer: Any) -> None:
+        for group in answer["SecurityGroups"]:
+            for rule in group["IpPermissions"] if group["GroupId"] == group_id else []:
+                rule["PrefixListIds"] = [{"PrefixListId": "pl-0123456789abcdef0"}]
+
+    yield from answering(aws.ec2, "DescribeSecurityGroups", change)
+
+
+def private_group(aws: Deployed) -> str:
+    return aws.one("AWS::EC2::SecurityGroup", "learning-private-host").id
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_rule(aws, private_group(aws), 22, 22, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open a range of ports that begins with 22, to the bastion."""
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id
+    yield from with_a_rule(aws, private_group(aws), 22, 65535, UserIdGroupPairs=[{"GroupId": own}])
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_rule(aws, private_group(aws), 22, 22, Ipv6Ranges=[{"CidrIpv6": "::/0"}])
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_prefix_list(aws, private_group(aws))
+
+
+@breaks("private-host-is-private")
+def _(aws: Deployed) -> Iterator[None]:
+    """Put the private host behind a second group, which is open to everyone."""
+    aws.ec2.modify_instance_attribute(
+        InstanceId=private_host(aws).id, Groups=[private_group(aws), aws.outputs["WebGroupId"]]
+    )
+    yield
+    aws.ec2.modify_instance_attribute(InstanceId=private_host(aws).id, Groups=[private_group(aws)])
+
+
+# --- chapter 10-1
+
+
+@breaks("role-is-for-the-bastion")
+def _(aws: Deployed) -> Iterator[None]:
+    role = role_name(aws)
+    trust: Any = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    everyone = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    wider = {**trust, "Statement": [*trust["Statement"], everyone]}
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(wider))
+    yield
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+@breaks("role-is-for-the-bastion")
+def _(aws: Deployed) -> Iterator[None]:
+    """Demand what EC2 never gives: the bastion could not take its role any more."""
+    role = role_name(aws)
+    trust: Any = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    condition = {"StringEquals": {"sts:ExternalId": "secret"}}
+    narrower = {**trust, "Statement": [{**trust["Statement"][0], "Condition": condition}]}
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(narrower))
+    yield
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+def with_a_policy(aws: Deployed, statement: dict[str, Any]) -> Iterator[None]:
+    document = {"Version": "2012-10-17", "Statement": statement}
+    made = aws.iam.create_policy(PolicyName="Extra", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    aws.iam.attach_role_policy(RoleName=role_name(aws), PolicyArn=made)
+    yield
+    aws.iam.detach_role_policy(RoleName=role_name(aws), PolicyArn=made)
+    aws.iam.delete_policy(PolicyArn=made)
+
+
+ALL_BUT_IAM = {"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}
+
+
+@breaks("role-has-least-privilege")
+def _(aws: Deployed) -> Iterator[None]:
+    """Allow by leaving out, in one statement that is no list."""
+    yield from with_a_policy(aws, ALL_BUT_IAM)
+
+
+def test_a_surplus_permission_is_said_in_words(learning_stack: Deployed) -> None:
+    with contextmanager(with_a_policy)(learning_stack, ALL_BUT_IAM):
+        found = failing(learning_stack)
+    assert found == {"role-has-least-privilege": ([], ["Allow everything but iam:*, sts:* on *"])}
+
+
+@breaks("role-has-least-privilege")
+def _(aws: Deployed) -> Iterator[None]:
+    """Do what the primer does: attach full access to S3."""
+    role = role_name(aws)
+    full = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    aws.iam.put_role_policy(RoleName=role, PolicyName="FullAccess", PolicyDocument=json.dumps(full))
+    yield
+    aws.iam.delete_role_policy(RoleName=role, PolicyName="FullAccess")
+
+
+# --- chapter 12
+
+
+@breaks("ssh-is-restricted")
+def _(aws: Deployed) -> Iterator[None]:
+    own = aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id
+    yield from with_a_rule(aws, own, 22, 22, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+
+
+@breaks("ssh-is-restricted")
+def _(aws: Deployed) -> Iterator[None]:
+    """Open the bastion to a list of addresses."""
+    yield from with_a_prefix_list(aws, aws.one("AWS::EC2::SecurityGroup", "learning-bastion").id)
+
+
+@breaks("web-ports")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_rule(aws, aws.outputs["WebGroupId"], 8080, 8080, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+
+
+@breaks("database-port")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_a_rule(aws, aws.outputs["DatabaseGroupId"], 3306, 3306, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+
+
+@breaks("database-port")
+def _(aws: Deployed) -> Iterator[None]:
+    """Trust a group of another account."""
+
+    def change(answer: Any) -> None:
+        for group in answer["SecurityGroups"]:
+            for rule in group["IpPermissions"] if group["GroupId"] == aws.outputs["DatabaseGroupId"] else []:
+                rule["UserIdGroupPairs"][0]["UserId"] = "111122223333"
+
+    yield from answering(aws.ec2, "DescribeSecurityGroups", change)
+
+
+@breaks("outbound-is-limited")
+def _(aws: Deployed) -> Iterator[None]:
+    everything: Any = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    aws.ec2.authorize_security_group_egress(GroupId=aws.outputs["DatabaseGroupId"], IpPermissions=everything)
+    yield
+    aws.ec2.revoke_security_group_egress(GroupId=aws.outputs["DatabaseGroupId"], IpPermissions=everything)
+
+
+@breaks("public-acl")
+def _(aws: Deployed) -> Iterator[None]:
+    """Take away the rule that denies MySQL before the wide rule for replies allows it."""
+    acl = aws.one("AWS::EC2::NetworkAcl", "learning-public").id
+    aws.ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=160, Egress=False)
+    yield
+    aws.ec2.create_network_acl_entry(
+        NetworkAclId=acl,
+        RuleNumber=160,
+        Egress=False,
+        Protocol="6",
+        RuleAction="deny",
+        CidrBlock="0.0.0.0/0",
+        PortRange={"From": 3306, "To": 3306},
+    )
+
+
+@breaks("public-acl")
+def _(aws: Deployed) -> Iterator[None]:
+    """Let IPv6 in."""
+    acl = aws.one("AWS::EC2::NetworkAcl", "learning-public").id
+    aws.ec2.create_network_acl_entry(
+        NetworkAclId=acl, RuleNumber=300, Egress=False, Protocol="-1", RuleAction="allow", Ipv6CidrBlock="::/0"
+    )
+    yield
+    aws.ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=300, Egress=False)
+
+
+def test_the_last_rules_of_aws_are_no_surplus(learning_stack: Deployed) -> None:
+    def change(answer: Any) -> None:
+        for acl in answer["NetworkAcls"]:
+            last: Any = {"Protocol": "-1", "RuleAction": "deny", "RuleNumber": 32768, "Ipv6CidrBlock": "::/0"}
+            acl["Entries"] += [{**last, "Egress": egress} for egress in (True, False)]
+
+    with contextmanager(answering)(learning_stack.ec2, "DescribeNetworkAcls", change):
+        assert failing(learning_stack) == {}
+
+
+@breaks("private-acl")
+def _(aws: Deployed) -> Iterator[None]:
+    """Narrow the ports for replies, the classic mistake with a stateless firewall."""
+    acl = aws.one("AWS::EC2::NetworkAcl", "learning-private").id
+    for first in (32768, 1024):
+        aws.ec2.replace_network_acl_entry(
+            NetworkAclId=acl,
+            RuleNumber=200,
+            Egress=False,
+            Protocol="6",
+            RuleAction="allow",
+            CidrBlock="0.0.0.0/0",
+            PortRange={"From": first, "To": 65535},
+        )
+        if first != 1024:
+            yield
+
+
+@breaks("acls-guard-their-subnets")
+def _(aws: Deployed) -> Iterator[None]:
+    """Put private subnet 2 behind the public ACL."""
+    public, private = (aws.one("AWS::EC2::NetworkAcl", f"learning-{kind}").id for kind in ("public", "private"))
+    subnet_id = aws.one("AWS::EC2::Subnet", "learning-private-2").id
+    associations = aws.ec2.describe_network_acls(NetworkAclIds=[private])["NetworkAcls"][0]["Associations"]
+    association = next(a["NetworkAclAssociationId"] for a in associations if a["SubnetId"] == subnet_id)
+    moved = aws.ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=public)["NewAssociationId"]
+    yield
+    aws.ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=private)
+
+
+# --- chapter 6
+
+
+def with_the_schedule(aws: Deployed, **change: Any) -> Iterator[None]:
+    client = aws.client("scheduler")
+    name = next(each.id for each in aws.all("AWS::Scheduler::Schedule") if "Stop" in each.logical_id)
+    made = client.get_schedule(Name=name)
+    names = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State")
+    before = {part: made[part] for part in names}
+    client.update_schedule(**{**before, **change, "Target": {**before["Target"], **change.get("Target", {})}})
+    yield
+    client.update_schedule(**before)
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Lose the time zone."""
+    yield from with_the_schedule(aws, ScheduleExpressionTimezone="UTC")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_the_schedule(aws, ScheduleExpression="cron(0 20 * * ? *)")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    yield from with_the_schedule(aws, State="DISABLED")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Forget the private host."""
+    only = json.dumps({"InstanceIds": [bastion(aws).id]})
+    yield from with_the_schedule(aws, Target={"Input": only})
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Terminate instead of stopping."""
+    yield from with_the_schedule(aws, Target={"Arn": "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"})
+
+
+def schedule_role(aws: Deployed) -> str:
+    return next(role.id for role in aws.all("AWS::IAM::Role") if role.logical_id.startswith("Schedule"))
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Allow its role more."""
+    role = schedule_role(aws)
+    aws.iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(ANYTHING))
+    yield
+    aws.iam.delete_role_policy(RoleName=role, PolicyName="more")
+
+
+@breaks("schedules-stop-and-start")
+def _(aws: Deployed) -> Iterator[None]:
+    """Lend its role to the schedules of every account."""
+    role = schedule_role(aws)
+    trust: Any = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    statement = {name: part for name, part in trust["Statement"][0].items() if name != "Condition"}
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps({**trust, "Statement": [statement]}))
+    yield
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
+
+
+def the_budget(aws: Deployed) -> dict[str, str]:
+    return {"AccountId": "000000000000", "BudgetName": aws.one("AWS::Budgets::Budget").id}
+
+
+@breaks("budget-mails")
+def _(aws: Deployed) -> Iterator[None]:
+    """Raise the sum, and count a part of the account."""
+    budgets, which = aws.client("budgets"), the_budget(aws)
+    made = budgets.describe_budget(**which)["Budget"]
+    before = {name: made[name] for name in ("BudgetName", "BudgetLimit", "BudgetType", "TimeUnit")}
+    for change in ({"BudgetLimit": {"Amount": "200", "Unit": "USD"}}, {"CostFilters": {"Service": ["x"]}}):
+        budgets.update_budget(AccountId=which["AccountId"], NewBudget={**before, **change})
+        assert list(failing(aws)) == ["budget-mails"], change
+    yield
+    budgets.update_budget(AccountId=which["AccountId"], NewBudget=before)
+
+
+@breaks("budget-mails")
+def _(aws: Deployed) -> Iterator[None]:
+    """Mail somebody else."""
+    budgets, which = aws.client("budgets"), the_budget(aws)
+    alert = budgets.describe_notifications_for_budget(**which)["Notifications"][0]
+    alert.pop("NotificationState")
+    own = {"SubscriptionType": "EMAIL", "Address": "you@example.com"}
+    other = {"SubscriptionType": "EMAIL", "Address": "me@example.com"}
+    budgets.update_subscriber(**which, Notification=alert, OldSubscriber=own, NewSubscriber=other)
+    yield
+    budgets.update_subscriber(**which, Notification=alert, OldSubscriber=other, NewSubscriber=own)
+
+
+@breaks("budget-mails")
+def _(aws: Deployed) -> Iterator[None]:
+    """Mail at 90 % instead of 100."""
+    budgets, which = aws.client("budgets"), the_budget(aws)
+    alert = budgets.describe_notifications_for_budget(**which)["Notifications"][1]
+    late = {**alert, "Threshold": 90.0}
+    budgets.update_notification(**which, OldNotification=alert, NewNotification=late)
+    yield
+    budgets.update_notification(**which, OldNotification=late, NewNotification=alert)
+
+
+def test_a_stack_without_the_resource_claims_nothing_of_it(
+    operators_stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = [check for check in CHECKS["LearningStack"] if check.chapter == "6"]
+    monkeypatch.setitem(CHECKS, "OperatorsStack", saving)
+    assert len(saving) == 1
+    assert list(run(operators_stack)) == []
+
+
+# --- what the proofs are made of
+
+
+@pytest.mark.parametrize(
+    ("statement", "facts"),
+    [
+        ({"Action": "s3:GetObject", "Resource": "*"}, ["Allow s3:getobject on *"]),
+        ({"Action": ["a:B", "a:C"], "Resource": "x"}, ["Allow a:b on x", "Allow a:c on x"]),
+        ({"NotAction": ["b:*", "a:*"], "Resource": "*"}, ["Allow everything but a:*, b:* on *"]),
+        ({"Action": "*", "NotResource": "x"}, ["Allow * on everything but x"]),
+        ({"Action": "a:B", "Principal": "*"}, ["Allow a:b by everyone"]),
+        ({"Action": "a:B", "Principal": {"AWS": ["*"]}}, ["Allow a:b by everyone"]),
+        ({"Action": "a:B", "Principal": {"AWS": ["x", "y"]}}, ["Allow a:b by AWS x", "Allow a:b by AWS y"]),
+        ({"Action": "a:B", "NotPrincipal": {"AWS": "x"}}, ['Allow a:b by everyone but {"AWS": "x"}']),
+        ({"Action": "a:B", "Condition": {"Bool": {"aws:MFA": True}}}, ["Allow a:b if aws:mfa Bool true"]),
+        (
+            {"Action": "a:B", "Condition": {"StringEquals": {"k": ["y", "x"]}, "Bool": {"j": "true"}}},
+            ["Allow a:b if j Bool true and k StringEquals x or y"],
+        ),
+    ],
+)
+def test_a_policy_in_words(statement: dict[str, Any], facts: list[str]) -> None:
+    statement = {"Effect": "Allow", **statement}
+    assert permissions({"Statement": statement}) == facts
+    assert permissions({"Statement": [statement]}) == facts
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+def test_the_promised_policies_are_of_the_partition_of_the_stack(operators_stack: Deployed, partition: str) -> None:
+    before = operators_stack.description["StackId"]
+    operators_stack.description["StackId"] = before.replace("arn:aws:", f"arn:{partition}:")
+    found = failing(operators_stack)
+    operators_stack.description["StackId"] = before
+    missing, surplus = found["operators-policy"]
+    assert [fact.replace(f"arn:{partition}:", "arn:aws:") for fact in missing] == surplus
+
+
+@pytest.mark.parametrize("error", [KeyError("State"), IndexError("list index out of range"), StopIteration()])
+def test_an_answer_that_lacks_something_is_a_failed_claim(
+    learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def prove(_: Deployed) -> tuple[list[str], list[str]]:
+        raise error
+
+    check = Check(id="x", chapter="3", claim="", claim_ja="", command="aws {VpcId} {NoSuchOutput}", prove=prove)
+    monkeypatch.setitem(CHECKS, "LearningStack", [check])
+    [verdict] = run(learning_stack)
+    assert verdict.missing == ["an answer"]
+    assert verdict.surplus[0].startswith("AWS says nothing of ")
+    assert verdict.command == f"aws {learning_stack.outputs['VpcId']} {{NoSuchOutput}}"
+
+
+# --- the commands that show what a claim is about
+
+
+@cache
+def cli(_region: str, _account: str) -> CLIDriver:
+    """Return the AWS CLI, in this process: it takes a second to load, and keeps the environment that it finds."""
+    return create_clidriver()
+
+
+@pytest.mark.parametrize(("stack", "check_id"), ALL, ids=[check_id for _, check_id in ALL])
+def test_the_aws_cli_command_of_each_claim_works(
+    stacks: dict[str, Deployed],
+    stack: str,
+    check_id: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aws = stacks[stack]
+    if stack == WITH_NAT_INSTANCE:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", ITS_ACCOUNT)
+    check = next(check for check in all_checks(aws.stack_name) if check.id == check_id)
+    status = cli(aws.region, ITS_ACCOUNT if stack == WITH_NAT_INSTANCE else "").main(
+        [*shlex.split(command(check, aws))[1:], "--output", "json"]
+    )
+    printed, errors = capfd.readouterr()
+    assert (status, errors) == (0, "")
+    shown = json.loads(printed)
+    assert shown, "the command shows nothing"
+    assert not isinstance(shown, dict) or any(shown.values()), "the command shows nothing"

@@ -1,0 +1,226 @@
+"""Each exercise is open at first, and done when one has followed the guide. In a local AWS of their own."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+
+from lab.cli import app
+from lab.deployed import Deployed
+from lab.guide import command
+from lab.guide.book import file_of, find_chapter
+from lab.guide.exercises import EXERCISES, break_a_route
+from lab.problem import ProblemError
+from tests.conftest import ROOT, deployer, local_aws_in
+
+Deploy = Callable[..., Deployed]
+PYTHON = shlex.quote(sys.executable)
+AWS = f'aws() {{ {PYTHON} -m awscli "$@"; }}; python() {{ {PYTHON} "$@"; }}; set -eo pipefail\n'
+
+
+@pytest.fixture(scope="module")
+def deploy(tmp_path_factory: pytest.TempPathFactory, assembly: Callable[..., Path]) -> Iterator[Deploy]:
+    with local_aws_in(tmp_path_factory.mktemp("exercises")):
+        yield deployer(assembly)
+
+
+@pytest.fixture
+def stack(deploy: Deploy) -> Deployed:
+    return deploy("LearningStack")
+
+
+@pytest.fixture
+def in_shell(tmp_path: Path, assembly: Callable[..., Path]) -> Callable[..., str]:
+    """Give a function that runs commands in a folder with a cdk.out, with outputs of stacks as variables."""
+
+    def run(commands: str, *stacks: Deployed) -> str:
+        (tmp_path / "cdk.out").unlink(missing_ok=True)
+        (tmp_path / "cdk.out").symlink_to(assembly())
+        path = str(ROOT)
+        outputs = {name: value for each in stacks for name, value in each.outputs.items()}
+        done = subprocess.run(
+            ["bash", "-c", AWS + commands],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, **outputs},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    return run
+
+
+def commands(chapter: str) -> str:
+    """Return the commands of a chapter's exercise that work as they stand."""
+    _, exercise = find_chapter(chapter, "en").text.split("### Exercise")
+    blocks = re.findall(r"^```console\n(.*?)^```$", exercise, re.DOTALL | re.MULTILINE)
+    return re.sub(r"^\$ ", "", "".join(blocks), flags=re.MULTILINE)
+
+
+def block(start: str) -> str:
+    """Return the block of the guide, of those that tests do not run by themselves, that begins like this."""
+    blocks: list[str] = re.findall(r"^```sh\n(.*?)^```$", file_of("en").read_text(), re.DOTALL | re.MULTILINE)
+    return next(each for each in blocks if each.startswith(start))
+
+
+def missing(chapter: int, aws: Deployed) -> list[str]:
+    """Return what the exercises of a chapter say is missing in the stack as it is now."""
+    now = Deployed(aws.stack_name)
+    return [each.missing(now) for each in EXERCISES if chapter in each.chapters]
+
+
+def lab(*words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, words, input=typed, env={"COLUMNS": "80"})
+
+
+def through(name: str, aws: Deployed) -> Callable[[list[Any]], Any]:
+    return lambda routes: next(each for each in routes if aws.named(each.properties["RouteTableId"]) == name)
+
+
+def test_all_are_open_at_first(stack: Deployed) -> None:  # noqa: ARG001
+    listed = lab("exercise")
+    assert listed.exit_code == 0
+    assert re.findall(r"open|done", listed.stdout) == ["open"] * len(EXERCISES)
+
+
+def test_3_a_route_is_broken_and_mended(stack: Deployed, in_shell: Callable[..., str]) -> None:
+    assert missing(3, stack) == ["Not begun. Begin with: python -m lab exercise 3 --begin"]
+
+    break_a_route(stack, through("learning-private-1", stack))
+    assert missing(3, stack) == ["A route is missing. See which: python -m lab verify"]
+    verified = lab("verify")
+    assert verified.exit_code == 1
+    assert "expected: learning-private-1: 0.0.0.0/0 to NAT gateway" in verified.stdout
+    subnets = stack.outputs["PrivateSubnetIds"]
+    assert f"Name=association.subnet-id,Values={subnets}\n" in verified.stdout  # whole, to be copied
+    again = lab("exercise", "3", "--begin")
+    assert isinstance(again.exception, ProblemError)  # before it asks
+    assert "missing already" in str(again.exception)
+    in_shell(commands("3"), stack)
+    assert missing(3, stack) == [""]
+
+    break_a_route(stack, through("learning-public-2", stack))
+    assert missing(3, stack) != [""]
+    assert f"Name=association.subnet-id,Values={stack.outputs['PublicSubnetIds']}\n" in lab("verify").stdout
+    table = next(line for line in commands("3").splitlines() if line.startswith("table="))
+    in_shell(table.replace("learning-private-1", "learning-public-2") + "\n" + block("gateway="), stack)
+    assert missing(3, stack) == [""]
+    assert lab("verify").exit_code == 0
+
+
+def test_3_asks_before_it_breaks_a_route(stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = lab("exercise", "3", "--begin", typed="no\n")
+    assert asked.exit_code == 1
+    assert "This deletes one route of LearningStack in us-east-1 (http://127.0.0.1:" in asked.stdout
+    with monkeypatch.context() as on_a_real_account:
+        on_a_real_account.setattr(command, "is_local", lambda: False)
+        assert "Nothing was broken." in lab("exercise", "3", "--begin", "--yes").stdout
+    assert lab("verify").exit_code == 0
+
+    assert lab("exercise", "3", "--begin", typed="break\n").exit_code == 0
+    assert lab("exercise", "3").exit_code == 1
+    mend(stack)
+    assert lab("exercise", "3").exit_code == 0
+    assert lab("exercise", "3", "--begin", "--yes").exit_code == 0
+    mend(stack)
+
+
+def mend(aws: Deployed) -> None:
+    """Create the one route that is gone."""
+    by_logical_id = {each.logical_id: each.id for each in aws.resources}
+    gone = []
+    for route in aws.all("AWS::EC2::Route"):
+        wanted: dict[str, Any] = {
+            name: by_logical_id[value["Ref"]] if "Ref" in value else value for name, value in route.properties.items()
+        }
+        [table] = aws.ec2.describe_route_tables(RouteTableIds=[wanted["RouteTableId"]])["RouteTables"]
+        if wanted["DestinationCidrBlock"] not in [each.get("DestinationCidrBlock") for each in table["Routes"]]:
+            gone.append(wanted)
+    [missing_one] = gone
+    aws.ec2.create_route(**missing_one)
+    with pytest.raises(ClientError, match="RouteAlreadyExists"):
+        aws.ec2.create_route(**missing_one)
+
+
+def test_3_alone_has_something_to_begin(stack: Deployed) -> None:  # noqa: ARG001
+    with pytest.raises(ProblemError, match="Only chapter 3"):
+        CliRunner().invoke(app, ["exercise", "4", "--begin"], catch_exceptions=False)
+
+
+def test_4_the_bastion_is_stopped_and_started(stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]) -> None:
+    assert "There are no operators" in missing(4, stack)[0]
+    operators = deploy("OperatorsStack", operators=("alice", "bob"))
+    assert "never stopped" in missing(4, stack)[0]
+    stack.ec2.stop_instances(InstanceIds=[stack.outputs["InstanceId"]])
+    assert missing(4, stack) == ["The bastion is stopped. Start it: python -m lab start"]
+    time.sleep(1)  # EC2 tells launches apart by the second
+    in_shell(commands("4"), stack, operators)
+    assert missing(4, stack) == [""]
+
+
+def test_5_8_the_bastion_is_a_larger_machine(stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]) -> None:
+    assert missing(8, stack) == ["The bastion is a t3.micro. Deploy with -c instance_type=t3.small"]
+    assert "t3.micro\nubuntu/images/" in in_shell(commands("8"), stack)
+    larger = deploy("LearningStack", instance_type="t3.small")
+    assert missing(5, stack) == missing(8, stack) == [""]
+    assert larger.outputs["InstanceId"] == stack.outputs["InstanceId"], "another size replaces nothing"
+    deploy("LearningStack")
+    assert missing(5, stack) != [""]
+
+
+def test_6_7_an_object_is_archived(stack: Deployed, in_shell: Callable[..., str]) -> None:
+    assert "No object is in an archive class" in missing(7, stack)[0]
+    assert "GLACIER_IR" in in_shell(commands("7"), stack)
+    assert missing(6, stack) == missing(7, stack) == [""]
+
+
+def test_9_10_a_file_of_the_mount_comes_back(stack: Deployed, in_shell: Callable[..., str]) -> None:
+    assert "No object has an owner and a mode" in missing(9, stack)[0]
+    assert in_shell(commands("9"), stack).endswith("hello\n")
+    assert missing(9, stack) == missing(10, stack) == [""]
+
+
+def test_11_one_pipe(stack: Deployed, in_shell: Callable[..., str]) -> None:
+    assert "There is no about.txt" in missing(11, stack)[0]
+    stack.s3.put_object(Bucket=stack.outputs["BucketName"], Key="about.txt", Body=b"me")
+    assert "holds something else" in missing(11, stack)[0]
+    in_shell(commands("11"), stack)
+    assert missing(11, stack) == [""]
+
+
+def test_12_8080_is_for_one_address_and_another_is_denied(
+    stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]
+) -> None:
+    opened, denied = missing(12, stack)
+    assert "8080 is open to the example's 50.100.200.0/24" in opened
+    assert "denies nothing before rule 120" in denied
+    assert "203.0.113.7/32" in block("cdk deploy LearningStack -c office_cidr=203.0.113.7/32")
+    wide = deploy("LearningStack", office_cidr="203.0.113.0/24")
+    assert missing(12, wide)[0] == "8080 is open to 203.0.113.0/24"
+    own = deploy("LearningStack", office_cidr="203.0.113.7/32")
+    assert missing(12, own)[0] == ""
+
+    in_shell(commands("12"), own)
+    assert missing(12, own) == ["", ""]
+    assert "found: in 90: deny tcp 0-65535 from 198.51.100.66/32" in " ".join(lab("verify").stdout.split())
+    done = lab("exercise", "12")
+    assert (done.exit_code, done.stdout.count("done")) == (0, 2)
+    acl = next(line for line in commands("12").splitlines() if line.startswith("acl="))
+    in_shell(acl + "\n" + block("aws ec2 delete-network-acl-entry").splitlines()[0], own)
+    assert missing(12, own)[1] != ""
+
+
+def test_the_variables_of_the_guide_are_the_outputs(stack: Deployed, in_shell: Callable[..., str]) -> None:
+    shown = in_shell(block("eval") + 'echo "$VpcId $PrivateSubnetIds $MountPoint"')
+    assert shown.split() == [stack.outputs[name] for name in ("VpcId", "PrivateSubnetIds", "MountPoint")]

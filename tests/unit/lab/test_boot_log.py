@@ -1,0 +1,102 @@
+"""`lab boot-log`: what the console of a bastion says, read for people."""
+
+import re
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, console_output, read
+from tests.conftest import ROOT
+
+FIRST_BOOT = ROOT / "constructs_lib" / "boot" / "first-boot.sh"
+BEGUN = "[   21.4] cloud-init[812]: learning-stack 2026-11-24T01:00:00Z: first boot begins\r\n"
+APT = "[   25.1] cloud-init[812]: E: Failed to fetch http://archive.ubuntu.com/\x1b[0m connection timed out\n"
+FAILED_AT = (
+    "cloud-init[812]: learning-stack 2026-11-24T01:12:03Z: failed: no file can be written to b:   AccessDenied \n"
+)
+MOUNTED = "cloud-init[812]: learning-stack 2026-11-24T01:01:00Z: files is mounted at /mnt/s3\n"
+COMPLETED = "cloud-init[812]: learning-stack 2026-11-24T01:02:00Z: first boot is complete\n"
+
+
+def test_it_reads_the_words_that_the_script_writes() -> None:
+    script = FIRST_BOOT.read_text()
+    for words in (BEGINS, FAILED, COMPLETE):
+        assert f'log "{words}' in script
+    reasons = re.findall(r'(?:\bfail "|log "failed: )([^"$]+)', script)
+    assert len(reasons) == len(ADVICE)
+    assert all(any(reason.startswith(start) for start in ADVICE) for reason in reasons)
+
+
+def test_what_has_no_end_is_told_by_its_last_step() -> None:
+    step = "cloud-init[812]: learning-stack 2026-11-24T01:00:05Z: s3fs is to be installed\n"
+    log = read(
+        BEGUN + step + APT + FAILED_AT.replace("no file can be written to b:   AccessDenied ", "no end after 720 s")
+    )
+    assert log.reason == "no end after 720 s; the last step: s3fs is to be installed"
+    assert "route to the internet gateway" in log.advice
+
+
+@pytest.mark.parametrize("output", ["", "\r\n  \n"])
+def test_no_output_yet(output: str) -> None:
+    log = read(output)
+    assert (log.state, log.lines) == ("no output", ())
+    assert "Try again in two minutes" in log.advice
+
+
+def test_begun() -> None:
+    log = read("Linux version 7\n" + BEGUN + "Get:1 s3fs\n")
+    assert (log.state, log.at) == ("begun", "2026-11-24T01:00:00Z")
+    assert log.lines[-1] == "Get:1 s3fs"
+    assert "Linux version 7" not in log.lines
+
+
+def test_failed_with_its_reason_and_what_went_before() -> None:
+    log = read(BEGUN + APT + FAILED_AT + "keep-s3-mounted: nothing\n")
+    assert (log.state, log.at, log.reason) == (
+        "failed",
+        "2026-11-24T01:12:03Z",
+        "no file can be written to b: AccessDenied",
+    )
+    assert any("Failed to fetch http://archive.ubuntu.com/ connection" in line for line in log.lines)  # no colours
+    assert log.lines[-1] == "keep-s3-mounted: nothing"
+    assert "has the role the bucket's rights" in log.advice
+
+
+def test_complete() -> None:
+    log = read(BEGUN + APT + MOUNTED + COMPLETED + "login: \n")
+    assert (log.state, log.at) == ("complete", "2026-11-24T01:02:00Z")
+    assert log.lines[1] == "2026-11-24T01:01:00Z files is mounted at /mnt/s3"
+    assert log.advice == ""
+
+
+def test_the_last_run_counts() -> None:
+    assert read(BEGUN + FAILED_AT + BEGUN + COMPLETED).state == "complete"
+    assert read(BEGUN + COMPLETED + BEGUN + FAILED_AT).state == "failed"
+    assert read(BEGUN + FAILED_AT + BEGUN).state == "begun"
+
+
+def test_the_beginning_may_have_been_pushed_out_of_the_64_kb() -> None:
+    assert read("...\n" + MOUNTED + COMPLETED).state == "complete"
+
+
+def test_trouble_before_our_part_is_shown() -> None:
+    log = read("fine\ncloud-init[700]: ERROR: cannot parse user data\n" + "fine\n" * 50)
+    assert (log.state, log.lines) == ("not begun", ("cloud-init[700]: ERROR: cannot parse user data",))
+
+
+@pytest.mark.parametrize("code", ["UnsupportedOperation", "IncorrectInstanceState"])
+def test_an_instance_without_the_newest_output(code: str) -> None:
+    ec2 = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    with Stubber(ec2) as stub:
+        stub.add_client_error("get_console_output", code)
+        stub.add_response("get_console_output", {"Output": "b2xkCg=="}, {"InstanceId": "i-0123"})
+        assert console_output(ec2, "i-0123") == "old\n"
+
+
+def test_a_terminated_instance_has_the_output_that_was_stored_at_its_end() -> None:
+    ec2 = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    with Stubber(ec2) as stub:
+        stub.add_response("get_console_output", {}, {"InstanceId": "i-0123", "Latest": True})
+        stub.add_response("get_console_output", {"Output": "b2xkCg=="}, {"InstanceId": "i-0123"})
+        assert console_output(ec2, "i-0123") == "old\n"
