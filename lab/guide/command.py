@@ -17,8 +17,9 @@ from rich.text import Text
 
 from lab.checks import names
 from lab.deployed import Deployed, explain, is_local
-from lab.guide import book
-from lab.guide.book import STACKS, Language
+from lab.guide import blocks, book
+from lab.guide.blocks import STACKS
+from lab.guide.book import Language
 from lab.guide.exercises import EXERCISES, Exercise, break_a_route, of_chapter, require_whole
 from lab.printed import print_json
 from lab.problem import ProblemError
@@ -31,7 +32,7 @@ def guide(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
     *,
     lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write docs/guide.*.md anew, from code and prose.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read the primer here, chapter by chapter: why, what it becomes, how to see it, its cost, an exercise.
@@ -41,8 +42,8 @@ def guide(
     Example: python -m lab guide 3
     """
     if write:
-        for file in book.write():
-            typer.echo(f"Written: {file}")
+        for page in blocks.write():
+            typer.echo(f"Written: {page}")
         return
     language: Language = lang or ("ja" if _locale().startswith("ja") else "en")
     found = [book.find_chapter(chapter, language)] if chapter else book.read(language)
@@ -50,7 +51,9 @@ def guide(
         print_json([asdict(each) for each in found])
     elif chapter:
         # Links within the project lead nowhere from a terminal: their text says where to look.
-        text = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", found[0].text)
+        text = re.sub(
+            r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", re.sub(r"^<!--.*-->\n", "", found[0].text, flags=re.MULTILINE)
+        )
         outputs = _outputs() if "$" in text else {}
         text = re.sub(r"\$(\w+)", lambda name: outputs.get(name[1], name[0]), text)
         typer.echo(_rendered(text))

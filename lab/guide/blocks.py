@@ -1,0 +1,278 @@
+"""What commands write into the pages: the parts of READMEs and docs that are data.
+
+A part stands between ``<!-- name words -->`` and ``<!-- end -->``, and the method of ``_Writer`` with that name writes
+it; all else on a page is prose, written by hand.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.loaders import create_loader
+
+from lab import cdk
+from lab.checks import all_checks
+from lab.checks.check import Check
+from lab.cost.bill import Line, reckon
+from lab.cost.compare import NAT_CHOICES
+from lab.cost.prices import AS_OF
+from lab.guide.book import Language, numbers_in, read
+from lab.guide.sources import ROOT, constructs
+
+# The stacks of the guide, and the settings that it shows them with.
+STACKS = {
+    "LearningStack": (),
+    "OperatorsStack": ("operators=alice,bob",),
+    "BudgetStack": ("monthly_budget_usd=20", "alert_email=you@example.com"),
+}
+REGIONS = ("us-east-1", "ap-northeast-1")
+PART = re.compile(r"^<!-- (?P<name>[a-z_]+)(?P<words>.*?) -->\n(?:.*?\n)??<!-- end -->$", re.DOTALL | re.MULTILINE)
+WORDS = {
+    "en": {
+        "month": "a month",
+        "nothing": "Nothing: AWS charges for none of these.",
+        "region": "Region",
+        "primer": "the primer's, default",
+        "setting": ("Setting", "Default", "Meaning", "Example"),
+    },
+    "ja": {
+        "month": "1 か月",
+        "nothing": "かかりません。AWS はここにあるリソースのどれにも課金しません。",
+        "region": "リージョン",
+        "primer": "入門記事の構成、既定",
+        "setting": ("設定", "既定値", "意味", "例"),
+    },
+}
+WAYS_OUT = {
+    "en": {
+        "per-az": "through a NAT gateway in their own zone",
+        "single": "through one NAT gateway",
+        "regional": "through one regional NAT gateway, billed for each zone that has machines",
+        "instance": "through a NAT instance, a t4g.micro with a public address of its own",
+        "none": "not at all; S3 through its free endpoint",
+    },
+    "ja": {
+        "per-az": "自分のゾーンの NAT ゲートウェイから",
+        "single": "1 つの NAT ゲートウェイから",
+        "regional": "1 つのリージョナル NAT ゲートウェイから (マシンのあるゾーンごとに課金)",
+        "instance": "NAT インスタンス (自分のパブリック IP を持つ t4g.micro) から",
+        "none": "出られない。S3 には無料のエンドポイントで届く",
+    },
+}
+WIDTH = 97  # of what ``lab verify`` prints
+
+Template = Mapping[str, Any]
+
+
+class Facts:
+    """What the parts are written from: the templates, by stack and by choice of ``nat``, and the settings.
+
+    ``settings`` has a row for each: name, default, meaning, meaning_ja, example.
+    """
+
+    def __init__(self, template: Callable[..., Template], settings: list[dict[str, str]]) -> None:
+        self.stacks = {stack: template(stack, *settings) for stack, settings in STACKS.items()}
+        self.by_nat = {nat: template("LearningStack", f"nat={nat}") for nat in NAT_CHOICES}
+        self.settings = settings
+
+
+def pages() -> list[Path]:
+    """Return the pages that have parts, or may have."""
+    return [*sorted(ROOT.glob("README*.md")), *sorted(ROOT.glob("docs/*.*.md"))]
+
+
+def write() -> list[Path]:
+    """Write all parts of all pages anew, from templates that the CDK CLI makes now; return the pages that changed.
+
+    Raises ProblemError with what the CLI printed when it fails.
+    """
+    facts = _facts_of_now()
+    changed = []
+    for page in pages():
+        before = page.read_text()
+        after = fill(page, before, facts)
+        if after != before:
+            page.write_text(after)
+            changed.append(page)
+    return changed
+
+
+def fill(page: Path, text: str, facts: Facts) -> str:
+    """Return the text of a page with its parts written anew."""
+    writer = _Writer("ja" if page.name.endswith(".ja.md") else "en", facts)
+
+    def written(part: re.Match[str]) -> str:
+        lines: Iterator[str] = getattr(writer, part["name"])(part["words"].split())
+        return "\n".join([f"<!-- {part['name']}{part['words']} -->", *lines, "<!-- end -->"])
+
+    return PART.sub(written, text)
+
+
+def _facts_of_now() -> Facts:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as workers:
+
+        def template(stack: str, *settings: str) -> Template:
+            output = Path(folder, "-".join((stack, *settings)))
+            cdk.synth(stack, settings=settings, output=output)
+            content: Template = json.loads((output / f"{stack}.template.json").read_text())
+            return content
+
+        wanted = [*STACKS.items(), *(("LearningStack", (f"nat={nat}",)) for nat in NAT_CHOICES)]
+        made = dict(zip(wanted, workers.map(lambda each: template(each[0], *each[1]), wanted), strict=True))
+        told = subprocess.run(  # our own module
+            [sys.executable, "-m", "stacks.settings"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return Facts(lambda stack, *settings: made[stack, settings], json.loads(told.stdout))
+
+
+class _Writer:
+    """Writes the parts of a page: a method for each name, given its words."""
+
+    def __init__(self, language: Language, facts: Facts) -> None:
+        self.words: Any = WORDS[language]
+        self.language = language
+        self.facts = facts
+        self.constructs = constructs()
+
+    def resources(self, names: list[str]) -> Iterator[str]:
+        """Yield the resources of constructs: type, where they are made, logical ids and Name tags."""
+        for name in names:
+            construct = self.constructs[name]
+            summary = f": {construct.summary}" if self.language == "en" else ""  # docstrings are in English
+            yield f"`{name}`, {construct.link()}{summary}"
+            yield ""
+            made: dict[tuple[str, str], list[str]] = {}
+            for template in self.facts.stacks.values():
+                for logical_id, resource in template["Resources"].items():
+                    if re.match(rf"{name}[A-Z]", logical_id):
+                        tags = resource.get("Properties", {}).get("Tags", [])
+                        tag = next((f" ({each['Value']})" for each in tags if each["Key"] == "Name"), "")
+                        made.setdefault((resource["Type"], construct.link(logical_id)), []).append(
+                            f"`{logical_id}`{tag}"
+                        )
+            for (kind, link), ids in made.items():
+                yield f"- **{kind.removeprefix('AWS::')}**, {link}: {', '.join(ids)}"
+            yield ""
+
+    def claims(self, chapters: list[str]) -> Iterator[str]:
+        """Yield what is claimed of chapters, each with the command that shows it."""
+        for stack in STACKS:
+            for check in all_checks(stack):
+                if str(numbers_in(check.chapter)[0]) in chapters:
+                    claim = check.claim if self.language == "en" else check.claim_ja
+                    yield f"- {claim} ({check.chapter})\n\n  ```console\n  $ {shell(check.command)}\n  ```\n"
+
+    def costs(self, names: list[str]) -> Iterator[str]:
+        """Yield a table of what constructs cost, in each region: what is idle by the month, the rest by its unit."""
+        bills = [[reckon(template, region) for template in self.facts.stacks.values()] for region in REGIONS]
+        rows: dict[str, list[str]] = {}
+        for region in bills:
+            for bill in region:
+                rows_of_bill = [
+                    (f"{line.resource}, {self.words['month']}", line, f"{line.usd:.2f}") for line in bill.idle
+                ]
+                rows_of_bill += [
+                    (f"{line.resource}, {line.price.unit}", line, f"{line.unit_price:g}") for line in bill.used
+                ]
+                for title, line, usd in rows_of_bill:
+                    if _is_of(line, names):
+                        rows.setdefault(title, []).append(usd)
+        if not rows:
+            yield self.words["nothing"]
+            return
+        yield f"| USD ({AS_OF}) | {' | '.join(REGIONS)} |"
+        yield f"|---|{'---:|' * len(REGIONS)}"
+        for title, cells in rows.items():
+            yield f"| {title} | {' | '.join(cells)} |"
+
+    def bill(self, _: list[str]) -> Iterator[str]:
+        """Yield a table of what all of LearningStack costs idle, part by part, in each region."""
+        bills = [reckon(self.facts.stacks["LearningStack"], region) for region in REGIONS]
+        yield f"| USD, {self.words['month']} ({AS_OF}) | {' | '.join(REGIONS)} |"
+        yield f"|---|{'---:|' * len(REGIONS)}"
+        for part in bills[0].parts():
+            yield f"| {part} | {' | '.join(f'{bill.parts()[part]:.2f}' for bill in bills)} |"
+
+    def choices_of_nat(self, _: list[str]) -> Iterator[str]:
+        """Yield a table of what LearningStack costs idle with each choice of ``nat``, in each region."""
+        yield f"| `nat` (USD, {self.words['month']}, {AS_OF}) | {' | '.join(REGIONS)} | |"
+        yield f"|---|{'---:|' * len(REGIONS)}---|"
+        for nat, way in WAYS_OUT[self.language].items():
+            usd = [f"{reckon(self.facts.by_nat[nat], region).idle_usd:.0f}" for region in REGIONS]
+            note = f" ({self.words['primer']})" if nat == "per-az" else ""
+            yield f"| `{nat}`{note} | {' | '.join(usd)} | {way} |"
+
+    def regions(self, _: list[str]) -> Iterator[str]:
+        """Yield a table of AWS's regions, as the AWS SDK knows them."""
+        partitions: Any = create_loader().load_data("endpoints")["partitions"]
+        names = next(each["regions"] for each in partitions if each["partition"] == "aws")
+        yield f"| {self.words['region']} | |"
+        yield "|---|---|"
+        for code in boto3.Session().get_available_regions("ec2"):
+            yield f"| `{code}` | {names[code]['description']} |"
+
+    def settings(self, _: list[str]) -> Iterator[str]:
+        """Yield a table of the settings."""
+        yield f"| {' | '.join(self.words['setting'])} |"
+        yield "|---|---|---|---|"
+        meaning = "meaning" if self.language == "en" else "meaning_ja"
+        for each in self.facts.settings:
+            default = f"`{each['default']}`" if each["default"] else ""
+            yield f"| `{each['name']}` | {default} | {each[meaning]} | `{each['example']}` |"
+
+    def chapters(self, _: list[str]) -> Iterator[str]:
+        """Yield the chapters as ``lab guide`` lists them."""
+        yield from _block(f"{', '.join(map(str, each.numbers)):7}{each.title}" for each in read(self.language))
+
+    def claims_that_hold(self, ids: list[str]) -> Iterator[str]:
+        """Yield what ``lab verify`` prints where all holds, with the claims of some checks and ... for the others."""
+        checks = [check for check in all_checks("LearningStack") if check.when is Check.when]
+        chapter, claim = (max(map(len, column)) for column in zip(*((c.chapter, c.claim) for c in checks), strict=True))
+        claim = min(claim, WIDTH - chapter - 7)
+        rows = [f"{'Chapter':{chapter}}  Claim"]
+        for check in checks:
+            if check.id in ids:
+                first, *others = textwrap.wrap(check.claim, claim)
+                rows.append(f"{check.chapter:{chapter}}  {first:{claim}}  ✓")
+                rows += [f"{'':{chapter}}  {line}" for line in others]
+        yield from _block([*rows, "...", "", f"{len(checks)} of {len(checks)} claims hold."])
+
+    def printed(self, words: list[str]) -> Iterator[str]:
+        """Yield what a command of ``lab`` prints about the template of LearningStack."""
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "cdk.out").mkdir()
+            template = json.dumps(self.facts.stacks["LearningStack"])
+            (Path(folder) / "cdk.out" / "LearningStack.template.json").write_text(template)
+            done = subprocess.run(  # noqa: S603  # our own command
+                [sys.executable, "-m", "lab", *words],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        yield from _block(done.stdout.splitlines())
+
+
+def _block(lines: Iterator[str] | list[str]) -> Iterator[str]:
+    yield "```text"
+    yield from (line.rstrip() for line in lines)
+    yield "```"
+
+
+def _is_of(line: Line, names: list[str]) -> bool:
+    return any(re.match(rf"{name}[A-Z]", line.logical_id) for name in names)
+
+
+def shell(command: str) -> str:
+    """Return a check's command for a shell, with outputs as its variables."""
+    return re.sub(r"\{(\w+)\}", r"$\1", command)
