@@ -104,7 +104,7 @@ test-scanners: $(VENV)/scanners/.ready ## Every security scanner on every templa
 	@$(VENV)/bin/python -m pytest -m scanners tests/scanners
 
 security: $(VENV)/scanners/.ready ## Write docs/security.md anew
-	@$(VENV)/bin/python -m bench.security
+	@$(VENV)/bin/python -m tests.scanners.security
 
 # A computer in software wants this one for itself; then the others in parallel, the long ones first. Each prints what it
 # has to say when it ends.

@@ -65,19 +65,9 @@ PRICES = {
     "s3": Price("GB", (0.023, 0.023, 0.023, 0.025), S3, "AmazonS3", "TimedStorage-ByteHrs"),
     "put": Price("1,000 requests", (0.005, 0.005, 0.005, 0.0047), S3, "AmazonS3", "Requests-Tier1", per=1_000),
     "get": Price("10,000 requests", (0.004, 0.004, 0.004, 0.0037), S3, "AmazonS3", "Requests-Tier2", per=10_000),
-    "GLACIER_IR": Price("GB", (0.004, 0.004, 0.004, 0.005), S3, "AmazonS3", "TimedStorage-GIR-ByteHrs"),
     "GLACIER": Price("GB", (0.0036, 0.0036, 0.0036, 0.0045), S3, "AmazonS3", "TimedStorage-GlacierByteHrs"),
-    "to-GLACIER_IR": Price(
-        "1,000 objects", (0.02, 0.02, 0.02, 0.02), S3, "AmazonS3", "Requests-Tier4", "S3-GIRTransition", 1_000
-    ),
     "to-GLACIER": Price(
         "1,000 objects", (0.03, 0.03, 0.033, 0.03426), S3, "AmazonS3", "Requests-Tier3", "S3-GlacierTransition", 1_000
-    ),
-    "to-DEEP_ARCHIVE": Price(
-        "1,000 objects", (0.05, 0.05, 0.055, 0.065), S3, "AmazonS3", "Requests-Tier3", "S3-GDATransition", 1_000
-    ),
-    "DEEP_ARCHIVE": Price(
-        "GB", (0.00099, 0.00099, 0.00099, 0.002), S3, "AmazonS3GlacierDeepArchive", "TimedStorage-GDA-ByteHrs"
     ),
 }
 # USD an hour for Linux in Virginia and Ohio, Ireland, Tokyo.

@@ -10,10 +10,10 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from bench import security
-from bench.security import EVERYTHING, Finding, Scan, ours, scan
 from constructs_lib.acknowledge import acknowledge
 from stacks.settings import Settings
+from tests.scanners import security
+from tests.scanners.security import EVERYTHING, Finding, Scan, ours, scan
 from tests.unit.test_templates import CASES
 
 OTHERS = {name: Settings(**settings) for name, (_, settings) in CASES.items() if name != "default-nat-per-az"}

@@ -1,10 +1,13 @@
 """The price table itself."""
 
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from lab.cost.bill import reckon
 from lab.cost.prices import AS_OF, INSTANCES, PRICES, REGIONS, Price
 
 ROWS = PRICES | INSTANCES
@@ -29,3 +32,9 @@ def test_each_size_costs_about_twice_the_next_smaller_one(family: str, region: s
     sizes = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge")
     prices = [INSTANCES[f"{family}.{size}"].in_region(region) for size in sizes]
     assert [bigger / smaller for smaller, bigger in pairwise(prices)] == pytest.approx([2] * 6, rel=0.02)
+
+
+def test_each_row_is_reached_by_a_template(template: Callable[..., dict[str, Any]]) -> None:
+    bills = [reckon(template(hardened=True), "us-east-1"), reckon(template(private_host=True), "us-east-1")]
+    used = {line.price for bill in bills for line in (*bill.idle, *bill.used)}
+    assert [name for name, price in PRICES.items() if price not in used] == []

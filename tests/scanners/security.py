@@ -28,7 +28,7 @@ from stacks.learning_stack import LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "security.md"
 BIN = Path(sys.executable).parent
 SCANNERS = ROOT / ".venv" / "scanners" / "bin"  # checkov pins boto3 and much else: an environment of its own
@@ -218,7 +218,7 @@ def _plain(value: Any) -> Any:
 
 
 def _output(command: list[str | Path], **options: Any) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     if not done.stdout:
         sys.exit(f"{Path(command[0]).name}: {done.stderr or 'nothing said'}")
     return str(done.stdout)
@@ -320,7 +320,7 @@ def main() -> None:
     # What the CDK prints of each finding is in its report too.
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(TextIOWrapper(BytesIO())):
         DOCUMENT.write_text(document(Path(folder))[0])
-    print(f"Wrote {DOCUMENT.relative_to(ROOT)}.")
+    sys.stdout.write(f"Wrote {DOCUMENT.relative_to(ROOT)}.\n")
 
 
 if __name__ == "__main__":
