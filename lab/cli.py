@@ -1,9 +1,11 @@
 """The learner's command line: ``python -m lab``."""
 
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -115,8 +117,10 @@ def up(
             was_running = None
         if was_running and quota:
             raise ProblemError("The local AWS runs already, with its quotas. Stop it first: make local-down")
-        server = was_running or lifecycle.start(quotas=quota or ())
+        region = _own_region()
+        server = was_running or lifecycle.start(quotas=quota or (), region=region)
         try:
+            lifecycle.settle_in(server, region)
             holds = _deploy_and_prove(server, context or ())
         except BaseException:
             if not was_running:
@@ -127,9 +131,18 @@ def up(
     raise typer.Exit(not holds)
 
 
+def _own_region() -> str:
+    """Return the region of the environment or of the profile in use; nothing where there is none."""
+    import botocore.session  # noqa: PLC0415
+
+    with suppress(BotoCoreError):  # whatever is wrong with a profile, it is for a real account
+        return os.environ.get("AWS_REGION") or botocore.session.get_session().get_config_variable("region") or ""
+    return ""
+
+
 def _deploy_and_prove(server: lifecycle.Server, settings: Sequence[str]) -> bool:
     lifecycle.point_at(server)
-    console.print(f"Local AWS at {server.endpoint}: no account, no cost.")
+    console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']}: no account, no cost.")
     console.print(f"Deploying {STACK} with the CDK CLI ...")
     cdk.deploy(STACK, settings=settings, console=console)
     deployed = Deployed(STACK)
@@ -167,7 +180,7 @@ def status() -> None:
         console.print("The local AWS is not running. Start it with: make local")
         return
     lifecycle.point_at(server)
-    console.print(f"Local AWS at {server.endpoint} (process {server.process.pid})")
+    console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']} (process {server.process.pid})")
     for name in (STACK, *BESIDE):
         try:
             console.print(f"  {name}: {Deployed(name).description['StackStatus']}")

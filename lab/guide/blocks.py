@@ -25,8 +25,9 @@ from lab.checks.check import Check
 from lab.cost.bill import Line, reckon
 from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF
-from lab.guide.book import Language, numbers_in, read
+from lab.guide.book import numbers_in, read
 from lab.guide.sources import ROOT, constructs
+from lab.language import Language
 
 # The stacks of the guide, and the settings that it shows them with.
 STACKS = {

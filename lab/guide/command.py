@@ -1,6 +1,5 @@
 """``python -m lab guide | exercise``."""
 
-import os
 import re
 import shutil
 from contextlib import suppress
@@ -19,8 +18,8 @@ from lab.checks import names
 from lab.deployed import Deployed, explain, is_local
 from lab.guide import blocks, book
 from lab.guide.blocks import STACKS
-from lab.guide.book import Language
 from lab.guide.exercises import EXERCISES, Exercise, break_a_route, of_chapter, require_whole
+from lab.language import Language, shell_language
 from lab.printed import print_json
 from lab.problem import ProblemError
 
@@ -45,7 +44,7 @@ def guide(
         for page in blocks.write():
             typer.echo(f"Written: {page}")
         return
-    language: Language = lang or ("ja" if _locale().startswith("ja") else "en")
+    language: Language = lang or shell_language()
     found = [book.find_chapter(chapter, language)] if chapter else book.read(language)
     if as_json:
         print_json([asdict(each) for each in found])
@@ -74,10 +73,6 @@ def _rendered(text: str) -> str:
             console.print(Markdown(words, hyperlinks=False))
             console.print("", Text(indent(dedent(code), "    "), "cyan"), sep="\n", soft_wrap=True)
     return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
-
-
-def _locale() -> str:
-    return os.environ.get("LC_ALL") or os.environ.get("LANG", "")
 
 
 def _outputs() -> dict[str, str]:

@@ -84,12 +84,13 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
         providers_saving,
         saving,
         security_groups,
+        zones,
     )
     from lab.local_aws.rules import templates  # noqa: PLC0415
 
     # Importing these completed ministack's EC2 and CloudFormation.
     del addresses, dry_run, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
-    del security_groups
+    del security_groups, zones
     for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
         provider.register(*types.PROVIDERS)
     door.serve_only_these_services()

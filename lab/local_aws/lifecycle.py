@@ -27,6 +27,7 @@ from pathlib import Path
 
 import psutil
 
+from lab.language import shell_language
 from lab.local_aws.proof import proof
 from lab.problem import ProblemError
 
@@ -37,7 +38,6 @@ START_SECONDS = 30
 STOP_SECONDS = 15
 ANSWER_SECONDS = 5
 ROOM = 1 << 20  # bytes that must be free at the start
-REGION = "us-east-1"
 NEVER_BY_PROXY = "127.0.0.1,localhost"
 
 # The servers that this process started, by process id. They end when their standard input does.
@@ -73,17 +73,17 @@ def running() -> Server | None:
     return server if server and _answers(server) else None
 
 
-def start(*, quotas: Sequence[str] = ()) -> Server:
+def start(*, quotas: Sequence[str] = (), region: str = "") -> Server:
     """Start the local AWS on a free port of 127.0.0.1 and wait until it answers.
 
     It ends with this process, unless told to ``keep``. The port of the last time is taken again where it is free, so
     that a shell that knows it goes on working. ``quotas`` such as ``vcpu=32`` are granted until it stops; the others
-    are a new account's. Raises ProblemError when it does not start.
+    are a new account's. ``region``: see ``settle_in``. Raises ProblemError when it does not start.
     """
     stop()  # one that does not answer
     with _told_in_one_line(), _listener() as listener:
         port = listener.getsockname()[1]
-        folder = _prepare(port)
+        folder = _prepare(port, region)
         write("server.log", "")
         with (folder / "server.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603  # our own module
@@ -187,12 +187,13 @@ def point_at(server: Server, surroundings: MutableMapping[str, str] = os.environ
 def environment(server: Server) -> dict[str, str]:
     """Return the environment variables that point the CDK CLI, the AWS CLI and boto3 at the local AWS."""
     access_key, secret_key = _credentials()
+    region = _region()
     return {
         "AWS_ENDPOINT_URL": server.endpoint,
         "AWS_ACCESS_KEY_ID": access_key,
         "AWS_SECRET_ACCESS_KEY": secret_key,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         # Nothing of the real account can leak in, and the CLI's cache of account ids cannot leak out.
         "AWS_CONFIG_FILE": os.devnull,
@@ -236,7 +237,25 @@ def _credentials() -> tuple[str, str]:
     return str(found["access_key"]), str(found["secret_key"])
 
 
-def _prepare(port: int) -> Path:
+def settle_in(server: Server, region: str) -> None:
+    """Let shells and commands look at a region of the local AWS from now on; it has all of AWS's.
+
+    Without one it stays where it was: at first the language of the shell decides, Japanese for Tokyo, any other for
+    Virginia. Raises ProblemError when ``region`` is none of the regions of an ordinary account.
+    """
+    with _told_in_one_line():
+        _write_environment(server.port, region)
+
+
+def _region() -> str:
+    """Return the region that shells and commands look at."""
+    try:
+        return (HOME / "region").read_text()
+    except OSError:
+        return "ap-northeast-1" if shell_language() == "ja" else "us-east-1"
+
+
+def _prepare(port: int, region: str) -> Path:
     """Write the credentials and the file to source; return the folder."""
     _make_folder()
     if shutil.disk_usage(HOME).free < ROOM:
@@ -248,6 +267,20 @@ def _prepare(port: int) -> Path:
         access_key = "LOCAL" + "".join(secrets.choice(letters) for _ in range(15))
         write("credentials.json", json.dumps({"access_key": access_key, "secret_key": secrets.token_urlsafe(30)}))
     write("port", str(port))
+    _write_environment(port, region)
+    (HOME / "cdk").mkdir(exist_ok=True)
+    (HOME / "cdk").chmod(0o700)
+    return HOME.resolve()
+
+
+def _write_environment(port: int, region: str) -> None:
+    from botocore.loaders import create_loader  # noqa: PLC0415  # only wanted where the local AWS starts
+
+    if region and region not in create_loader().load_data("endpoints")["partitions"][0]["regions"]:
+        raise ProblemError(
+            f"AWS_REGION: {region!r} is no region of an ordinary account. Example: AWS_REGION=ap-northeast-1 make local"
+        )
+    write("region", region or _region())
     exports = environment(Server(port, psutil.Process()))
     write(
         "env",
@@ -256,9 +289,6 @@ def _prepare(port: int) -> Path:
         + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items())
         + "".join(f'export {name}="{NEVER_BY_PROXY}${{{name}:+,${name}}}"\n' for name in ("NO_PROXY", "no_proxy")),
     )
-    (HOME / "cdk").mkdir(exist_ok=True)
-    (HOME / "cdk").chmod(0o700)
-    return HOME.resolve()
 
 
 def _make_folder() -> None:

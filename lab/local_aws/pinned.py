@@ -23,7 +23,7 @@ PRIVATE = {
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
     "ministack.core.responses": ("_account_from_sts_session",),
     "ministack.services.cloudformation": ("_stack_events", "_stacks"),
-    "ministack.services.cloudformation.engine": ("_parse_template",),
+    "ministack.services.cloudformation.engine": ("_parse_template", "_resolve_refs"),
     "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_error", "_p", "_resolve_stack", "_xml"),
     "ministack.services.cloudformation.helpers": ("_error", "_p"),
     "ministack.services.cloudformation.provisioners": (
@@ -46,6 +46,8 @@ PRIVATE = {
         "_STUB_AMIS",
         "_addresses",
         "_aws_pl_id_from_name",
+        "_az_id_for_zone_name",
+        "_az_id_prefix",
         "_describe_instance_attribute",
         "_ensure_defaults_initialized",
         "_error",
@@ -72,6 +74,7 @@ PRIVATE = {
         "_volumes",
         "_vpc_endpoints",
         "_vpcs",
+        "_zone_name_for_az_id",
     ),
     "ministack.services.iam": (
         "_IAM_HANDLERS",

@@ -85,7 +85,7 @@ class Project:
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=server.endpoint,
-            region_name="us-east-1",
+            region_name=environment["AWS_REGION"],
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         )
@@ -133,6 +133,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def test_up_deploys_and_proves_every_claim_without_noise(project: Project) -> None:
     printed: str = project.first_output  # type: ignore[attr-defined]
     assert re.search(r"^(\d+) of \1 claims hold\.$", printed, re.MULTILINE)
+    assert re.search(r"^Local AWS at http://127.0.0.1:\d+, in eu-north-1: no account", printed, re.MULTILINE)
     assert not NOISE.search(printed), printed
 
 

@@ -20,32 +20,36 @@ ATTACHED, GROUPS_OF_USER = 10, 10
 # --- names
 
 
-def _taken(store: Any, name: Any, what: str) -> str | None:
-    """AWS's API reference: names are not distinguished by case."""
-    same = [each for each in store if each.lower() == str(name).lower() and each != name]
-    return f"{what} with name {name} already exists." if same else None
+def _taken(store: Any, name: Any, what: str, asked: Asked) -> str | None:
+    """AWS's API reference: names are not distinguished by case.
+
+    ministack itself refuses the very same name, but not where CloudFormation makes it.
+    """
+    alike = [each for each in store if each.lower() == str(name).lower()]
+    taken = any(each != name for each in alike) or (alike and asked.get("FromCloudFormation"))
+    return f"{what} with name {name} already exists." if taken else None
 
 
 @rule("iam.user-name-once", "CreateUser", code="EntityAlreadyExists", source=f"{API}/API_CreateUser.html", status=409)
 def _user_name_once(asked: Asked) -> str | None:
-    return _taken(iam._users, asked.get("UserName"), "User")
+    return _taken(iam._users, asked.get("UserName"), "User", asked)
 
 
 @rule(
     "iam.group-name-once", "CreateGroup", code="EntityAlreadyExists", source=f"{API}/API_CreateGroup.html", status=409
 )
 def _group_name_once(asked: Asked) -> str | None:
-    return _taken(iam._groups, asked.get("GroupName"), "Group")
+    return _taken(iam._groups, asked.get("GroupName"), "Group", asked)
 
 
 @rule("iam.role-name-once", "CreateRole", code="EntityAlreadyExists", source=f"{API}/API_CreateRole.html", status=409)
 def _role_name_once(asked: Asked) -> str | None:
-    return _taken(iam._roles, asked.get("RoleName"), "Role")
+    return _taken(iam._roles, asked.get("RoleName"), "Role", asked)
 
 
 @rule("iam.profile-name-once", "CreateInstanceProfile", code="EntityAlreadyExists", source=QUOTAS, status=409)
 def _profile_name_once(asked: Asked) -> str | None:
-    return _taken(iam._instance_profiles, asked.get("InstanceProfileName"), "Instance Profile")
+    return _taken(iam._instance_profiles, asked.get("InstanceProfileName"), "Instance Profile", asked)
 
 
 @rule(
@@ -57,7 +61,7 @@ def _profile_name_once(asked: Asked) -> str | None:
 )
 def _policy_name_once(asked: Asked) -> str | None:
     names = [each["PolicyName"] for arn, each in iam._policies.items() if ":aws:policy/" not in arn]
-    return _taken(names, asked.get("PolicyName"), "A policy called") and (
+    return _taken(names, asked.get("PolicyName"), "A policy called", asked) and (
         f"A policy called {asked.get('PolicyName')} already exists. Duplicate names are not allowed."
     )
 

@@ -7,9 +7,10 @@ from typing import Any
 import botocore.session
 from ministack.services import ec2
 
-from lab.local_aws.rules.network import CODES, zones
+from lab.local_aws.rules.network import CODES
 from lab.local_aws.rules.quotas import quota
 from lab.local_aws.rules.rule import Asked, rule
+from lab.local_aws.zones import zones
 
 RUN = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html"
 EBS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html"
@@ -121,7 +122,7 @@ def _image_id(asked: Asked) -> str | None:
 @rule("ec2.instance-zone", "RunInstances", code="InvalidParameterValue", source=CODES)
 def _zone(asked: Asked) -> str | None:
     zone = asked.get("Placement", {}).get("AvailabilityZone")
-    return f"Invalid availability zone: [{zone}]" if zone and zone not in zones() else None
+    return f"Invalid availability zone: [{zone}]" if zone and zone not in zones(ec2.get_region()) else None
 
 
 @rule("ec2.groups-of-interface", "RunInstances", code="SecurityGroupsPerInterfaceLimitExceeded", source=CODES)

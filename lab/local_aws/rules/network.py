@@ -4,13 +4,13 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
 
 from lab.local_aws.rules.quotas import quota
 from lab.local_aws.rules.rule import Asked, rule
 from lab.local_aws.wire import canonical
+from lab.local_aws.zones import zones
 
 CODES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
 LIMITS = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"
@@ -202,20 +202,13 @@ def _subnets(asked: Asked) -> str | None:
 # https://github.com/kz8s/tack/issues/67 has code and message.
 @rule("ec2.subnet-zone", "CreateSubnet", code="InvalidParameterValue", source=CODES)
 def _subnet_zone(asked: Asked) -> str | None:
-    zone, there = asked.get("AvailabilityZone"), zones()
+    zone, there = asked.get("AvailabilityZone"), zones(ec2.get_region())
     if zone is None or zone in there:
         return None
     return (
         f"Value ({zone}) for parameter availabilityZone is invalid. "
         f"Subnets can currently only be created in the following availability zones: {', '.join(there)}."
     )
-
-
-def zones() -> list[str]:
-    """Return the zones of the region, as DescribeAvailabilityZones lists them."""
-    body = ec2._ACTION_MAP["DescribeAvailabilityZones"]({})[2]
-    root = ET.fromstring(body)  # noqa: S314  # ministack's own answer
-    return [element.text or "" for element in root.iter() if element.tag.endswith("zoneName")]
 
 
 @rule(
@@ -468,6 +461,13 @@ def _group_has_description(asked: Asked) -> str | None:
 def _group_reserved(asked: Asked) -> str | None:
     wrong = str(asked.get("GroupName", "")).lower() == "default"
     return "The security group 'default' is reserved" if wrong else None
+
+
+@rule("ec2.group-name-once", "CreateSecurityGroup", code="InvalidGroup.Duplicate", source=CODES)
+def _group_name_once(asked: Asked) -> str | None:
+    name, vpc = asked.get("GroupName"), asked.get("VpcId")
+    same = [each for each in ec2._security_groups.values() if (each["GroupName"], each["VpcId"]) == (name, vpc)]
+    return f"The security group '{name}' already exists for VPC '{vpc}'" if same else None
 
 
 @rule("ec2.groups", "CreateSecurityGroup", code="SecurityGroupLimitExceeded", source=LIMITS)

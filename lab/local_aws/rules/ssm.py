@@ -29,6 +29,12 @@ def _name_path(asked: Asked) -> str | None:
     return NAME if "/" in name and not name.startswith("/") else None
 
 
+@rule("ssm.name-once", "PutParameter", code="ParameterAlreadyExists", source=PUT)
+def _name_once(asked: Asked) -> str | None:
+    taken = asked.get("Name") in ssm._parameters and not asked.get("Overwrite")
+    return "The parameter already exists. To overwrite this value, set the overwrite option." if taken else None
+
+
 @rule("ssm.levels", "PutParameter", code="HierarchyLevelLimitExceededException", source=PUT)
 def _levels(asked: Asked) -> str | None:
     deep = str(asked.get("Name", "")).strip("/").count("/") + 1 > LEVELS

@@ -62,6 +62,29 @@ def _filled(w: World, properties: dict[str, Any]) -> dict[str, Any]:
 
 IAM: dict[str, Any] = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
 ROLE = {"AssumeRolePolicyDocument": json.loads(trust())}
+
+
+def _named_twice(rule: str, type_name: str, properties: dict[str, Any]) -> Case:
+    """Return a case of two stacks that make something with the same name."""
+    return _failing(rule, "already exists", type_name, properties, properties, **IAM)
+
+
+NAMES = (
+    _named_twice("iam.role-name-once", "AWS::IAM::Role", {"RoleName": "access-s3-role", **ROLE}),
+    _named_twice("iam.user-name-once", "AWS::IAM::User", {"UserName": "alice"}),
+    _named_twice("iam.group-name-once", "AWS::IAM::Group", {"GroupName": "operators"}),
+    _named_twice(
+        "iam.policy-name-once",
+        "AWS::IAM::ManagedPolicy",
+        {"ManagedPolicyName": "view", "PolicyDocument": json.loads(policy())},
+    ),
+    _named_twice(
+        "ec2.group-name-once",
+        "AWS::EC2::SecurityGroup",
+        {"GroupName": "web", "GroupDescription": "web", "VpcId": "<vpc>"},
+    ),
+    _named_twice("ssm.name-once", "AWS::SSM::Parameter", {"Name": "/a", "Type": "String", "Value": "v"}),
+)
 REQUESTS = (
     Case(
         "cloudformation.template-size",
@@ -219,4 +242,4 @@ RESOURCES = (
         {"Name": "class/one", "Type": "String", "Value": "v"},
     ),
 )
-CASES = (*REQUESTS, *RESOURCES)
+CASES = (*NAMES, *REQUESTS, *RESOURCES)

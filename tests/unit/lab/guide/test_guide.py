@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from lab.checks import all_checks
 from lab.cli import app
 from lab.guide.blocks import shell
-from lab.guide.book import LANGUAGES, Language, chapters, file_of, find_chapter
+from lab.guide.book import LANGUAGES, chapters, file_of, find_chapter
 from lab.guide.exercises import EXERCISES
 from lab.guide.sources import constructs
+from lab.language import Language
 
 Template = Callable[..., dict[str, Any]]
 BLOCK = re.compile(r"^ *```(?:console|sh)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
