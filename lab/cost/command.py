@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.cost import live
-from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon, scheduled_hours
+from lab.cost.bill import INSTANCE_TYPE, Bill, Line, Usage, reckon, scheduled_hours
 from lab.cost.chart import svg
 from lab.cost.compare import compare
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
 from lab.printed import print_json
 from lab.problem import ProblemError
-from lab.synthesised import read_template
+from lab.template.synthesised import read_template
 from lab.written import write_whole
 
 UNREGIONED = "us-east-1"
@@ -159,7 +159,7 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
 
 def _print_unpriced(bill: Bill) -> None:
     families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
-    known = f"; of instances, {families} are" if any(name.startswith(AN_INSTANCE) for name in bill.unpriced) else ""
+    known = f"; of instances, {families} are" if any(name.startswith(INSTANCE_TYPE) for name in bill.unpriced) else ""
     console.print(f"[red]Not priced: {escape(', '.join(bill.unpriced))}[/]{known}. The sums are without it.")
 
 

@@ -20,6 +20,7 @@ from lab.cost.bill import Line, reckon
 from lab.cost.prices import AS_OF
 from lab.guide.sources import ROOT, constructs
 from lab.problem import ProblemError
+from lab.template.reader import Template
 
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
@@ -136,13 +137,10 @@ class _Filler:
             yield ""
             made: dict[tuple[str, str], list[str]] = {}
             for template in self.templates.values():
-                for logical_id, resource in template["Resources"].items():
+                for logical_id, resource in Template(template).resources.items():
                     if re.match(rf"{name}[A-Z]", logical_id):
-                        tags = resource.get("Properties", {}).get("Tags", [])
-                        tag = next((f" ({each['Value']})" for each in tags if each["Key"] == "Name"), "")
-                        made.setdefault((resource["Type"], construct.link(logical_id)), []).append(
-                            f"`{logical_id}`{tag}"
-                        )
+                        tag = f" ({resource.name})" if resource.name else ""
+                        made.setdefault((resource.type, construct.link(logical_id)), []).append(f"`{logical_id}`{tag}")
             for (kind, link), ids in made.items():
                 yield f"- **{kind.removeprefix('AWS::')}**, {link}: {', '.join(ids)}"
             yield ""

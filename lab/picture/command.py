@@ -10,7 +10,8 @@ import typer
 from lab.picture.architecture import Architecture, cidr_of
 from lab.printed import print_json
 from lab.problem import ProblemError
-from lab.synthesised import read_template
+from lab.template.reader import INSTANCE
+from lab.template.synthesised import read_template
 from lab.written import write_whole
 
 
@@ -36,7 +37,7 @@ def picture(
                 asdict(subnet)
                 | {
                     "public": architecture.is_public(subnet),
-                    "instances": [name for name, _ in architecture.instances_in(subnet)],
+                    "instances": [each.logical_id for each in architecture.all_in(subnet, INSTANCE)],
                 }
                 for subnet in architecture.subnets
             ],

@@ -24,7 +24,7 @@ from lab.rehearsal.isolation import Isolation
 from lab.rehearsal.nspawn import Nspawn
 from lab.rehearsal.qemu import Qemu
 from lab.rehearsal.switches import Panel
-from lab.synthesised import OUT
+from lab.template.synthesised import OUT
 
 MachineName = Literal["qemu", "nspawn"]
 MACHINES: Mapping[MachineName, type[machines.Machine]] = {"qemu": Qemu, "nspawn": Nspawn}

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.deployed import Deployed
 from lab.problem import ProblemError
-from lab.synthesised import OUT, read_template
+from lab.template.synthesised import OUT, read_template
 
 BASTION = "learning-bastion"
 SETTINGS = "/etc/learning-stack.env"
