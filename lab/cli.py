@@ -221,7 +221,7 @@ def rehearse(
         Path | None, typer.Option(help="With --image: a folder with the .deb files that it installs.", file_okay=False)
     ] = None,
 ) -> None:
-    """Really boot the bastion of cdk.out on this machine, with no account: its user data, its mount, its role.
+    """Really boot the deployed bastion on this machine, with no account: its user data, its mount, its role.
 
     A shell on it opens; leave it with exit, and everything is gone. Files in the bucket stay, in the local AWS.
 
