@@ -37,7 +37,6 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     s3={"addressing_style": "path"},
 )
-STACK = "LearningStack"
 # Statuses of what is no stack's any more, though CloudFormation lists it.
 GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.deployed import CONFIG, DENIED, STACK
+from lab.deployed import CONFIG, DENIED
 from lab.problem import ProblemError
-from lab.template.reader import BASTION, ROLE
+from lab.template.reader import BASTION, ROLE, STACK
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.exceptions import ClientError
 
-from lab.deployed import CONFIG, DENIED, STACK, explain, is_local, permission
+from lab.deployed import CONFIG, DENIED, explain, is_local, permission
 from lab.doctor.needs import Needs, chosen_by
 from lab.problem import ProblemError
-from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, VPC, Resource, Template
+from lab.template.reader import INSTANCE, NAT_GATEWAY, STACK, SUBNET, VPC, Resource, Template
 from lab.template.synthesised import read_template, read_templates
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 from botocore.loaders import create_loader
@@ -18,11 +18,11 @@ from lab import cdk
 from lab.checks import all_checks
 from lab.cost.bill import Line, reckon
 from lab.cost.prices import AS_OF
+from lab.guide import Language
 from lab.guide.sources import ROOT, constructs
 from lab.problem import ProblemError
 from lab.template.reader import Template
 
-Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 # The stacks of the guide, and the settings that it shows them with.
 STACKS = {

@@ -6,25 +6,21 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from textwrap import dedent, indent
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from botocore.exceptions import NoCredentialsError
-from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Column, Table
 from rich.text import Text
 
-from lab.checks import names
-from lab.deployed import Deployed, explain, is_local
-from lab.guide import book
-from lab.guide.book import STACKS, Language
-from lab.guide.exercises import EXERCISES, Exercise, break_a_route, of_chapter, require_whole
+from lab.guide import Language
+from lab.options import AsJson, console
 from lab.printed import print_json
 from lab.problem import ProblemError
+from lab.template.reader import STACK
 
-console = Console(highlight=False)
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+if TYPE_CHECKING:
+    from lab.deployed import Deployed
+    from lab.guide.exercises import Exercise
 
 
 def guide(
@@ -40,6 +36,8 @@ def guide(
 
     Example: python -m lab guide 3
     """
+    from lab.guide import book
+
     if write:
         for file in book.write():
             typer.echo(f"Written: {file}")
@@ -66,6 +64,8 @@ def guide(
 
 def _rendered(text: str) -> str:
     """Return Markdown for the terminal, with commands as they are, to be copied: no line of them is broken."""
+    from rich.markdown import Markdown
+
     with console.capture() as capture:
         for words, code in re.findall(r"(.*?)(?: *```\w+\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
             console.print(Markdown(words, hyperlinks=False))
@@ -79,6 +79,12 @@ def _locale() -> str:
 
 def _outputs() -> dict[str, str]:
     """Return what commands may name in what is deployed; say it where an AWS is pointed at and cannot be asked."""
+    from botocore.exceptions import NoCredentialsError
+
+    from lab.checks import names
+    from lab.deployed import Deployed, explain
+    from lab.guide.book import STACKS
+
     outputs: dict[str, str] = {}
     try:
         for stack in STACKS:
@@ -104,8 +110,11 @@ def exercise(
 
     Example: python -m lab exercise 3
     """
+    from lab.deployed import Deployed, is_local
+    from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+
     asked = of_chapter(chapter) if chapter else EXERCISES
-    aws = Deployed("LearningStack")
+    aws = Deployed(STACK)
     aws.require_complete()
     if begin:
         if chapter != "3":
@@ -138,15 +147,17 @@ def exercise(
     raise typer.Exit(bool(chapter) and not done)
 
 
-def _missing(each: Exercise, aws: Deployed) -> str:
+def _missing(each: "Exercise", aws: "Deployed") -> str:
     """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
+    from lab.deployed import explain
+
     try:
         return each.missing(aws)
     except Exception as error:  # noqa: BLE001  # whatever it is
         return f"Cannot be looked at: {explain(error)}"
 
 
-def _confirmed(aws: Deployed) -> bool:
+def _confirmed(aws: "Deployed") -> bool:
     question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint}). Type break to do it: "
     try:
         answer = input(question)

@@ -7,6 +7,7 @@ from typing import Any
 from lab.problem import ProblemError
 from lab.template.values import fitted, target, text
 
+STACK = "LearningStack"  # the stack that commands mean when none is named
 INSTANCE, NAT_GATEWAY, SUBNET, VPC = (f"AWS::EC2::{name}" for name in ("Instance", "NatGateway", "Subnet", "VPC"))
 # The tag that tells the bastion from other instances, in a template and in EC2. The policy of operators names it too.
 ROLE, BASTION = "Role", "bastion"

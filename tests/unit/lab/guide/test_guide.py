@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from lab.checks import all_checks
 from lab.cli import app
-from lab.guide.book import LANGUAGES, Language, chapters, file_of, find_chapter, render, shell
+from lab.guide import Language
+from lab.guide.book import LANGUAGES, chapters, file_of, find_chapter, render, shell
 from lab.guide.exercises import EXERCISES
 from lab.guide.sources import ROOT, constructs
 
