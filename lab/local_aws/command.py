@@ -139,7 +139,7 @@ def as_user(
 
     Example: eval "$(python -m lab local as alice --mfa)"
     """
-    from lab.local_aws.users import environment_of
+    from lab.local_aws.sign_in import environment_of
 
     for name, value in environment_of(user, mfa=mfa).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
