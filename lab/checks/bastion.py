@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from lab.checks.access import role
 from lab.checks.check import Facts, check
 from lab.checks.firewall import promised_rules, rules_of
-from lab.deployed import Deployed, Resource
+from lab.deployed import Deployed
+from lab.template.reader import Resource
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef

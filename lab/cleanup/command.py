@@ -1,20 +1,22 @@
 """``python -m lab cleanup``: the list, the question, the removal."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.cleanup.leftovers import BUCKET, NO_STACK, Account, Found, Leftover
+from lab.cleanup import NO_STACK
 from lab.cost.prices import AS_OF
-from lab.deployed import STACK, new_session
+from lab.options import console
 from lab.printed import print_json
 from lab.problem import ProblemError
+from lab.template.reader import STACK
 
-console = Console(highlight=False)
+if TYPE_CHECKING:
+    from lab.cleanup.leftovers import Account, Found, Leftover
 
 
 def cleanup(
@@ -42,6 +44,9 @@ def cleanup(
 
     Example: python -m lab cleanup --list
     """
+    from lab.cleanup.leftovers import Account
+    from lab.deployed import new_session
+
     if only_list and yes:
         raise ProblemError("--list removes nothing and --yes does: give one of them")
     stacks, learners = stack or [], learner or []
@@ -73,18 +78,18 @@ def cleanup(
     raise typer.Exit(bool(stays))
 
 
-def _is_named(each: Leftover, stacks: list[str], learners: list[str]) -> bool:
+def _is_named(each: "Leftover", stacks: list[str], learners: list[str]) -> bool:
     return each.learner in learners or any(
         wanted in (each.stack, each.stack_id) or _is_id(wanted, each) for wanted in stacks
     )
 
 
-def _is_id(wanted: str, each: Leftover) -> bool:
+def _is_id(wanted: str, each: "Leftover") -> bool:
     """Tell whether text is a stack's id, or as much of it as the list shows."""
     return len(wanted) >= 8 and each.stack_id.rpartition("/")[2].startswith(wanted)
 
 
-def _require_one_of_each_name(named: list[Leftover], stacks: list[str]) -> None:
+def _require_one_of_each_name(named: "list[Leftover]", stacks: list[str]) -> None:
     """Raise ProblemError when two stacks had the name that is given: the other may be somebody else's."""
     by_name = [each for each in named if not any(wanted == each.stack_id or _is_id(wanted, each) for wanted in stacks)]
     for name in sorted({each.stack for each in by_name}):
@@ -97,7 +102,9 @@ def _require_one_of_each_name(named: list[Leftover], stacks: list[str]) -> None:
             )
 
 
-def _print(found: Found, named: list[Leftover], region: str) -> None:
+def _print(found: "Found", named: "list[Leftover]", region: str) -> None:
+    from lab.cleanup.leftovers import BUCKET
+
     if found.left:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         table.add_column("Left")
@@ -127,7 +134,7 @@ def _print(found: Found, named: list[Leftover], region: str) -> None:
         console.print(f"You may not look at {what}: that takes {permission}", soft_wrap=True, markup=False)
 
 
-def _confirmed(named: list[Leftover]) -> bool:
+def _confirmed(named: "list[Leftover]") -> bool:
     whose = ", ".join(sorted({f"{each.stack} {each.short_id}".rstrip() for each in named}))
     question = (
         f"This removes all that is listed of {whose}, with every file and version, for good. Type delete to do it: "
@@ -143,7 +150,7 @@ def _confirmed(named: list[Leftover]) -> bool:
     return False
 
 
-def _remove(account: Account, left: list[Leftover], *, quiet: bool) -> dict[str, str]:
+def _remove(account: "Account", left: "list[Leftover]", *, quiet: bool) -> dict[str, str]:
     """Remove what is left, one after the other; return what stays, and why."""
     stays = {}
     for each in left:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
+from lab.cleanup import NO_STACK
 from lab.cost.prices import PRICES, priced_region
 from lab.deployed import CONFIG, DENIED, GONE, explain, permission
 from lab.problem import ProblemError
@@ -34,7 +35,6 @@ BUCKET, PARAMETER, LOG_GROUP = "bucket", "key parameter", "log group"
 TYPES = {"s3": BUCKET, "ssm": PARAMETER, "logs": LOG_GROUP}
 # arn:aws:s3:::NAME, arn:aws:ssm:...:parameter/NAME (the slash is the name's own), arn:aws:logs:...:log-group:NAME:*
 ARN = re.compile(r"arn:[\w-]+:(s3|ssm|logs):[\w-]*:\d*:(?:parameter(?=/)|log-group:)?([^:]+)(?::\*)?")
-NO_STACK = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,12 @@ from typing import Any
 
 from lab.cost.prices import FREE_TRANSFER_OUT_GB, INSTANCES, PRICES, Price, priced_region
 from lab.problem import ProblemError
-from lab.shape import Shape, fitted, target, text
-from lab.shape import name as name_of
+from lab.template.reader import NAT_GATEWAY, Resource, Template
+from lab.template.values import Shape, fitted, target, text
 
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30
-AN_INSTANCE = "instance type "
-A_NAT_GATEWAY, AN_ASSOCIATION = "AWS::EC2::NatGateway", "AWS::EC2::EIPAssociation"
+INSTANCE_TYPE = "instance type "  # how Bill.unpriced begins for one that the table lacks
 METRICS = 7  # of an instance, each minute: https://aws.amazon.com/cloudwatch/pricing/
 
 # Resources that AWS does not charge for. A type that is neither here nor in PRICED leaves a bill incomplete.
@@ -132,13 +131,12 @@ NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT", "instances", "public address
 def scheduled_hours(template: Mapping[str, Any]) -> float:
     """Return how long a day the schedules of a template let instances run: 24 unless they both stop and start them."""
     minutes = {}
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Scheduler::Schedule":
-            schedule = fitted(resource.get("Properties"), {"ScheduleExpression": text, "Target": {"Arn": str}})
-            daily = re.fullmatch(r"cron\((\d{1,2}) (\d{1,2}) \* \* \? \*\)", schedule.get("ScheduleExpression", ""))
-            action = re.search(r":ec2:(stop|start)Instances", schedule.get("Target", {}).get("Arn", ""))
-            if daily and action:
-                minutes[action[1]] = int(daily[2]) * 60 + int(daily[1])
+    for resource in Template(template).all("AWS::Scheduler::Schedule"):
+        schedule = fitted(resource.properties, {"ScheduleExpression": text, "Target": {"Arn": text}})
+        daily = re.fullmatch(r"cron\((\d{1,2}) (\d{1,2}) \* \* \? \*\)", schedule.get("ScheduleExpression", ""))
+        action = re.search(r":ec2:(stop|start)Instances", schedule.get("Target", {}).get("Arn", ""))
+        if daily and action:
+            minutes[action[1]] = int(daily[2]) * 60 + int(daily[1])
     return (minutes["stop"] - minutes["start"]) % (24 * 60) / 60 if len(minutes) == 2 else 24
 
 
@@ -151,18 +149,19 @@ def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None)
     Raises ProblemError when ``region`` is no region.
     """
     bill = Bill(region, priced_region(region))
-    reckoner = _Reckoner(template["Resources"], usage or Usage(hours_a_day=scheduled_hours(template)), bill)
-    for logical_id, resource in template["Resources"].items():
-        kind = resource["Type"]
+    read = Template(template)
+    reckoner = _Reckoner(read, usage or Usage(hours_a_day=scheduled_hours(template)), bill)
+    for resource in read.resources.values():
+        kind = resource.type
         if kind in FREE:
             bill.free[kind] += 1
         elif kind in PRICED:
             before = len(bill.idle), len(bill.used)
             try:
-                PRICED[kind](reckoner, logical_id, resource.get("Properties", {}))
+                PRICED[kind](reckoner, resource)
             except Exception:  # noqa: BLE001  # a template of others: whatever its shape, the rest has its price
                 del bill.idle[before[0] :], bill.used[before[1] :]
-                bill.unpriced.append(f"{kind} {logical_id}, whose properties are not plain values")
+                bill.unpriced.append(f"{kind} {resource.logical_id}, whose properties are not plain values")
         else:
             bill.unpriced.append(kind)
     if bill.idle:
@@ -176,98 +175,101 @@ def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None)
 class _Reckoner:
     """Adds the lines of one resource after the other to a bill."""
 
-    def __init__(self, resources: Mapping[str, Any], usage: Usage, bill: Bill) -> None:
+    def __init__(self, template: Template, usage: Usage, bill: Bill) -> None:
         self.usage = usage
         self.bill = bill
-        properties = [(each["Type"], fitted(each.get("Properties"), REFERENCES)) for each in resources.values()]
-        gateways = [each for kind, each in properties if kind == A_NAT_GATEWAY]
+
+        def references(kind: str) -> list[Any]:
+            return [fitted(each.properties, REFERENCES) for each in template.all(kind)]
+
+        gateways = references(NAT_GATEWAY)
         self.gateway_addresses = {each.get("AllocationId", "") for each in gateways}
-        self.with_elastic_ip = {each.get("InstanceId", "") for kind, each in properties if kind == AN_ASSOCIATION}
-        self.log_buckets = {each.get("LoggingConfiguration", {}).get("DestinationBucketName") for _, each in properties}
+        self.with_elastic_ip = {each.get("InstanceId", "") for each in references("AWS::EC2::EIPAssociation")}
+        logging = [each.get("LoggingConfiguration", {}) for each in references("AWS::S3::Bucket")]
+        self.log_buckets = {each.get("DestinationBucketName") for each in logging}
         # Traffic through NAT is shared by the gateways.
         self.gateways = len(gateways)
 
-    def idle(self, part: str, resource: str, logical_id: str, quantity: float, price: Price) -> None:
-        unit_price = price.in_region(self.bill.priced_as)
-        self.bill.idle.append(Line(part, resource, logical_id, _plain(quantity), price, unit_price))
+    def idle(self, part: str, title: str, resource: Resource, quantity: float, price: Price) -> None:
+        self.bill.idle.append(self._line(part, title, resource, quantity, price))
 
-    def used(self, resource: str, logical_id: str, quantity: float, price: Price) -> None:
-        unit_price = price.in_region(self.bill.priced_as)
-        self.bill.used.append(Line(USE, resource, logical_id, _plain(quantity), price, unit_price))
+    def used(self, title: str, resource: Resource | None, quantity: float, price: Price) -> None:
+        self.bill.used.append(self._line(USE, title, resource, quantity, price))
 
-    def instance(self, logical_id: str, properties: Mapping[str, Any]) -> None:
-        kind, name = properties["InstanceType"], name_of(properties, logical_id)
-        is_nat = properties.get("SourceDestCheck") is False  # it forwards what others send
+    def _line(self, part: str, title: str, resource: Resource | None, quantity: float, price: Price) -> Line:
+        logical_id = resource.logical_id if resource else ""
+        return Line(part, title, logical_id, _plain(quantity), price, price.in_region(self.bill.priced_as))
+
+    def instance(self, resource: Resource) -> None:
+        kind, name = resource.properties["InstanceType"], resource.label
+        is_nat = resource.is_nat_instance
         hours = HOURS_A_MONTH * self.usage.hours_a_day / 24
         if kind in INSTANCES:
-            self.idle(NAT if is_nat else INSTANCE, f"{kind} {name}", logical_id, hours, INSTANCES[kind])
+            self.idle(NAT if is_nat else INSTANCE, f"{kind} {name}", resource, hours, INSTANCES[kind])
         else:
-            self.bill.unpriced.append(AN_INSTANCE + text(kind))
-        if str(properties.get("Monitoring")).lower() == "true":
+            self.bill.unpriced.append(INSTANCE_TYPE + text(kind))
+        if str(resource.properties.get("Monitoring")).lower() == "true":
             quantity = METRICS * hours / HOURS_A_MONTH
-            self.idle(NAT if is_nat else INSTANCE, f"Metrics of {name}", logical_id, quantity, PRICES["metric"])
-        given = any(each.get("AssociatePublicIpAddress") for each in properties.get("NetworkInterfaces", []))
-        if given and logical_id not in self.with_elastic_ip:  # else that one takes its place
-            self.idle(NAT if is_nat else ADDRESS, f"Address of {name}", logical_id, hours, PRICES["ipv4"])
-        for device in properties.get("BlockDeviceMappings", []):
+            self.idle(NAT if is_nat else INSTANCE, f"Metrics of {name}", resource, quantity, PRICES["metric"])
+        given = any(each.get("AssociatePublicIpAddress") for each in resource.properties.get("NetworkInterfaces", []))
+        if given and resource.logical_id not in self.with_elastic_ip:  # an Elastic IP takes the address's place
+            self.idle(NAT if is_nat else ADDRESS, f"Address of {name}", resource, hours, PRICES["ipv4"])
+        for device in resource.properties.get("BlockDeviceMappings", []):
             volume = device["Ebs"]
             if volume.get("VolumeType") == "gp3":
-                self.idle(NAT if is_nat else DISK, f"Disk of {name}", logical_id, volume["VolumeSize"], PRICES["gp3"])
+                self.idle(NAT if is_nat else DISK, f"Disk of {name}", resource, volume["VolumeSize"], PRICES["gp3"])
             else:
                 self.bill.unpriced.append(f"a disk of type {text(volume.get('VolumeType', 'gp2'))}")
 
-    def address(self, logical_id: str, properties: Mapping[str, Any]) -> None:
-        part = NAT if logical_id in self.gateway_addresses else ADDRESS
-        self.idle(part, f"Address of {name_of(properties, logical_id)}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
+    def address(self, resource: Resource) -> None:
+        part = NAT if resource.logical_id in self.gateway_addresses else ADDRESS
+        self.idle(part, f"Address of {resource.label}", resource, HOURS_A_MONTH, PRICES["ipv4"])
 
-    def nat_gateway(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+    def nat_gateway(self, resource: Resource) -> None:
         # A regional one counts once: AWS bills it for each zone that has machines, and ours are all in one.
-        name = name_of(properties, logical_id)
-        self.idle(NAT, f"NAT gateway {name}", logical_id, HOURS_A_MONTH, PRICES["nat"])
-        if "AllocationId" not in properties:  # AWS gives it an address, and bills that too
-            self.idle(NAT, f"Address of {name}", logical_id, HOURS_A_MONTH, PRICES["ipv4"])
-        self.used(f"Through {name}", logical_id, self.usage.nat_gb / self.gateways, PRICES["nat-gb"])
+        name = resource.label
+        self.idle(NAT, f"NAT gateway {name}", resource, HOURS_A_MONTH, PRICES["nat"])
+        if "AllocationId" not in resource.properties:  # AWS gives it an address, and bills that too
+            self.idle(NAT, f"Address of {name}", resource, HOURS_A_MONTH, PRICES["ipv4"])
+        self.used(f"Through {name}", resource, self.usage.nat_gb / self.gateways, PRICES["nat-gb"])
 
-    def vpc_endpoint(self, logical_id: str, properties: Mapping[str, Any]) -> None:
-        if properties.get("VpcEndpointType", "Gateway") == "Gateway":
+    def vpc_endpoint(self, resource: Resource) -> None:
+        if resource.properties.get("VpcEndpointType", "Gateway") == "Gateway":
             self.bill.free["AWS::EC2::VPCEndpoint"] += 1
         else:
-            self.bill.unpriced.append(
-                f"{text(properties['VpcEndpointType'])} endpoint {name_of(properties, logical_id)}"
-            )
+            self.bill.unpriced.append(f"{text(resource.properties['VpcEndpointType'])} endpoint {resource.label}")
 
-    def flow_log(self, logical_id: str, properties: Mapping[str, Any]) -> None:
-        if properties.get("LogDestinationType") == "s3":
-            self.used("Flow logs, delivered", logical_id, self.usage.flow_log_gb, PRICES["logs-to-s3"])
+    def flow_log(self, resource: Resource) -> None:
+        if resource.properties.get("LogDestinationType") == "s3":
+            self.used("Flow logs, delivered", resource, self.usage.flow_log_gb, PRICES["logs-to-s3"])
         else:
             self.bill.unpriced.append("flow logs that do not go to S3")
 
-    def bucket(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+    def bucket(self, resource: Resource) -> None:
         usage = self.usage
-        rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
-        if logical_id in self.log_buckets:
+        rules = resource.properties.get("LifecycleConfiguration", {}).get("Rules", [])
+        if resource.logical_id in self.log_buckets:
             days = next((rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule), DAYS_A_MONTH)
             kept = usage.flow_log_gb * days / DAYS_A_MONTH
-            self.used(f"Logs, kept for {days} days", logical_id, kept, PRICES["s3"])
+            self.used(f"Logs, kept for {days} days", resource, kept, PRICES["s3"])
             return
-        self.used("Bucket: storage", logical_id, usage.storage_gb, PRICES["s3"])
+        self.used("Bucket: storage", resource, usage.storage_gb, PRICES["s3"])
         for archive in (move["StorageClass"] for rule in rules for move in rule.get("Transitions", [])):
             if archive in PRICES:
-                self.used("Bucket: archive", logical_id, usage.archive_gb, PRICES[archive])
-                self.used(
-                    "Bucket: moved to the archive", logical_id, usage.archived_objects / 1_000, PRICES[f"to-{archive}"]
-                )
+                self.used("Bucket: archive", resource, usage.archive_gb, PRICES[archive])
+                moved = usage.archived_objects / 1_000
+                self.used("Bucket: moved to the archive", resource, moved, PRICES[f"to-{archive}"])
             else:
                 self.bill.unpriced.append(f"storage class {text(archive)}")
-        self.used("Bucket: PUT, LIST, COPY", logical_id, usage.puts / 1_000, PRICES["put"])
-        self.used("Bucket: GET", logical_id, usage.gets / 10_000, PRICES["get"])
+        self.used("Bucket: PUT, LIST, COPY", resource, usage.puts / 1_000, PRICES["put"])
+        self.used("Bucket: GET", resource, usage.gets / 10_000, PRICES["get"])
 
     def transfer_out(self) -> None:
         beyond = max(0, self.usage.transfer_out_gb - FREE_TRANSFER_OUT_GB)
-        self.used("Out to the internet, beyond 100 GB", "", beyond, PRICES["out"])
+        self.used("Out to the internet, beyond 100 GB", None, beyond, PRICES["out"])
 
 
-PRICED: Mapping[str, Callable[[_Reckoner, str, Mapping[str, Any]], None]] = {
+PRICED: Mapping[str, Callable[[_Reckoner, Resource], None]] = {
     "AWS::EC2::EIP": _Reckoner.address,
     "AWS::EC2::FlowLog": _Reckoner.flow_log,
     "AWS::EC2::Instance": _Reckoner.instance,

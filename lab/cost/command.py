@@ -7,26 +7,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import boto3
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.cost import live
-from lab.cost.bill import AN_INSTANCE, Bill, Line, Usage, reckon, scheduled_hours
+from lab.cost.bill import INSTANCE_TYPE, Bill, Line, Usage, reckon, scheduled_hours
 from lab.cost.chart import svg
-from lab.cost.compare import compare
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
+from lab.options import AsJson, console
 from lab.printed import print_json
 from lab.problem import ProblemError
-from lab.synthesised import read_template
+from lab.template.reader import STACK
+from lab.template.synthesised import read_template
 from lab.written import write_whole
 
 UNREGIONED = "us-east-1"
 LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."
-
-console = Console(highlight=False, soft_wrap=False)
 
 
 def _amount(option: str, highest: int) -> Callable[[str], float]:
@@ -51,7 +48,7 @@ def _option(name: str, meaning: str, highest: int = 10**12) -> Any:
 
 
 def cost(
-    stack: Annotated[str, typer.Argument(help="The stack whose template in cdk.out is read.")] = "LearningStack",
+    stack: Annotated[str, typer.Argument(help="The stack whose template in cdk.out is read.")] = STACK,
     *,
     region: Annotated[str, typer.Option(help="Default: that of your AWS settings, else us-east-1.")] = "",
     hours_a_day: Annotated[
@@ -77,7 +74,7 @@ def cost(
     ] = None,
     chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the comparison.")] = None,
     check: Annotated[bool, typer.Option("--live", help="Check our prices against AWS's Price List.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Reckon what a stack costs a month, from its template alone: before anything is deployed.
 
@@ -119,6 +116,8 @@ def cost(
 
 def _region() -> str:
     """Return the region of the environment or the profile, as all commands take it, or else UNREGIONED."""
+    import boto3
+
     return boto3.Session(region_name=os.environ.get("AWS_REGION") or None).region_name or UNREGIONED
 
 
@@ -159,7 +158,7 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
 
 def _print_unpriced(bill: Bill) -> None:
     families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
-    known = f"; of instances, {families} are" if any(name.startswith(AN_INSTANCE) for name in bill.unpriced) else ""
+    known = f"; of instances, {families} are" if any(name.startswith(INSTANCE_TYPE) for name in bill.unpriced) else ""
     console.print(f"[red]Not priced: {escape(', '.join(bill.unpriced))}[/]{known}. The sums are without it.")
 
 
@@ -206,6 +205,8 @@ def _line(line: Line) -> dict[str, object]:
 
 
 def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: Path | None, *, as_json: bool) -> None:
+    from lab.cost.compare import compare
+
     if chart and (chart.suffix != ".svg" or not chart.parent.is_dir()):
         raise ProblemError(f"{chart}: the chart is an SVG in a folder that is there. Example: --chart cost.svg")
     with Console(stderr=True).status("cdk synth, once for each choice of nat ..."):
@@ -246,6 +247,8 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
 
 def _check(region: str, *, as_json: bool) -> bool:
     """Print what AWS lists for each row; return whether none has moved."""
+    from lab.cost import live
+
     with Console(stderr=True).status(f"Asking AWS's Price List about {region} ..."):
         rows = list(live.check_prices(region))
     differing = [row for row in rows if row.verdict != "same"]

@@ -3,27 +3,26 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from lab.deployed import STACK, Deployed, new_session
-from lab.doctor.findings import look
-from lab.doctor.removal import look_before_destroy
+from lab.options import AsJson, StackName, console
 from lab.printed import print_json
 from lab.problem import ProblemError
+from lab.template.reader import STACK, SUBNET
+
+if TYPE_CHECKING:
+    from lab.deployed import Deployed
 
 MARKS = {"fine": "[green]✓[/]", "not known": "[yellow]?[/]", "fails": "[red]✗[/]"}
-console = Console(highlight=False)
-StackName = Annotated[str, typer.Option("--stack", help="In a class, the learner's own: LearningStack-NAME.")]
 
 
 def doctor(
     *,
     destroy: Annotated[bool, typer.Option("--destroy", help="Look whether a destroy would work instead.")] = False,
     stack: StackName = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look whether a deploy would work from here, before it fails half-way. Changes nothing.
 
@@ -33,6 +32,10 @@ def doctor(
 
     Example: python -m lab doctor
     """
+    from lab.deployed import Deployed, new_session
+    from lab.doctor.findings import look
+    from lab.doctor.removal import look_before_destroy
+
     if destroy:
         findings = list(look_before_destroy(Deployed(stack)))
     else:
@@ -58,6 +61,8 @@ def zones(*, stack: StackName = STACK) -> None:
 
     Example: python -m lab zones
     """
+    from lab.deployed import Deployed
+
     try:
         context: Any = json.loads(Path("cdk.json").read_text())["context"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -74,9 +79,9 @@ def zones(*, stack: StackName = STACK) -> None:
         typer.echo(f"-c availability_zones={','.join(found)}")
 
 
-def deployed_zones(aws: Deployed) -> list[str]:
+def deployed_zones(aws: "Deployed") -> list[str]:
     """Return the zones of a stack's public subnets, in the order of their names."""
-    ids = [each.id for each in aws.all("AWS::EC2::Subnet") if each.name.startswith("learning-public-")]
+    ids = [each.id for each in aws.all(SUBNET) if each.name.startswith("learning-public-")]
     if not all(ids) or not ids:  # a create that failed
         return []
     subnets = {each["SubnetId"]: each for each in aws.ec2.describe_subnets(SubnetIds=ids)["Subnets"]}

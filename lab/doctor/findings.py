@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.exceptions import ClientError
 
-from lab.deployed import CONFIG, DENIED, STACK, explain, is_local, permission
-from lab.doctor.needs import INSTANCE, Needs, chosen_by
+from lab.deployed import CONFIG, DENIED, explain, is_local, permission
+from lab.doctor.needs import Needs, chosen_by
 from lab.problem import ProblemError
-from lab.shape import name as name_of
-from lab.synthesised import read_template, read_templates
+from lab.template.reader import INSTANCE, NAT_GATEWAY, STACK, SUBNET, VPC, Resource, Template
+from lab.template.synthesised import read_template, read_templates
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -28,7 +28,7 @@ STANDARD = re.compile(r"[acdhimrtz]\d")  # the families of the quota for standar
 QUOTAS = {
     INSTANCE: ("vCPUs", "ec2", "L-1216C47A"),
     "AWS::EC2::EIP": ("Elastic IPs", "ec2", "L-0263D0A3"),
-    "AWS::EC2::VPC": ("VPCs", "vpc", "L-F678F1CE"),
+    VPC: ("VPCs", "vpc", "L-F678F1CE"),
 }
 
 
@@ -83,17 +83,17 @@ def _credentials(session: boto3.Session) -> Finding:
 def _account(session: boto3.Session) -> Iterator[Finding]:
     ec2: EC2Client = session.client("ec2", config=CONFIG)
     try:
-        templates = {stack: template["Resources"] for stack, template in read_templates().items()}
-        resources = read_template(STACK)["Resources"]  # learners have the same
+        templates = {stack: Template(content) for stack, content in read_templates().items()}
+        template = Template(read_template(STACK))  # learners have the same
     except ProblemError as problem:
         yield Finding("Template", "not known", f"so neither are zones and quotas. {problem}")
         return
-    yield Finding("Template", "fine", f"cdk.out, {len(resources)} resources")
-    yield _known("Zones", lambda: _zones(ec2, resources))
-    yield Finding("NAT gateways", *_nat(resources))
+    yield Finding("Template", "fine", f"cdk.out, {len(template.resources)} resources")
+    yield _known("Zones", lambda: _zones(ec2, template))
+    yield Finding("NAT gateways", *_nat(template))
     needs = Needs(session, templates)
     for stack, theirs in templates.items():
-        if any(each["Type"] == "AWS::EC2::Subnet" for each in theirs.values()):
+        if theirs.all(SUBNET):
             yield _known(f"Zones of {stack}", partial(_stay, ec2, needs, stack, theirs))
     yield _known("Free plan", lambda: _free_plan(session, needs))
     for kind, (about, _, _) in QUOTAS.items():
@@ -111,21 +111,19 @@ def _known(about: str, find: Callable[[], Finding]) -> Finding:
         return Finding(about, "not known", text)
 
 
-def _nat(resources: dict[str, Any]) -> tuple[Verdict, str]:
-    if any(resource["Type"] == "AWS::EC2::NatGateway" for resource in resources.values()):
+def _nat(template: Template) -> tuple[Verdict, str]:
+    if template.all(NAT_GATEWAY):
         return "not known", "AWS tells only at the deploy which zones have none: then set availability_zones"
     return "fine", "none are wanted"
 
 
-def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
+def _zones(ec2: "EC2Client", template: Template) -> Finding:
     """Look whether the zone of each instance has its type."""
     zones = _available(ec2)
     firsts = _firsts(ec2, zones)
     wanted = {
-        (properties["InstanceType"], _zone(_subnet(properties, resources), firsts), chosen_by(properties))
-        for resource in resources.values()
-        if resource["Type"] == INSTANCE
-        for properties in [resource["Properties"]]
+        (each.properties["InstanceType"], _zone(template.resources[each.subnet], firsts), chosen_by(each))
+        for each in template.all(INSTANCE)
     }
     for instance_type, zone, setting in sorted(wanted):
         if zone not in zones:
@@ -140,24 +138,23 @@ def _zones(ec2: "EC2Client", resources: dict[str, Any]) -> Finding:
     return Finding("Zones", "fine", ", ".join(f"{kind} in {zone}" for kind, zone, _ in sorted(wanted)))
 
 
-def _stay(ec2: "EC2Client", needs: Needs, stack: str, resources: dict[str, Any]) -> Finding:
+def _stay(ec2: "EC2Client", needs: Needs, stack: str, template: Template) -> Finding:
     """Look whether a deployed stack would stay in its zones: a subnet that moves is made anew, and its range is taken.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
     """
     about = f"Zones of {stack}"
-    subnets = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::EC2::Subnet"}
-    ids = {needs.held(stack)[name]: name for name in subnets if needs.held(stack).get(name)}
+    held = needs.held(stack)
+    ids = {held[each.logical_id]: each for each in template.all(SUBNET) if held.get(each.logical_id)}
     if not ids:
         return Finding(about, "fine", "it is not deployed yet")
     firsts = _firsts(ec2, _available(ec2))
-    found = {ids[each["SubnetId"]]: each for each in ec2.describe_subnets(SubnetIds=list(ids))["Subnets"]}
-    moving = [name for name in found if _zone(subnets[name], firsts) != found[name]["AvailabilityZone"]]
-    its = sorted({each["AvailabilityZone"] for each in found.values()})
-    if not moving:
+    subnets: Any = ec2.describe_subnets(SubnetIds=list(ids))["Subnets"]
+    zones = {each["SubnetId"]: each["AvailabilityZone"] for each in subnets}
+    its = sorted(set(zones.values()))
+    if all(_zone(ids[each], firsts) == zone for each, zone in zones.items()):
         return Finding(about, "fine", f"it stays in {' and '.join(its)}")
-    by_name = sorted(found, key=lambda name: name_of(subnets[name], name))
-    pin = ",".join(dict.fromkeys(found[name]["AvailabilityZone"] for name in by_name))
+    pin = ",".join(dict.fromkeys(zones[each] for each in ids if each in zones))
     return Finding(about, "fails", f"it is in {' and '.join(its)}, and would move. Set -c availability_zones={pin}")
 
 
@@ -177,22 +174,10 @@ def _firsts(ec2: "EC2Client", zones: list[str]) -> list[str]:
     return [zone for zone in zones if zone in having] or zones
 
 
-def _subnet(instance: dict[str, Any], resources: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of the subnet that an instance is in."""
-    subnet = instance.get("SubnetId") or instance["NetworkInterfaces"][0]["SubnetId"]
-    properties: dict[str, Any] = resources[subnet["Ref"]]["Properties"]
-    return properties
-
-
-def _index(subnet: dict[str, Any]) -> int | None:
-    """Return which of the region's zones a subnet takes, or None where its zone has a name."""
-    zone = subnet["AvailabilityZone"]
-    return int(zone["Fn::Select"][0]) if isinstance(zone, dict) else None
-
-
-def _zone(subnet: dict[str, Any], firsts: list[str]) -> str:
-    index = _index(subnet)
-    return str(subnet["AvailabilityZone"]) if index is None else firsts[index]
+def _zone(subnet: Resource, firsts: list[str]) -> str:
+    """Return the zone that a subnet names, or the one of the region's first zones that it takes."""
+    zone = subnet.properties["AvailabilityZone"]
+    return firsts[int(zone["Fn::Select"][0])] if isinstance(zone, dict) else str(zone)
 
 
 def _free_plan(session: boto3.Session, needs: Needs) -> Finding:

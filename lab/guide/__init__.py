@@ -1,1 +1,1 @@
-"""The primer, chapter by chapter: the guide and its exercises."""
+"""The guide: its chapters, what fills them, and the exercises."""

@@ -28,6 +28,7 @@ from lab.cost.prices import AS_OF
 from lab.guide.book import numbers_in, read
 from lab.guide.sources import ROOT, constructs
 from lab.language import Language
+from lab.template.reader import Template
 
 # The stacks of the guide, and the settings that it shows them with.
 STACKS = {
@@ -71,7 +72,7 @@ WAYS_OUT = {
 }
 WIDTH = 97  # of what ``lab verify`` prints
 
-Template = Mapping[str, Any]
+Content = Mapping[str, Any]
 
 
 class Facts:
@@ -80,7 +81,7 @@ class Facts:
     ``settings`` has a row for each: name, default, meaning, meaning_ja, example.
     """
 
-    def __init__(self, template: Callable[..., Template], settings: list[dict[str, str]]) -> None:
+    def __init__(self, template: Callable[..., Content], settings: list[dict[str, str]]) -> None:
         self.stacks = {stack: template(stack, *settings) for stack, settings in STACKS.items()}
         self.by_nat = {nat: template("LearningStack", f"nat={nat}") for nat in NAT_CHOICES}
         self.settings = settings
@@ -121,10 +122,10 @@ def fill(page: Path, text: str, facts: Facts) -> str:
 def _facts_of_now() -> Facts:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as workers:
 
-        def template(stack: str, *settings: str) -> Template:
+        def template(stack: str, *settings: str) -> Content:
             output = Path(folder, "-".join((stack, *settings)))
             cdk.synth(stack, settings=settings, output=output)
-            content: Template = json.loads((output / f"{stack}.template.json").read_text())
+            content: Content = json.loads((output / f"{stack}.template.json").read_text())
             return content
 
         wanted = [*STACKS.items(), *(("LearningStack", (f"nat={nat}",)) for nat in NAT_CHOICES)]
@@ -153,13 +154,10 @@ class _Writer:
             yield ""
             made: dict[tuple[str, str], list[str]] = {}
             for template in self.facts.stacks.values():
-                for logical_id, resource in template["Resources"].items():
+                for logical_id, resource in Template(template).resources.items():
                     if re.match(rf"{name}[A-Z]", logical_id):
-                        tags = resource.get("Properties", {}).get("Tags", [])
-                        tag = next((f" ({each['Value']})" for each in tags if each["Key"] == "Name"), "")
-                        made.setdefault((resource["Type"], construct.link(logical_id)), []).append(
-                            f"`{logical_id}`{tag}"
-                        )
+                        tag = f" ({resource.name})" if resource.name else ""
+                        made.setdefault((resource.type, construct.link(logical_id)), []).append(f"`{logical_id}`{tag}")
             for (kind, link), ids in made.items():
                 yield f"- **{kind.removeprefix('AWS::')}**, {link}: {', '.join(ids)}"
             yield ""

@@ -5,26 +5,21 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from textwrap import dedent, indent
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from botocore.exceptions import NoCredentialsError
-from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Column, Table
 from rich.text import Text
 
-from lab.checks import names
-from lab.deployed import Deployed, explain, is_local
-from lab.guide import blocks, book
-from lab.guide.blocks import STACKS
-from lab.guide.exercises import EXERCISES, Exercise, break_a_route, of_chapter, require_whole
 from lab.language import Language, shell_language
+from lab.options import AsJson, console
 from lab.printed import print_json
 from lab.problem import ProblemError
+from lab.template.reader import STACK
 
-console = Console(highlight=False)
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+if TYPE_CHECKING:
+    from lab.deployed import Deployed
+    from lab.guide.exercises import Exercise
 
 
 def guide(
@@ -40,6 +35,8 @@ def guide(
 
     Example: python -m lab guide 3
     """
+    from lab.guide import blocks, book
+
     if write:
         for page in blocks.write():
             typer.echo(f"Written: {page}")
@@ -50,9 +47,8 @@ def guide(
         print_json([asdict(each) for each in found])
     elif chapter:
         # Links within the project lead nowhere from a terminal: their text says where to look.
-        text = re.sub(
-            r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", re.sub(r"^<!--.*-->\n", "", found[0].text, flags=re.MULTILINE)
-        )
+        text = re.sub(r"^<!--.*-->\n", "", found[0].text, flags=re.MULTILINE)
+        text = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", text)
         outputs = _outputs() if "$" in text else {}
         text = re.sub(r"\$(\w+)", lambda name: outputs.get(name[1], name[0]), text)
         typer.echo(_rendered(text))
@@ -68,6 +64,8 @@ def guide(
 
 def _rendered(text: str) -> str:
     """Return Markdown for the terminal, with commands as they are, to be copied: no line of them is broken."""
+    from rich.markdown import Markdown
+
     with console.capture() as capture:
         for words, code in re.findall(r"(.*?)(?: *```\w+\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
             console.print(Markdown(words, hyperlinks=False))
@@ -77,6 +75,12 @@ def _rendered(text: str) -> str:
 
 def _outputs() -> dict[str, str]:
     """Return what commands may name in what is deployed; say it where an AWS is pointed at and cannot be asked."""
+    from botocore.exceptions import NoCredentialsError
+
+    from lab.checks import names
+    from lab.deployed import Deployed, explain
+    from lab.guide.blocks import STACKS
+
     outputs: dict[str, str] = {}
     try:
         for stack in STACKS:
@@ -102,8 +106,11 @@ def exercise(
 
     Example: python -m lab exercise 3
     """
+    from lab.deployed import Deployed, is_local
+    from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+
     asked = of_chapter(chapter) if chapter else EXERCISES
-    aws = Deployed("LearningStack")
+    aws = Deployed(STACK)
     aws.require_complete()
     if begin:
         if chapter != "3":
@@ -136,15 +143,17 @@ def exercise(
     raise typer.Exit(bool(chapter) and not done)
 
 
-def _missing(each: Exercise, aws: Deployed) -> str:
+def _missing(each: "Exercise", aws: "Deployed") -> str:
     """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
+    from lab.deployed import explain
+
     try:
         return each.missing(aws)
     except Exception as error:  # noqa: BLE001  # whatever it is
         return f"Cannot be looked at: {explain(error)}"
 
 
-def _confirmed(aws: Deployed) -> bool:
+def _confirmed(aws: "Deployed") -> bool:
     question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint}). Type break to do it: "
     try:
         answer = input(question)

@@ -14,6 +14,7 @@ from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.storage import bucket
 from lab.deployed import Deployed
 from lab.problem import ProblemError
+from lab.template.values import target
 
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
 BEGUN = "LearningStackExercise3"
@@ -62,7 +63,7 @@ def break_a_route(aws: Deployed, choose: Callable[[list[Any]], Any] = random.cho
     """Delete one route of the stack, and mark the exercise as begun."""
     aws.ec2.create_tags(Resources=[aws.one("AWS::EC2::VPC").id], Tags=[{"Key": BEGUN, "Value": "begun"}])
     route = choose(aws.all("AWS::EC2::Route"))
-    table = route.properties["RouteTableId"]["Ref"]
+    table = target(route.properties["RouteTableId"])
     aws.ec2.delete_route(
         RouteTableId=next(each.id for each in aws.resources if each.logical_id == table),
         DestinationCidrBlock=route.properties["DestinationCidrBlock"],

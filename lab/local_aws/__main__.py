@@ -62,45 +62,20 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
 
-    from lab.local_aws import (  # noqa: PLC0415
-        addresses,
-        door,
-        dry_run,
-        images,
-        instances,
-        interfaces,
-        keys,
-        nat_gateways,
-        network,
-        network_acls,
-        owners,
-        parameters,
-        people,
-        provider,
-        providers_iam,
-        providers_instance,
-        providers_network,
-        providers_s3,
-        providers_saving,
-        saving,
-        security_groups,
-        zones,
-    )
+    from lab.local_aws import door, dry_run, identities, owners, parameters, provider, resources, state  # noqa: PLC0415
     from lab.local_aws.rules import templates  # noqa: PLC0415
 
-    # Importing these completed ministack's EC2 and CloudFormation.
-    del addresses, dry_run, images, instances, interfaces, keys, nat_gateways, network, network_acls, owners, parameters
-    del security_groups, zones
-    for types in (providers_iam, providers_instance, providers_network, providers_s3, providers_saving):
-        provider.register(*types.PROVIDERS)
+    del dry_run, owners, parameters  # importing these completed ministack
+    resources.import_all()
+    provider.register_all()
     door.serve_only_these_services()
     templates.judge_resources()
-    store = saving.Store(folder / "state")
+    store = state.Store(folder / "state")
     store.load()
     store.take_ministacks_place()
     secret = os.environ["AWS_SECRET_ACCESS_KEY"]
     application = door.Door(
-        app, port=port, folder=str(folder), secret=secret, store=store, started=people.make_administrator
+        app, port=port, folder=str(folder), secret=secret, store=store, started=identities.make_administrator
     )
     asyncio.get_running_loop().add_reader(sys.stdin, _end_or_stay)
     config = Config()
@@ -110,7 +85,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     asked_to_stop = asyncio.Event()
 
     def stop() -> None:
-        if store.is_busy():  # else its rollback would fail on a server that answers no more, and be kept as that
+        if store.is_busy():  # a rollback would fail on a server that answers no more, and that would be what is kept
             os._exit(1)
         asked_to_stop.set()
 

@@ -29,7 +29,7 @@ from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator, responses, router, sigv4
 
 from lab.local_aws.proof import proof
-from lab.local_aws.saving import Store
+from lab.local_aws.state import Store
 
 Scope = MutableMapping[str, Any]
 Failure = tuple[str, str] | None  # the code and the message of AWS's error

@@ -70,11 +70,6 @@ def check_known(type_name: str, value: Any, schema: Schema, path: str = "") -> N
             check_known(type_name, inner, schema[name], f"{path}{name}.")
 
 
-def is_true(value: Any) -> bool:
-    """Read a template's boolean, which may also be written as text."""
-    return str(value).lower() == "true"
-
-
 def tags_for(kind: str, properties: Properties) -> list[dict[str, Any]]:
     tags = properties.get("Tags") or []
     return [{"ResourceType": kind, "Tags": tags}] if tags else []
@@ -82,10 +77,9 @@ def tags_for(kind: str, properties: Properties) -> list[dict[str, Any]]:
 
 def retag(resource_id: str, old: Properties, new: Properties) -> None:
     """Change the tags of an EC2 resource to those of the template; tags from elsewhere stay."""
-    before = {tag["Key"] for tag in old.get("Tags") or []}
-    gone = before - {tag["Key"] for tag in new.get("Tags") or []}
-    if gone:
-        aws("ec2").delete_tags(Resources=[resource_id], Tags=[{"Key": key} for key in sorted(gone)])
+    before, after = ({tag["Key"] for tag in properties.get("Tags") or []} for properties in (old, new))
+    if removed := sorted(before - after):
+        aws("ec2").delete_tags(Resources=[resource_id], Tags=[{"Key": key} for key in removed])
     if new.get("Tags"):
         aws("ec2").create_tags(Resources=[resource_id], Tags=new["Tags"])
 
@@ -101,16 +95,23 @@ class Provider:
     create_only: ClassVar[tuple[str, ...]] = ()
     # The property that names the resource; a template that leaves it out gets a name made up.
     name_property: ClassVar[str] = ""
+    # The attribute that has the same value as ``Ref``, if there is one.
+    id_attribute: ClassVar[str] = ""
 
     def create(self, properties: Properties) -> Made:
         raise NotImplementedError
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Made:
-        raise NotImplementedError
+        """Change the tags of an EC2 resource: the one thing that can be changed in a type that does not say more."""
+        retag(physical_id, old, new)
+        return self.made(physical_id)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         """Delete the resource; do nothing when it is gone."""
         raise NotImplementedError
+
+    def made(self, physical_id: str) -> Made:
+        return physical_id, {self.id_attribute: physical_id} if self.id_attribute else {}
 
     def register(self) -> None:
         """Enter the type into ministack's tables, over what ministack itself does for it."""
@@ -134,13 +135,20 @@ class Provider:
         return self.update(physical_id, old, new)
 
 
-def register(*providers: Provider) -> None:
-    """Let ministack use these providers, each in a thread of its own.
+def register_all() -> None:
+    """Let ministack use each type whose module was imported, in a thread of its own.
 
     ministack's handlers run on its event loop, where a call to itself would wait for ever.
     """
+    providers = [each() for each in _subclasses(Provider) if hasattr(each, "type_name")]
     names = {provider.type_name for provider in providers}
     ministacks = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda name: name in names or ministacks(name)
     for provider in providers:
         provider.register()
+
+
+def _subclasses(of: type[Provider]) -> Iterator[type[Provider]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from _subclasses(each)

@@ -1,7 +1,8 @@
 """EC2's wire format: requests are flat names (``Filter.1.Value.2``), answers are XML.
 
-Two decorators change what ministack answers to an EC2 action: ``replaces`` takes its place, ``completes`` adds to
-each item of its answer what ministack knows but does not say, and filters the items.
+Three decorators change what ministack answers to an EC2 action: ``replaces`` takes its place, ``around`` does something
+before or after it, and ``completes`` adds to each item of its answer what ministack knows but does not say, and filters
+the items.
 """
 
 import fnmatch
@@ -79,6 +80,11 @@ def known(store: Mapping[str, dict[str, Any]], key: str, code: str, what: str) -
     return record
 
 
+def in_use(what: str) -> RefusalError:
+    """Return EC2's refusal to delete what others need."""
+    return RefusalError("DependencyViolation", f"{what} has dependencies and cannot be deleted.")
+
+
 # --- answers
 
 
@@ -136,6 +142,20 @@ def replaces(action: str) -> Callable[[Callable[[Params], Answer]], Callable[[Pa
     return decorate
 
 
+def around(*actions: str) -> Callable[[Callable[[Params, Handler], Answer]], Callable[[Params, Handler], Answer]]:
+    """Answer these EC2 actions by the decorated function, which gets the request and ministack's own handler for it."""
+
+    def decorate(function: Callable[[Params, Handler], Answer]) -> Callable[[Params, Handler], Answer]:
+        def with_handler(ministacks: Handler) -> Handler:
+            return _refusing(lambda params: function(params, ministacks))
+
+        for action in actions:
+            ec2._ACTION_MAP[action] = with_handler(ec2._ACTION_MAP[action])
+        return function
+
+    return decorate
+
+
 def completes(
     action: str,
     *,
@@ -182,6 +202,10 @@ def completes(
         return function
 
     return decorate
+
+
+def filters_alone(_item: ET.Element) -> None:
+    """Complete nothing, where only the filters matter."""
 
 
 def _refusing(function: Callable[[Params], Answer]) -> Handler:

@@ -7,7 +7,8 @@ from typing import Any
 
 from lab.printed import printable
 from lab.problem import ProblemError
-from lab.shape import Shape, fitted, name, target, text
+from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, VPC, Resource, Template
+from lab.template.values import Shape, fitted, target, text
 
 Properties = Mapping[str, Any]
 ANYWHERE = "0.0.0.0/0"
@@ -25,7 +26,6 @@ READ: dict[str, Shape] = {
     "LifecycleConfiguration": {"Rules": [{"Prefix": text, "Transitions": [{"StorageClass": text}]}]},
     "LoggingConfiguration": {"DestinationBucketName": target},
     "NatGatewayId": target,
-    "NetworkInterfaces": [{"SubnetId": target}],
     "RoleName": text,
     "Roles": [target],
     "RouteTableId": target,
@@ -60,25 +60,21 @@ class Architecture:
     """
 
     def __init__(self, template: Mapping[str, Any]) -> None:
-        self._resources: Mapping[str, Any] = template["Resources"]
-        if not self.all("AWS::EC2::VPC"):
+        self._template = Template(template)
+        if not self.all(VPC):
             raise ProblemError("This template has no VPC, so there is nothing to draw. Try: python -m lab picture")
 
     def all(self, kind: str) -> dict[str, Properties]:
         """Return the properties of all resources of a type, by logical id."""
-        return {
-            logical_id: fitted(resource.get("Properties"), READ)
-            for logical_id, resource in self._resources.items()
-            if resource["Type"] == kind
-        }
+        return {each.logical_id: fitted(each.properties, READ) for each in self._template.all(kind)}
 
     def name(self, logical_id: str) -> str:
         """Return the Name tag, or the logical id where there is none."""
-        return name(self._resources.get(logical_id, {}).get("Properties"), logical_id)
+        return self._template.label({"Ref": logical_id})
 
     @cached_property
     def vpc(self) -> Properties:
-        return next(iter(self.all("AWS::EC2::VPC").values()))
+        return next(iter(self.all(VPC).values()))
 
     @cached_property
     def subnets(self) -> list[Subnet]:
@@ -92,7 +88,7 @@ class Architecture:
             for p in self.all("AWS::EC2::Route").values()
             if p.get("DestinationCidrBlock") == ANYWHERE
         }
-        found = self.all("AWS::EC2::Subnet")
+        found = self.all(SUBNET)
         zones: list[Any] = []
         subnets = []
         for logical_id in sorted(found, key=self.name):
@@ -108,36 +104,21 @@ class Architecture:
     def zone_name(self, number: int) -> str:
         """Return the zone's own name where the template has one, or else its number."""
         subnet = next(subnet for subnet in self.subnets if subnet.zone == number)
-        zone = self.all("AWS::EC2::Subnet")[subnet.logical_id].get("AvailabilityZone")
+        zone = self.all(SUBNET)[subnet.logical_id].get("AvailabilityZone")
         return printable(zone) if isinstance(zone, str) else f"Zone {number + 1}"
 
     def is_public(self, subnet: Subnet) -> bool:
         """Tell whether the default route of a subnet leads to the internet gateway."""
         return subnet.gateway in self.all("AWS::EC2::InternetGateway")
 
-    def instances_in(self, subnet: Subnet) -> Iterator[tuple[str, Properties]]:
-        """Yield logical id and properties of the instances in a subnet."""
-        for logical_id, properties in self.all("AWS::EC2::Instance").items():
-            interface = (properties.get("NetworkInterfaces") or [properties])[0]
-            if interface.get("SubnetId") == subnet.logical_id:
-                yield logical_id, properties
-
-    def is_nat(self, instance: str) -> bool:
-        """Tell whether the default route of a subnet leads to an instance."""
-        return instance in {subnet.gateway for subnet in self.subnets}
-
-    def gateways_in(self, subnet: Subnet) -> Iterator[str]:
-        """Yield the logical ids of the NAT gateways in a subnet."""
-        for logical_id, properties in self.all("AWS::EC2::NatGateway").items():
-            if properties.get("SubnetId") == subnet.logical_id:
-                yield logical_id
+    def all_in(self, subnet: Subnet, kind: str) -> list[Resource]:
+        """Return the instances, or the NAT gateways, in a subnet."""
+        return [each for each in self._template.all(kind) if each.subnet == subnet.logical_id]
 
     @cached_property
     def regional_gateway(self) -> str:
         """The logical id of the NAT gateway that stands in no subnet, or empty."""
-        return next(
-            (logical_id for logical_id, p in self.all("AWS::EC2::NatGateway").items() if "SubnetId" not in p), ""
-        )
+        return next((logical_id for logical_id, p in self.all(NAT_GATEWAY).items() if "SubnetId" not in p), "")
 
     def has_address(self, instance: str) -> bool:
         """Tell whether an instance has an Elastic IP address."""
@@ -146,7 +127,7 @@ class Architecture:
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield each named role that an instance has, and the instance's name."""
         profiles, roles = self.all("AWS::IAM::InstanceProfile"), self.all("AWS::IAM::Role")
-        for logical_id, properties in self.all("AWS::EC2::Instance").items():
+        for logical_id, properties in self.all(INSTANCE).items():
             for role in profiles.get(properties.get("IamInstanceProfile", ""), {}).get("Roles", []):
                 if role_name := roles.get(role, {}).get("RoleName"):
                     yield role_name, self.name(logical_id)

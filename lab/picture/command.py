@@ -10,12 +10,13 @@ import typer
 from lab.picture.architecture import Architecture, cidr_of
 from lab.printed import print_json
 from lab.problem import ProblemError
-from lab.synthesised import read_template
+from lab.template.reader import INSTANCE, STACK
+from lab.template.synthesised import read_template
 from lab.written import write_whole
 
 
 def picture(
-    stack: Annotated[str, typer.Argument(help="The stack whose template in cdk.out is read.")] = "LearningStack",
+    stack: Annotated[str, typer.Argument(help="The stack whose template in cdk.out is read.")] = STACK,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw: a .svg, or a .png twice as large.")
@@ -36,7 +37,7 @@ def picture(
                 asdict(subnet)
                 | {
                     "public": architecture.is_public(subnet),
-                    "instances": [name for name, _ in architecture.instances_in(subnet)],
+                    "instances": [each.logical_id for each in architecture.all_in(subnet, INSTANCE)],
                 }
                 for subnet in architecture.subnets
             ],
@@ -49,8 +50,8 @@ def picture(
             f"{output}: a picture is a .svg or a .png in a folder that is there. Example: -o picture.png"
         )
     # Here, because Pillow is slow to import and no other command needs it.
-    from lab.picture.drawing import png, svg  # noqa: PLC0415
-    from lab.picture.layout import lay_out  # noqa: PLC0415
+    from lab.picture.drawing import png, svg
+    from lab.picture.layout import lay_out
 
     drawing = lay_out(architecture, stack)
     if output.suffix == ".png":

@@ -2,6 +2,8 @@
 
 from lab.picture.architecture import Architecture, Subnet, cidr_of
 from lab.picture.drawing import ICON, INK, Drawing, Frame, Icon, Text, Wire, shortened
+from lab.template.reader import INSTANCE, NAT_GATEWAY
+from lab.template.values import text
 
 # AWS's own colours for its groups and services: https://aws.amazon.com/architecture/icons/
 VPC, PUBLIC, PRIVATE, ZONE, SECURITY, REGION = "#8c4fff", "#3f8624", "#147eba", "#545b64", "#dd344c", "#6b7480"
@@ -24,7 +26,7 @@ def lay_out(architecture: Architecture, stack: str) -> Drawing:
 
 class _Layout:
     def __init__(self, architecture: Architecture, stack: str) -> None:
-        self.it = architecture
+        self.architecture = architecture
         regional = bool(architecture.regional_gateway)  # it stands between the zones
         zones = sorted({subnet.zone for subnet in architecture.subnets})
         self.zone_gap = ICON + 16 if regional else 24
@@ -37,7 +39,7 @@ class _Layout:
         hosts = [
             host
             for subnet in architecture.subnets
-            for host in architecture.instances_in(subnet)
+            for host in architecture.all_in(subnet, INSTANCE)
             if not architecture.is_public(subnet)
         ]
         self.private_height = SUBNET_HEIGHT if hosts else EMPTY_HEIGHT
@@ -83,7 +85,7 @@ class _Layout:
 
     def surroundings(self, stack: str) -> None:
         width, height = self.drawing.width - 2 * MARGIN, self.bottom + MARGIN - REGION_TOP
-        cidr = cidr_of(self.it.vpc)
+        cidr = cidr_of(self.architecture.vpc)
         self.drawing.frames.append(
             Frame(
                 x=MARGIN,
@@ -107,16 +109,16 @@ class _Layout:
 
     def zone(self, zone: int) -> None:
         x, y = self.zone_left(zone), self.public_top - 28
-        title = self.it.zone_name(zone)
+        title = self.architecture.zone_name(zone)
         self.drawing.frames.append(
             Frame(x=x, y=y, width=ZONE_WIDTH, height=self.zone_bottom - y, title=title, colour=ZONE, dashed=True)
         )
-        for subnet in self.it.subnets:
+        for subnet in self.architecture.subnets:
             if subnet.zone == zone:
                 self.subnet(subnet)
 
     def subnet(self, subnet: Subnet) -> None:
-        public = self.it.is_public(subnet)
+        public = self.architecture.is_public(subnet)
         x, y = self.zone_left(subnet.zone) + 12, self.public_top if public else self.private_top
         self.drawing.frames.append(
             Frame(
@@ -130,38 +132,38 @@ class _Layout:
                 title_right=not public,
             )
         )
-        for logical_id, properties in self.it.instances_in(subnet):
-            instance_type = properties.get("InstanceType", "?")
-            if self.it.is_nat(logical_id):
-                lines = (self.it.name(logical_id), f"{instance_type}, NAT instance")
+        for instance in self.architecture.all_in(subnet, INSTANCE):
+            instance_type = text(instance.properties.get("InstanceType"))
+            if instance.is_nat_instance:
+                lines = (instance.label, f"{instance_type}, NAT instance")
                 centre = self.way_out(subnet)
-                self.gateways[logical_id] = (centre, self.icon(centre, y + 52, "compute/ec2", *lines))
+                self.gateways[instance.logical_id] = (centre, self.icon(centre, y + 52, "compute/ec2", *lines))
                 continue
-            what = instance_type + (", Elastic IP" if self.it.has_address(logical_id) else "")
-            end = self.icon(x + SUBNET_WIDTH / 4, y + 52, "compute/ec2", self.it.name(logical_id), what)
+            what = instance_type + (", Elastic IP" if self.architecture.has_address(instance.logical_id) else "")
+            end = self.icon(x + SUBNET_WIDTH / 4, y + 52, "compute/ec2", instance.label, what)
             (self.public_hosts if public else self.private_hosts).append((x + SUBNET_WIDTH / 4, end))
-        for logical_id in self.it.gateways_in(subnet):
+        for gateway in self.architecture.all_in(subnet, NAT_GATEWAY):
             centre = self.way_out(subnet)
-            self.gateways[logical_id] = (
+            self.gateways[gateway.logical_id] = (
                 centre,
                 self.icon(centre, y + 52, "network/nat-gateway", "NAT gateway", "Elastic IP"),
             )
 
     def regional_gateway(self) -> None:
-        if self.it.regional_gateway:
+        if self.architecture.regional_gateway:
             y = self.public_top + SUBNET_HEIGHT + 40
             self.icon(self.middle, y, "network/nat-gateway")
             self.text(self.middle + 46, y + 4, "Regional NAT gateway")
-            self.gateways[self.it.regional_gateway] = (self.middle, y + ICON / 2)
+            self.gateways[self.architecture.regional_gateway] = (self.middle, y + ICON / 2)
             self.wire((self.middle, y - ICON / 2), (self.middle, VPC_TOP + 8 + ICON / 2), colour=PUBLIC)
 
     # --- what leads where
 
     def routes(self) -> None:
         """Draw where each subnet's default route leads."""
-        for subnet in self.it.subnets:
+        for subnet in self.architecture.subnets:
             x = self.way_out(subnet)
-            if self.it.is_public(subnet):
+            if self.architecture.is_public(subnet):
                 turn = VPC_TOP + 54
                 end = (self.middle, VPC_TOP + 8 + ICON / 2)
                 self.wire((x, self.public_top), (x, turn), (self.middle, turn), end, colour=PUBLIC)
@@ -179,7 +181,7 @@ class _Layout:
     def security_groups(self) -> None:
         x, y = self.left + PADDING, self.zone_bottom + 28
         self.text(x, y, "Security groups, and what they let in", size=12, colour=SECURITY)
-        for group in self.it.groups:
+        for group in self.architecture.groups:
             y += LINE
             text = f"{group.name}: {', '.join(group.inbound) or 'nothing'}"
             self.text(x, y, shortened(text, self.width - 2 * PADDING))
@@ -194,23 +196,25 @@ class _Layout:
 
     def side(self) -> None:
         x, y = self.right + 130, self.public_top + 84
-        buckets = self.it.all("AWS::S3::Bucket")
+        buckets = self.architecture.all("AWS::S3::Bucket")
         logs = {bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") for bucket in buckets.values()}
-        for role, host in self.it.roles():
+        for role, host in self.architecture.roles():
             picture = "security/identity-and-access-management-iam-role"
             end = self.icon(x, VPC_TOP + 30, picture, f"Role {role}", f"of {host}")
             self.hand_down(x, end, y - ICON / 2, "may use the bucket")
         for bucket in buckets.keys() - logs:
-            end = self.icon(x, y, "storage/simple-storage-service-s3-bucket", "Bucket", *self.it.archives(bucket))
+            end = self.icon(
+                x, y, "storage/simple-storage-service-s3-bucket", "Bucket", *self.architecture.archives(bucket)
+            )
             if buckets.keys() & logs:
                 self.hand_down(x, end, y + 150 - ICON / 2, "access logs")
-        if self.it.all("AWS::EC2::VPCEndpoint"):
+        if self.architecture.all("AWS::EC2::VPCEndpoint"):
             self.icon(self.right, y, "network/endpoint")
             self.text(self.right + 6, y - ICON / 2 - 6, "S3 endpoint")
             self.wire((self.right + ICON / 2, y), (x - ICON / 2, y), both=True)
         if buckets.keys() & logs:
             self.icon(x, y + 150, "storage/simple-storage-service-s3-bucket", "Log bucket")
-        if self.it.all("AWS::EC2::FlowLog"):
+        if self.architecture.all("AWS::EC2::FlowLog"):
             self.wire((self.right, y + 150), (x - ICON / 2, y + 150), dashed=True)
             self.text((self.right + x - ICON / 2) / 2, y + 144, "flow logs", anchor="middle")
 

@@ -1,4 +1,4 @@
-"""The whole stage: the bastion of the template on a machine, with the services of AWS that it meets around it."""
+"""The whole stage: the deployed bastion on a machine, with the services of AWS that it meets around it."""
 
 import json
 import os
@@ -19,12 +19,12 @@ import boto3
 
 from lab.deployed import Deployed
 from lab.problem import ProblemError
-from lab.rehearsal import certificates, cloud_image, image, machines, policy, processes, template
+from lab.rehearsal import certificates, cloud_image, image, machines, policy, processes
+from lab.rehearsal.instance import Instance, deployed_bastion
 from lab.rehearsal.isolation import Isolation
 from lab.rehearsal.nspawn import Nspawn
 from lab.rehearsal.qemu import Qemu
 from lab.rehearsal.switches import Panel
-from lab.synthesised import OUT
 
 MachineName = Literal["qemu", "nspawn"]
 MACHINES: Mapping[MachineName, type[machines.Machine]] = {"qemu": Qemu, "nspawn": Nspawn}
@@ -74,14 +74,13 @@ class Rehearsal:
     s3: Service
     packages: Service
     machine: machines.Machine
-    bastion: template.Bastion
+    bastion: Instance
 
     def __init__(
         self,
         machine: MachineName = "qemu",
         *,
         stack: str = "LearningStack",
-        templates: Path = OUT,
         progress: Callable[[str], None] = print,
         changes: Changes | None = None,
         image_file: Path | None = None,
@@ -92,7 +91,6 @@ class Rehearsal:
     ) -> None:
         self._machine_name = machine
         self._stack = stack
-        self._templates = templates
         self._changes = changes or Changes()
         self._image_file = image_file
         self._packages = packages
@@ -194,8 +192,8 @@ class Rehearsal:
 
     def _set_up(self) -> None:
         deployed = Deployed(self._stack)
-        self.bastion = template.bastion(deployed, self._templates)
-        self.bastion = replace(self.bastion, user_data=self._changes.user_data(self.bastion.user_data))
+        bastion = deployed_bastion(deployed)
+        self.bastion = replace(bastion, user_data=self._changes.user_data(bastion.user_data))
         self._runs.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._machine_name}-", dir=self._runs)).absolute()
         built = self._image()
@@ -228,11 +226,14 @@ class Rehearsal:
             "lab.rehearsal.metadata",
             {"socket": listen("tcp", 80)},
             {
-                **{name: getattr(bastion, name) for name in ("user_data", "region", "instance_id", "instance_type")},
+                "user_data": bastion.user_data,
+                "region": bastion.region,
+                "zone": bastion.zone,
+                "instance_id": bastion.instance_id,
+                "instance_type": bastion.instance_type,
                 "image_id": bastion.image_id,
                 "role": self._changes.role or bastion.role,
                 "hop_limit": self._changes.hop_limit or bastion.hop_limit,
-                "zone": f"{bastion.region}a",
                 "account": bastion.account,
                 "mac": machines.MAC,
                 "address": machines.ADDRESS,

@@ -66,7 +66,6 @@ def bootable() -> None:
 def stage(
     bootable: None,  # noqa: ARG001
     deploy: Callable[..., Deployed],
-    assembly: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Stage:
     """Give a function that sets up a rehearsal of the bastion, as deployed with these settings."""
@@ -76,8 +75,7 @@ def stage(
     @contextlib.contextmanager
     def set_up(machine: MachineName, changes: Changes | None = None, **settings: object) -> Iterator[Rehearsal]:
         deployed = deploy("LearningStack", **settings)
-        templates = assembly(**settings)
-        with Rehearsal(machine, templates=templates, changes=changes, runs=runs, keep=True) as rehearsal:
+        with Rehearsal(machine, changes=changes, runs=runs, keep=True) as rehearsal:
             yield rehearsal
             _empty(deployed.outputs["BucketName"])
 

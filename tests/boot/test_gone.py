@@ -21,7 +21,7 @@ import signal, sys, time
 from pathlib import Path
 from lab.rehearsal.rehearsal import Rehearsal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-with Rehearsal(sys.argv[1], templates=Path(sys.argv[2]), runs=Path(sys.argv[3])) as rehearsal:
+with Rehearsal(sys.argv[1], runs=Path(sys.argv[2])) as rehearsal:
     rehearsal.machine.start()
     time.sleep(3)
     print("running", flush=True)
@@ -46,12 +46,10 @@ def belonging_to(runs: Path) -> set[int]:
 @pytest.mark.parametrize("machine", ["qemu", "nspawn"])
 @pytest.mark.parametrize("end", [*SIGNALS, "exception"])
 @pytest.mark.usefixtures("bootable")
-def test_nothing_is_left(
-    deploy: Callable[..., Deployed], assembly: Callable[..., Path], tmp_path: Path, machine: MachineName, end: str
-) -> None:
+def test_nothing_is_left(deploy: Callable[..., Deployed], tmp_path: Path, machine: MachineName, end: str) -> None:
     deploy("LearningStack")
     runs = tmp_path / "runs"
-    command = [sys.executable, "-c", PROGRAM, machine, str(assembly()), str(runs)]
+    command = [sys.executable, "-c", PROGRAM, machine, str(runs)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.template.reader import INSTANCE, Template
+
 pytestmark = pytest.mark.boot
 
 # Each has a cable to the VPC's router, which has the address .1 at the other end.
@@ -98,11 +100,8 @@ def vpc(template: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPa
 
 
 def written(template: dict[str, Any]) -> dict[str, str]:
-    (user_data,) = [
-        resource["Properties"]["UserData"]["Fn::Base64"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::EC2::Instance" and resource["Properties"].get("SourceDestCheck") is False
-    ]
+    (nat,) = (each for each in Template(template).all(INSTANCE) if each.is_nat_instance)
+    user_data = nat.properties["UserData"]["Fn::Base64"]
     return {Path(file["path"]).name: file["content"] for file in yaml.safe_load(user_data)["write_files"]}
 
 

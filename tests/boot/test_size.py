@@ -9,6 +9,7 @@ import pytest
 from lab.rehearsal import image
 from lab.rehearsal.machines import Size
 from lab.rehearsal.rehearsal import Changes, Rehearsal
+from lab.template.reader import INSTANCE, Template
 from tests.boot.conftest import Stage
 from tests.boot.witness import Recoveries
 
@@ -42,11 +43,8 @@ def test_the_nat_instance_forwards_within_a_minute_and_a_half(
     stage: Stage, template: Callable[..., dict[str, Any]], recoveries: Recoveries
 ) -> None:
     """A t4g.micro, by its share of a processor; and nft is fetched, which Ubuntu's images have."""
-    (user_data,) = [
-        resource["Properties"]["UserData"]["Fn::Base64"]
-        for resource in template(nat="instance")["Resources"].values()
-        if resource["Type"] == "AWS::EC2::Instance" and resource["Properties"].get("SourceDestCheck") is False
-    ]
+    (nat,) = (each for each in Template(template(nat="instance")).all(INSTANCE) if each.is_nat_instance)
+    user_data = nat.properties["UserData"]["Fn::Base64"]
     with stage("nspawn", Changes(user_data=lambda _: user_data, size=MICRO)) as rehearsal:
         image.offer(rehearsal.machine.image, ["nftables"])
         began = time.monotonic()

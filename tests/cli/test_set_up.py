@@ -91,9 +91,16 @@ def test_it_is_done_again_when_what_it_made_is_gone(machine: Machine) -> None:
     for count in (1, 1):
         machine.set_up()
         assert len(machine.calls("-m venv")) == count
-    (machine.venv / "bin" / "python").unlink()
+    for count, name in ((2, "python"), (3, "lab")):
+        (machine.venv / "bin" / name).unlink()
+        machine.set_up()
+        assert len(machine.calls("-m venv")) == count
+
+
+def test_it_makes_the_command_lab(machine: Machine) -> None:
     machine.set_up()
-    assert len(machine.calls("-m venv")) == 2
+    subprocess.run([machine.venv / "bin" / "lab", "cost", "--json"], check=True)
+    assert len(machine.calls("python -m lab cost --json")) == 1
 
 
 def test_what_would_install_elsewhere_is_not_heard(machine: Machine) -> None:

@@ -14,6 +14,8 @@ from lab.bastion.machine import Bastion, find_bastion, find_last_booted, start, 
 from lab.cli import app
 from lab.deployed import Deployed
 from lab.problem import ProblemError
+from lab.rehearsal.instance import deployed_bastion
+from lab.template.values import resolved
 
 DEVICE = "arn:aws:iam::123456789012:mfa/alice"
 
@@ -134,3 +136,16 @@ def test_a_bastion_that_has_lost_its_tags_is_found_by_the_stacks_events(
 def test_a_stack_that_never_was_had_no_bastion(learning_stack: Deployed) -> None:
     with pytest.raises(ProblemError, match="Nothing has had no bastion in"):
         find_last_booted(boto3.Session(), learning_stack.ec2, "Nothing")
+
+
+def test_a_rehearsal_boots_what_ec2_has(learning_stack: Deployed) -> None:
+    found = deployed_bastion(learning_stack)
+    names = {each.logical_id: each.id for each in learning_stack.resources} | {
+        "AWS::Region": learning_stack.region,
+        "AWS::StackName": learning_stack.stack_name,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    assert found.user_data == resolved(learning_stack.bastion.properties["UserData"]["Fn::Base64"], names)
+    assert (found.instance_id, found.role) == (learning_stack.outputs["InstanceId"], "access-s3-role")
+    assert (found.bucket, found.mount_point) == (learning_stack.outputs["BucketName"], "/mnt/s3")
+    assert (found.zone, found.hop_limit, found.signal_seconds) == ("us-east-1a", 1, 900)

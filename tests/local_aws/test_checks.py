@@ -17,8 +17,9 @@ from lab.checks.bastion import bastion, look
 from lab.checks.check import CHECKS, Check
 from lab.checks.policy import permissions, policy_document
 from lab.checks.real_account import in_a_real_account
-from lab.deployed import Deployed, Resource, new_session
+from lab.deployed import Deployed, new_session
 from lab.local_aws import lifecycle
+from lab.template.reader import Resource
 
 Break = Callable[[Deployed], Iterator[None]]
 BREAKS: dict[str, list[Break]] = {}

@@ -16,7 +16,6 @@ from typer.testing import CliRunner, Result
 
 from lab.cli import app
 from lab.deployed import Deployed
-from lab.guide import command
 from lab.guide.book import file_of, find_chapter
 from lab.guide.exercises import EXERCISES, break_a_route
 from lab.problem import ProblemError
@@ -124,7 +123,7 @@ def test_3_asks_before_it_breaks_a_route(stack: Deployed, monkeypatch: pytest.Mo
     assert asked.exit_code == 1
     assert "This deletes one route of LearningStack in us-east-1 (http://127.0.0.1:" in asked.stdout
     with monkeypatch.context() as on_a_real_account:
-        on_a_real_account.setattr(command, "is_local", lambda: False)
+        on_a_real_account.setattr("lab.deployed.is_local", lambda: False)
         assert "Nothing was broken." in lab("exercise", "3", "--begin", "--yes").stdout
     assert lab("verify").exit_code == 0
 

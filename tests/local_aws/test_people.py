@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab.deployed import Deployed
-from lab.local_aws.users import environment_of
+from lab.local_aws.sign_in import environment_of
 from lab.problem import ProblemError
 
 

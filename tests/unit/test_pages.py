@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lab import cli
+from lab import verify
 from lab.checks import all_checks
 from lab.checks.check import Check, Verdict
 from lab.cost.bill import Usage, reckon
@@ -81,9 +81,9 @@ def test_what_ten_hours_a_day_save_is_what_the_bill_says(language: str, template
 def test_the_claims_in_the_readme_are_what_verify_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "console", Console(width=97, highlight=False))
+    monkeypatch.setattr(verify, "console", Console(width=97, highlight=False))
     checks = [check for check in all_checks("LearningStack") if check.when is Check.when]
-    cli._report([Verdict(check, [], [], "") for check in checks])
+    verify.report([Verdict(check, [], [], "") for check in checks])
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     shown = re.search(r"^Chapter .* claims hold\.$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert shown

@@ -7,10 +7,10 @@ from typing import Any
 import botocore.session
 from ministack.services import ec2
 
+from lab.local_aws.resources.zones import zones
 from lab.local_aws.rules.network import CODES
 from lab.local_aws.rules.quotas import quota
 from lab.local_aws.rules.rule import Asked, rule
-from lab.local_aws.zones import zones
 
 RUN = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html"
 EBS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html"

@@ -7,10 +7,10 @@ from typing import Any
 
 from ministack.services import ec2
 
+from lab.local_aws.resources.zones import zones
 from lab.local_aws.rules.quotas import quota
 from lab.local_aws.rules.rule import Asked, rule
 from lab.local_aws.wire import canonical
-from lab.local_aws.zones import zones
 
 CODES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
 LIMITS = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html"

@@ -10,7 +10,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
 from constructs_lib.access import Access
-from tests.unit.constructs_lib.reading import properties, reference
+from lab.template.values import target
+from tests.unit.constructs_lib.reading import properties
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_no_action_has_a_wildcard_or_touches_acls(statements: dict[str, dict[str
 
 def test_the_role_has_these_two_policies_and_no_other(template: Template) -> None:
     (role,) = properties(template, "AWS::IAM::Role").values()
-    attached = [reference(policy) for policy in role["ManagedPolicyArns"]]
+    attached = [target(policy) for policy in role["ManagedPolicyArns"]]
     assert sorted(attached) == sorted(properties(template, "AWS::IAM::ManagedPolicy"))
     assert "Policies" not in role
     template.resource_count_is("AWS::IAM::Policy", 0)

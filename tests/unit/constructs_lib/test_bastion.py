@@ -16,7 +16,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
 from constructs_lib.bastion import BOOT, Bastion, boot_file, masked, render_user_data
-from tests.unit.constructs_lib.reading import files_in, in_words, properties, reference, tag
+from lab.template.values import resolved, target
+from tests.unit.constructs_lib.reading import files_in, properties, tag
 
 USER_DATA_LIMIT = 16_384
 SCRIPTS = [*sorted(BOOT.glob("*.sh")), BOOT / "rc.local"]
@@ -83,7 +84,7 @@ def user_data(template: Template, bucket: str = "my-bucket", region: str = "ap-n
     """Return the user data as the instance gets it."""
     (bucket_id,) = properties(template, "AWS::S3::Bucket")
     names = {bucket_id: bucket, "AWS::Region": region, "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": STACK}
-    return in_words(instance(template)["UserData"]["Fn::Base64"], names)
+    return str(resolved(instance(template)["UserData"]["Fn::Base64"], names))
 
 
 def written_files(text: str) -> dict[str, dict[str, str]]:
@@ -195,7 +196,7 @@ def test_the_image_is_canonicals_for_the_processor(
     bastion: Callable[..., Template], settings: dict[str, str], parameter: str
 ) -> None:
     template = bastion(**settings)
-    found = template.to_json()["Parameters"][reference(instance(template)["ImageId"])]
+    found = template.to_json()["Parameters"][target(instance(template)["ImageId"])]
     assert found["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
     assert found["Default"] == f"/aws/service/canonical/ubuntu/server/{parameter}/hvm/ebs-gp3/ami-id"
 
@@ -379,9 +380,8 @@ FILES = {"rc.local": "/etc/rc.local"}
 
 def rendered(environment: dict[str, str]) -> str:
     """Return what CloudFormation makes of it."""
-    return in_words(
-        {"Fn::Sub": render_user_data({name: masked(text) for name, text in environment.items()}, FILES)}, {}
-    )
+    text = render_user_data({name: masked(value) for name, value in environment.items()}, FILES)
+    return str(resolved({"Fn::Sub": text}, {}))
 
 
 def test_hostile_values_come_back_from_a_real_shell_as_they_were(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
 from constructs_lib.firewall import Firewall
-from tests.unit.constructs_lib.reading import properties, reference, tag
+from lab.template.values import target
+from tests.unit.constructs_lib.reading import properties, tag
 
 OFFICE = "50.100.200.0/24"
 ADMIN = "203.0.113.7/32"
@@ -62,14 +63,14 @@ def group_rules(template: Template, group_name: str, direction: str) -> list[Rul
     rules += [
         rule
         for rule in properties(template, f"AWS::EC2::SecurityGroup{direction}").values()
-        if reference(rule["GroupId"]) == group_id
+        if target(rule["GroupId"]) == group_id
     ]
     peer_key = "SourceSecurityGroupId" if direction == "Ingress" else "DestinationSecurityGroupId"
 
     def row(rule: dict[str, Any]) -> Rule:
         assert rule["IpProtocol"] == "tcp"
         assert rule["FromPort"] == rule["ToPort"]
-        peer = rule["CidrIp"] if "CidrIp" in rule else names[reference(rule[peer_key])]
+        peer = rule["CidrIp"] if "CidrIp" in rule else names[target(rule[peer_key])]
         return str(rule["FromPort"]), str(peer), rule["Description"]
 
     return sorted((row(rule) for rule in rules), key=lambda rule: (int(rule[0]), rule[1]))
@@ -139,7 +140,7 @@ def test_databases_open_nothing(firewall: Callable[..., Template]) -> None:
     assert rule["CidrIp"] == "255.255.255.255/32"
     assert rule["Description"].startswith("Nothing outbound")
     own_rules = properties(firewall(), "AWS::EC2::SecurityGroupEgress").values()
-    assert [rule for rule in own_rules if "Database" in reference(rule["GroupId"])] == []
+    assert [rule for rule in own_rules if "Database" in target(rule["GroupId"])] == []
 
 
 @EITHER
@@ -174,7 +175,7 @@ def acl(template: Template, name: str, direction: str) -> list[AclRow]:
     return sorted(
         row(entry)
         for entry in properties(template, "AWS::EC2::NetworkAclEntry").values()
-        if reference(entry["NetworkAclId"]) == acl_id and entry["Egress"] == (direction == "out")
+        if target(entry["NetworkAclId"]) == acl_id and entry["Egress"] == (direction == "out")
     )
 
 
@@ -290,6 +291,6 @@ def test_each_subnet_has_the_acl_of_its_kind(firewall: Callable[..., Template], 
     (acl_id,) = [logical_id for logical_id, found in acls.items() if tag(found, "Name") == name]
     associations = properties(firewall(), "AWS::EC2::SubnetNetworkAclAssociation").values()
     subnets = properties(firewall(), "AWS::EC2::Subnet")
-    assert {reference(one["SubnetId"]) for one in associations if reference(one["NetworkAclId"]) == acl_id} == {
+    assert {target(one["SubnetId"]) for one in associations if target(one["NetworkAclId"]) == acl_id} == {
         subnet_id for subnet_id, subnet in subnets.items() if tag(subnet, "aws-cdk:subnet-name") == kind
     }

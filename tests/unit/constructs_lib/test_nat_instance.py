@@ -10,7 +10,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
 from constructs_lib.nat_instance import NatInstance
-from tests.unit.constructs_lib.reading import properties, reference, tag
+from lab.template.values import target
+from tests.unit.constructs_lib.reading import properties, tag
 
 USER_DATA_LIMIT = 16_384
 
@@ -67,14 +68,14 @@ def test_it_forwards_and_has_a_public_address_in_the_public_subnet(
     assert instance["SourceDestCheck"] is False
     (interface,) = instance["NetworkInterfaces"]
     assert interface["AssociatePublicIpAddress"] is True
-    subnet = properties(template, "AWS::EC2::Subnet")[reference(interface["SubnetId"])]
+    subnet = properties(template, "AWS::EC2::Subnet")[target(interface["SubnetId"])]
     assert tag(subnet, "aws-cdk:subnet-name") == "Public"
     template.resource_count_is("AWS::EC2::EIP", 0)
 
 
 def test_it_is_small_arm64_and_of_the_chosen_image(template: Template, instance: dict[str, Any]) -> None:
     assert instance["InstanceType"] == "t4g.micro"  # AWS's free plan starts no nano
-    parameter = template.to_json()["Parameters"][reference(instance["ImageId"])]
+    parameter = template.to_json()["Parameters"][target(instance["ImageId"])]
     assert parameter["Default"].endswith("/24.04/stable/20260615/arm64/hvm/ebs-gp3/ami-id")
     assert tag(instance, "Name") == "learning-nat"
     assert tag(instance, "Role") is None  # so operators may not stop it
@@ -83,15 +84,15 @@ def test_it_is_small_arm64_and_of_the_chosen_image(template: Template, instance:
 def test_every_private_subnet_leaves_through_it(template: Template, instance_id: str) -> None:
     subnets = properties(template, "AWS::EC2::Subnet")
     tables = {
-        reference(link["RouteTableId"]): tag(subnets[reference(link["SubnetId"])], "aws-cdk:subnet-name")
+        target(link["RouteTableId"]): tag(subnets[target(link["SubnetId"])], "aws-cdk:subnet-name")
         for link in properties(template, "AWS::EC2::SubnetRouteTableAssociation").values()
     }
     through_it = [
         route for route in properties(template, "AWS::EC2::Route").values() if route.get("InstanceId") is not None
     ]
-    assert {reference(route["InstanceId"]) for route in through_it} == {instance_id}
+    assert {target(route["InstanceId"]) for route in through_it} == {instance_id}
     assert {route["DestinationCidrBlock"] for route in through_it} == {"0.0.0.0/0"}
-    assert sorted(reference(route["RouteTableId"]) for route in through_it) == sorted(
+    assert sorted(target(route["RouteTableId"]) for route in through_it) == sorted(
         table for table, kind in tables.items() if kind == "Private"
     )
 

@@ -9,7 +9,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Match, Template
 
 from constructs_lib.network import Network
-from tests.unit.constructs_lib.reading import properties, reference, tag
+from lab.template.values import target
+from tests.unit.constructs_lib.reading import properties, tag
 
 NAT_CHOICES = ("per-az", "single", "regional", "none")
 PUBLIC = ("10.0.1.0/24", "10.0.3.0/24")
@@ -51,9 +52,9 @@ def subnet_names(template: Template) -> dict[str, str]:
 def route_table_of(template: Template, cidr: str) -> str:
     associations = properties(template, "AWS::EC2::SubnetRouteTableAssociation").values()
     (table,) = [
-        reference(association["RouteTableId"])
+        target(association["RouteTableId"])
         for association in associations
-        if reference(association["SubnetId"]) == subnet_names(template)[cidr]
+        if target(association["SubnetId"]) == subnet_names(template)[cidr]
     ]
     return table
 
@@ -63,19 +64,19 @@ def way_out(template: Template, cidr: str) -> str:
     routes = [
         route
         for route in properties(template, "AWS::EC2::Route").values()
-        if reference(route["RouteTableId"]) == route_table_of(template, cidr)
+        if target(route["RouteTableId"]) == route_table_of(template, cidr)
     ]
     if not routes:
         return "nowhere"
     (route,) = routes
     assert route["DestinationCidrBlock"] == "0.0.0.0/0"
     if "GatewayId" in route:
-        assert reference(route["GatewayId"]) in properties(template, "AWS::EC2::InternetGateway")
+        assert target(route["GatewayId"]) in properties(template, "AWS::EC2::InternetGateway")
         return "internet gateway"
-    gateway = properties(template, "AWS::EC2::NatGateway")[reference(route["NatGatewayId"])]
+    gateway = properties(template, "AWS::EC2::NatGateway")[target(route["NatGatewayId"])]
     if gateway.get("AvailabilityMode") == "regional":
         return "regional NAT"
-    (public,) = [cidr for cidr, name in subnet_names(template).items() if name == reference(gateway["SubnetId"])]
+    (public,) = [cidr for cidr, name in subnet_names(template).items() if name == target(gateway["SubnetId"])]
     return f"NAT in {public}"
 
 
@@ -175,7 +176,7 @@ def test_each_nat_gateway_has_an_elastic_ip_of_its_own(
     network: Callable[..., Template], nat: str, gateways: int
 ) -> None:
     addresses = [
-        reference(gateway["AllocationId"]) for gateway in properties(network(nat), "AWS::EC2::NatGateway").values()
+        target(gateway["AllocationId"]) for gateway in properties(network(nat), "AWS::EC2::NatGateway").values()
     ]
     assert len(addresses) == gateways
     assert sorted(addresses) == sorted(properties(network(nat), "AWS::EC2::EIP"))
@@ -209,7 +210,7 @@ def test_the_s3_endpoint_is_on_every_route_table(network: Callable[..., Template
     (endpoint,) = properties(network(nat), "AWS::EC2::VPCEndpoint").values()
     assert endpoint["VpcEndpointType"] == "Gateway"
     assert endpoint["ServiceName"] == {"Fn::Join": ["", ["com.amazonaws.", {"Ref": "AWS::Region"}, ".s3"]]}
-    tables = [reference(table) for table in endpoint["RouteTableIds"]]
+    tables = [target(table) for table in endpoint["RouteTableIds"]]
     assert sorted(tables) == sorted(properties(network(nat), "AWS::EC2::RouteTable"))
 
 

@@ -8,7 +8,8 @@ import pytest
 from aws_cdk.assertions import Template
 
 from constructs_lib.operators import Operators
-from tests.unit.constructs_lib.reading import in_words, properties, reference
+from lab.template.values import resolved, target
+from tests.unit.constructs_lib.reading import properties
 
 NAMES = {"AWS::Partition": "aws", "AWS::AccountId": "111122223333"}
 
@@ -43,7 +44,7 @@ def test_start_and_stop_want_mfa_and_the_bastions_tags(statements: dict[str, dic
     statement = statements["StartAndStopTheBastionWithMfa"]
     assert statement["Effect"] == "Allow"
     assert statement["Action"] == ["ec2:StartInstances", "ec2:StopInstances"]
-    assert in_words(statement["Resource"], NAMES) == "arn:aws:ec2:*:111122223333:instance/*"
+    assert resolved(statement["Resource"], NAMES) == "arn:aws:ec2:*:111122223333:instance/*"
     assert statement["Condition"] == {
         "Bool": {"aws:MultiFactorAuthPresent": "true"},
         "StringEquals": {"aws:ResourceTag/Project": "LearningStack", "aws:ResourceTag/Role": "bastion"},
@@ -53,7 +54,7 @@ def test_start_and_stop_want_mfa_and_the_bastions_tags(statements: dict[str, dic
 def test_people_set_up_mfa_for_nobody_but_themselves(statements: dict[str, dict[str, Any]]) -> None:
     statement = statements["SetUpOwnPasswordAndMfa"]
     assert all(action.startswith("iam:") and "*" not in action for action in statement["Action"])
-    assert sorted(in_words(resource, NAMES) for resource in statement["Resource"]) == [
+    assert sorted(resolved(resource, NAMES) for resource in statement["Resource"]) == [
         "arn:aws:iam::111122223333:mfa/${aws:username}",
         "arn:aws:iam::111122223333:user/${aws:username}",
     ]
@@ -62,7 +63,7 @@ def test_people_set_up_mfa_for_nobody_but_themselves(statements: dict[str, dict[
 def test_people_sign_in_to_the_cli_with_no_key(statements: dict[str, dict[str, Any]]) -> None:
     statement = statements["SignInToTheCli"]
     assert statement["Action"] == ["signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"]
-    assert in_words(statement["Resource"], NAMES) == "arn:aws:signin:*:*:oauth2/public-client/*"
+    assert resolved(statement["Resource"], NAMES) == "arn:aws:signin:*:*:oauth2/public-client/*"
 
 
 def test_these_are_all_the_statements(statements: dict[str, dict[str, Any]]) -> None:
@@ -92,7 +93,7 @@ def test_each_named_user_is_in_the_group_and_has_nothing_else(template: Template
     users = {user["UserName"]: user for user in properties(template, "AWS::IAM::User").values()}
     assert set(users) == {"alice", "bob.b@example.com"}
     for user in users.values():
-        assert [reference(group) for group in user["Groups"]] == [group_id]
+        assert [target(group) for group in user["Groups"]] == [group_id]
         assert {"LoginProfile", "Policies", "ManagedPolicyArns"}.isdisjoint(user)
 
 

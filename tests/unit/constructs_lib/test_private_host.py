@@ -10,7 +10,8 @@ from aws_cdk.assertions import Template
 
 from constructs_lib.private_host import PrivateHost
 from constructs_lib.ubuntu import UbuntuImage
-from tests.unit.constructs_lib.reading import properties, reference, tag
+from lab.template.values import target
+from tests.unit.constructs_lib.reading import properties, tag
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_it_stands_in_the_private_subnet_with_no_public_address(
 ) -> None:
     assert "NetworkInterfaces" not in host
     assert host["SecurityGroupIds"] == [{"Fn::GetAtt": [group_id, "GroupId"]}]
-    subnet = properties(template, "AWS::EC2::Subnet")[reference(host["SubnetId"])]
+    subnet = properties(template, "AWS::EC2::Subnet")[target(host["SubnetId"])]
     assert tag(subnet, "aws-cdk:subnet-name") == "Private"
     assert subnet["MapPublicIpOnLaunch"] is False
     template.resource_count_is("AWS::EC2::EIP", 0)
@@ -99,7 +100,7 @@ def test_it_is_as_hardened_as_the_bastion(host: dict[str, Any]) -> None:
 def test_it_takes_the_bastions_key_and_image(template: Template, host: dict[str, Any]) -> None:
     (key_id,) = properties(template, "AWS::EC2::KeyPair")
     assert host["KeyName"] == {"Ref": key_id}
-    parameter = template.to_json()["Parameters"][reference(host["ImageId"])]
+    parameter = template.to_json()["Parameters"][target(host["ImageId"])]
     assert parameter["Default"].endswith("/26.04/stable/current/arm64/hvm/ebs-gp3/ami-id")
 
 

@@ -10,7 +10,8 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
 from constructs_lib.schedule import Schedule
-from tests.unit.constructs_lib.reading import in_words, properties, reference
+from lab.template.values import resolved, target
+from tests.unit.constructs_lib.reading import properties
 
 NAMES = {"AWS::Partition": "aws", "AWS::AccountId": "111122223333", "AWS::Region": "us-east-1"}
 
@@ -44,9 +45,9 @@ def test_it_stops_and_starts_them_every_day_in_the_time_zone(template: Template,
     for made in properties(template, "AWS::Scheduler::Schedule").values():
         assert made["ScheduleExpressionTimezone"] == "Asia/Tokyo"
         assert made["FlexibleTimeWindow"] == {"Mode": "OFF"}
-        assert json.loads(in_words(made["Target"]["Input"], names)) == {"InstanceIds": ["i-0", "i-1"]}
+        assert json.loads(resolved(made["Target"]["Input"], names)) == {"InstanceIds": ["i-0", "i-1"]}
         assert made["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 900}
-        found[made["ScheduleExpression"]] = in_words(made["Target"]["Arn"], names)
+        found[made["ScheduleExpression"]] = resolved(made["Target"]["Arn"], names)
     assert found == {
         "cron(30 19 * * ? *)": "arn:aws:scheduler:::aws-sdk:ec2:stopInstances",
         "cron(0 9 * * ? *)": "arn:aws:scheduler:::aws-sdk:ec2:startInstances",
@@ -58,13 +59,13 @@ def test_its_role_may_do_that_and_nothing_else(template: Template, names: dict[s
     made = {name: role for name, role in properties(template, "AWS::IAM::Role").items() if name.startswith("Schedule")}
     ((role_id, role),) = made.items()
     for each in properties(template, "AWS::Scheduler::Schedule").values():
-        assert reference(each["Target"]["RoleArn"]) == role_id
+        assert target(each["Target"]["RoleArn"]) == role_id
     assert "Policies" not in role
     ((policy_id, policy),) = properties(template, "AWS::IAM::ManagedPolicy").items()
     assert role["ManagedPolicyArns"] == [{"Ref": policy_id}]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], sorted(statement["Action"])) == ("Allow", ["ec2:StartInstances", "ec2:StopInstances"])
-    assert [in_words(arn, names) for arn in statement["Resource"]] == [
+    assert [resolved(arn, names) for arn in statement["Resource"]] == [
         f"arn:aws:ec2:us-east-1:111122223333:instance/{instance}" for instance in ("i-0", "i-1")
     ]
 
@@ -78,7 +79,7 @@ def test_only_the_schedules_of_this_account_take_the_role(template: Template) ->
     (statement,) = trust
     assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
     condition = statement["Condition"]["StringEquals"]
-    assert {key: in_words(value, NAMES) for key, value in condition.items()} == {
+    assert {key: resolved(value, NAMES) for key, value in condition.items()} == {
         "aws:SourceArn": "arn:aws:scheduler:us-east-1:111122223333:schedule-group/default"
     }
 

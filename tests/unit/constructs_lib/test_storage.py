@@ -8,7 +8,8 @@ import pytest
 from aws_cdk.assertions import Template
 
 from constructs_lib.storage import Storage
-from tests.unit.constructs_lib.reading import properties, reference
+from lab.template.values import target
+from tests.unit.constructs_lib.reading import properties
 
 
 def storage(plain_stack: Callable[[], cdk.Stack], **settings: Any) -> Template:
@@ -74,8 +75,8 @@ def test_old_versions_are_kept(buckets: dict[str, dict[str, Any]], which: str) -
 def test_access_is_logged_to_the_other_bucket(template: Template, buckets: dict[str, dict[str, Any]]) -> None:
     logging = buckets["files"]["LoggingConfiguration"]
     assert logging["LogFilePrefix"] == "access-logs/"
-    target = properties(template, "AWS::S3::Bucket")[reference(logging["DestinationBucketName"])]
-    assert target == buckets["logs"]
+    log_bucket = properties(template, "AWS::S3::Bucket")[target(logging["DestinationBucketName"])]
+    assert log_bucket == buckets["logs"]
 
 
 def test_only_the_logging_service_of_this_bucket_may_write_access_logs(template: Template) -> None:
@@ -150,7 +151,7 @@ def test_buckets_and_their_policies_outlive_the_stack(template: Template) -> Non
 def test_each_bucket_refuses_everyone_who_comes_without_tls(template: Template) -> None:
     refused = set()
     for policy in properties(template, "AWS::S3::BucketPolicy").values():
-        bucket = {"Fn::GetAtt": [reference(policy["Bucket"]), "Arn"]}
+        bucket = {"Fn::GetAtt": [target(policy["Bucket"]), "Arn"]}
         expected = {
             "Effect": "Deny",
             "Principal": {"AWS": "*"},
@@ -159,7 +160,7 @@ def test_each_bucket_refuses_everyone_who_comes_without_tls(template: Template) 
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
         assert expected in policy["PolicyDocument"]["Statement"]
-        refused.add(reference(policy["Bucket"]))
+        refused.add(target(policy["Bucket"]))
     assert refused == set(properties(template, "AWS::S3::Bucket"))
 
 

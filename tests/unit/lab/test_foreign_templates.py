@@ -16,7 +16,7 @@ from lab.picture.architecture import READ, Architecture
 from lab.picture.drawing import svg
 from lab.picture.layout import lay_out
 from lab.problem import ProblemError
-from lab.synthesised import read_template
+from lab.template.synthesised import read_template
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 IDS = st.sampled_from(["A", "B", "Name", "Gone"])

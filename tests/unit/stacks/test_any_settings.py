@@ -19,9 +19,10 @@ from cfnlint.config import ManualArgs
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from lab.template.values import resolved, target
 from stacks.settings import NAT_CHOICES, S3FS_CHOICES, UBUNTU_CHOICES, Settings, SettingsError
 from stacks.validation import Validation
-from tests.unit.constructs_lib.reading import files_in, in_words, reference, tag
+from tests.unit.constructs_lib.reading import files_in, tag
 from tests.unit.constructs_lib.test_firewall import acl, verdict
 from tests.unit.test_templates import LONGEST, LONGEST_OF_A_LEARNER, LONGEST_WITH_NAT_INSTANCE
 
@@ -184,7 +185,7 @@ def routes_lead_where_nat_says(resources: Resources, nat: str) -> None:
     zone = {name: json.dumps(each["AvailabilityZone"]) for name, each in subnets.items()}
     gateways, instances = of(resources, "EC2::NatGateway"), of(resources, "EC2::Instance")
     routes: dict[str, list[dict[str, Any]]] = {
-        reference(each["SubnetId"]): [
+        target(each["SubnetId"]): [
             route for route in of(resources, "EC2::Route").values() if route["RouteTableId"] == each["RouteTableId"]
         ]
         for each in of(resources, "EC2::SubnetRouteTableAssociation").values()
@@ -196,10 +197,10 @@ def routes_lead_where_nat_says(resources: Resources, nat: str) -> None:
         for route in routes[subnet]:
             assert route["DestinationCidrBlock"] == "0.0.0.0/0"
             if "InstanceId" in route:
-                (stands,) = instances[reference(route["InstanceId"])]["NetworkInterfaces"]
+                (stands,) = instances[target(route["InstanceId"])]["NetworkInterfaces"]
             else:
-                stands = gateways[reference(route["NatGatewayId"])]
-            place = reference(stands["SubnetId"]) if "SubnetId" in stands else None
+                stands = gateways[target(route["NatGatewayId"])]
+            place = target(stands["SubnetId"]) if "SubnetId" in stands else None
             assert place in {*public, None}
             found.append((zone[subnet], zone[place] if place else "regional"))
     first, second = (zone[name] for name, each in subnets.items() if "Private" in name and each)
@@ -289,7 +290,7 @@ def user_data_says_what_was_chosen(resources: Resources, chosen: Settings) -> No
     files: dict[str, dict[str, str]] = {}
     for instance in of(resources, "EC2::Instance").values():
         if "UserData" in instance:
-            user_data = in_words(instance["UserData"]["Fn::Base64"], names)
+            user_data = resolved(instance["UserData"]["Fn::Base64"], names)
             assert len(user_data.encode()) <= 16_384
             if "\nput " in user_data:  # the bastion's
                 files |= {file["path"]: file for file in files_in(user_data)}

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab.cli import app
-from lab.cost import command, live
+from lab.cost import live
 from lab.cost.bill import PARTS, Usage, reckon
 from lab.cost.compare import Comparison
 from lab.cost.live import Checked
@@ -183,7 +183,7 @@ def comparison(template: Template, monkeypatch: pytest.MonkeyPatch) -> Compariso
         nat: {hours: reckon(template(nat=nat), "us-east-1", Usage(hours_a_day=hours)) for hours in (24, 8)}
         for nat in ("per-az", "none")
     }
-    monkeypatch.setattr(command, "compare", lambda *_: bills)
+    monkeypatch.setattr("lab.cost.compare.compare", lambda *_: bills)
     return bills
 
 

@@ -9,7 +9,13 @@ from typing import Any
 
 from ministack.services import ec2, ssm
 
-from lab.local_aws.wire import Params, tree
+from lab.local_aws.wire import (
+    Answer,
+    Handler,
+    Params,
+    around,
+    tree,
+)
 
 CANONICAL = "099720109477"
 PARAMETER = re.compile(
@@ -64,7 +70,6 @@ def _stub(image: str) -> tuple[str, str, str, str, str, str, None] | None:
 
 
 _ministacks_view = ec2._stub_image_view
-_ministacks_describe = ec2._ACTION_MAP["DescribeImages"]
 
 
 def _view(image: str, *rest: Any) -> dict[str, Any]:
@@ -72,17 +77,17 @@ def _view(image: str, *rest: Any) -> dict[str, Any]:
     return {**view, "Architecture": architecture_of_image(image) or view["Architecture"]}
 
 
-def _describe(params: Params) -> Any:
+@around("DescribeImages")
+def _describe(params: Params, ministacks: Handler) -> Answer:
     """Let ministack know each image of Canonical that it is asked for."""
     for image in tree(params).get("ImageId", []):
         stub = _stub(image)
         if stub and stub not in ec2._STUB_AMIS:
             ec2._STUB_AMIS.append(stub)
-    return _ministacks_describe(params)
+    return ministacks(params)
 
 
 ec2._stub_image_view = _view
-ec2._ACTION_MAP["DescribeImages"] = _describe
 for _release in CURRENT:
     for _arch in ("amd64", "arm64"):
         _path = f"/aws/service/canonical/ubuntu/server/{_release}/stable/current/{_arch}/hvm/ebs-gp3/ami-id"

@@ -1,40 +1,10 @@
-"""AWS::Scheduler::Schedule, whose time zone ministack's CloudFormation drops, and AWS::Budgets::Budget, which it lacks.
-
-Neither acts here: no instance is stopped, and no mail is sent.
-"""
+"""Budgets, whose resource type ministack lacks. None acts here: no mail is sent."""
 
 from typing import ClassVar
 
 from ministack.core.responses import get_account_id
 
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, unless
-
-
-class Schedule(Provider):
-    """A schedule of EventBridge Scheduler, in the group "default". ``Ref`` is its name."""
-
-    type_name = "AWS::Scheduler::Schedule"
-    schema: ClassVar[Schema] = {
-        "FlexibleTimeWindow": {"Mode": {}},
-        "Name": {},
-        "ScheduleExpression": {},
-        "ScheduleExpressionTimezone": {},
-        "Target": {"Arn": {}, "Input": {}, "RetryPolicy": {"MaximumEventAgeInSeconds": {}}, "RoleArn": {}},
-    }
-    create_only = ("Name",)
-    name_property = "Name"
-
-    def create(self, properties: Properties) -> Made:
-        made = aws("scheduler").create_schedule(**properties)
-        return properties["Name"], {"Arn": made["ScheduleArn"]}
-
-    def update(self, physical_id: str, _old: Properties, new: Properties) -> Made:
-        changed = aws("scheduler").update_schedule(**new | {"Name": physical_id})
-        return physical_id, {"Arn": changed["ScheduleArn"]}
-
-    def delete(self, physical_id: str, _properties: Properties) -> None:
-        with unless("ResourceNotFoundException"):
-            aws("scheduler").delete_schedule(Name=physical_id)
 
 
 class Budget(Provider):
@@ -51,6 +21,7 @@ class Budget(Provider):
     }
     create_only = ("NotificationsWithSubscribers",)
     name_property = "BudgetName"
+    id_attribute = "Id"
 
     def create(self, properties: Properties) -> Made:
         name = properties["BudgetName"]
@@ -60,7 +31,7 @@ class Budget(Provider):
             NotificationsWithSubscribers=properties.get("NotificationsWithSubscribers", []),
             ResourceTags=properties.get("ResourceTags", []),
         )
-        return name, {"Id": name}
+        return self.made(name)
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Made:
         account, budgets = get_account_id(), aws("budgets")
@@ -68,12 +39,11 @@ class Budget(Provider):
         arn = f"arn:aws:budgets::{account}:budget/{physical_id}"
         tags = new.get("ResourceTags", [])
         kept = {tag["Key"] for tag in tags}
-        gone = [tag["Key"] for tag in old.get("ResourceTags", []) if tag["Key"] not in kept]
-        if gone:
-            budgets.untag_resource(ResourceARN=arn, ResourceTagKeys=gone)
+        if removed := [tag["Key"] for tag in old.get("ResourceTags", []) if tag["Key"] not in kept]:
+            budgets.untag_resource(ResourceARN=arn, ResourceTagKeys=removed)
         if tags:
             budgets.tag_resource(ResourceARN=arn, ResourceTags=tags)
-        return physical_id, {"Id": physical_id}
+        return self.made(physical_id)
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
         with unless("NotFoundException"):
@@ -85,6 +55,3 @@ def _budget(name: str, properties: Properties) -> Properties:
     budget: Properties = properties["Budget"]
     limit = budget["BudgetLimit"]
     return budget | {"BudgetName": name, "BudgetLimit": limit | {"Amount": str(limit["Amount"])}}
-
-
-PROVIDERS = (Schedule(), Budget())

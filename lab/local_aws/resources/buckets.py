@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, is_true, unless
+from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, unless
+from lab.local_aws.wire import (
+    is_true,
+)
 
 Setting = tuple[Callable[[str, Any], None], Callable[[str], None]]  # how to put it, how to take it away
 
@@ -150,4 +153,3 @@ SETTINGS: dict[str, Setting] = {
     ),
     "VersioningConfiguration": (_put_versioning, lambda bucket: _put_versioning(bucket, {"Status": "Suspended"})),
 }
-PROVIDERS = (Bucket(),)

@@ -9,7 +9,12 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from lab.local_aws.wire import RefusalError, completes, new_id, put
+from lab.local_aws.wire import (
+    RefusalError,
+    completes,
+    new_id,
+    put,
+)
 
 RESERVED_AT_START = 4  # AWS keeps the first four addresses of a subnet, and the last
 

@@ -1,20 +1,23 @@
 """Network ACLs: the two last rules that deny, port ranges, and a subnet that always has exactly one."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
+from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
+from lab.local_aws.resources import vpcs
 from lab.local_aws.wire import (
     Answer,
     Handler,
     Params,
     RefusalError,
     answer,
+    around,
     canonical,
     completes,
+    in_use,
     is_true,
     known,
     new_id,
@@ -25,10 +28,6 @@ from lab.local_aws.wire import (
 )
 
 DEFAULT_DENY = 32767
-
-
-def _vpc(vpc_id: str) -> dict[str, Any]:
-    return known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
 
 
 def _settle_associations() -> None:
@@ -50,7 +49,7 @@ def _network_acl(acl_id: str) -> dict[str, Any]:
 @replaces("CreateNetworkAcl")
 def _create_network_acl(params: Params) -> Answer:
     """Create an ACL as EC2 does: it denies everything, by a last rule in each direction."""
-    vpc_id = _vpc(tree(params).get("VpcId", ""))["VpcId"]
+    vpc_id = vpcs.known_vpc(tree(params).get("VpcId", ""))["VpcId"]
     acl_id = new_id("acl")
     denies = [
         {"RuleNumber": DEFAULT_DENY, "Protocol": "-1", "RuleAction": "deny", "Egress": egress, "CidrBlock": "0.0.0.0/0"}
@@ -83,7 +82,7 @@ def _delete_network_acl(params: Params) -> Answer:
     if acl["IsDefault"]:
         raise RefusalError("InvalidParameterValue", f"{acl_id} is the default network ACL of its VPC")
     if acl["Associations"]:
-        raise RefusalError("DependencyViolation", f"The networkAcl '{acl_id}' has dependencies and cannot be deleted.")
+        raise in_use(f"The networkAcl '{acl_id}'")
     del ec2._network_acls[acl_id]
     ec2._tags.pop(acl_id, None)
     return answer("DeleteNetworkAcl")
@@ -153,15 +152,10 @@ def _replace_association(params: Params) -> Answer:
     raise RefusalError("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
 
 
-def _first(step: Callable[[], None], then: Handler) -> Handler:
-    def handler(params: Params) -> Answer:
-        step()
-        return then(params)
-
-    return handler
-
-
-ec2._ACTION_MAP["DescribeNetworkAcls"] = _first(_settle_associations, ec2._ACTION_MAP["DescribeNetworkAcls"])
+@around("DescribeNetworkAcls")
+def _describe(params: Params, ministacks: Handler) -> Answer:
+    _settle_associations()
+    return ministacks(params)
 
 
 @completes(
@@ -181,3 +175,92 @@ def _complete_network_acl(item: ET.Element) -> None:
     entries = ec2._network_acls[item.findtext("networkAclId")]["Entries"]
     for shown, entry in zip(item.findall("entrySet/item"), entries, strict=True):
         put(shown, {"portRange": entry.get("PortRange"), "icmpTypeCode": entry.get("Icmp")})
+
+
+# --- in CloudFormation
+
+
+class NetworkAcl(Provider):
+    """A network ACL without rules of its own: it denies everything."""
+
+    type_name = "AWS::EC2::NetworkAcl"
+    id_attribute = "Id"
+    schema: ClassVar[Schema] = {"VpcId": {}, "Tags": TAG}
+    create_only = ("VpcId",)
+
+    def create(self, properties: Properties) -> Made:
+        made = aws("ec2").create_network_acl(
+            VpcId=properties["VpcId"], TagSpecifications=tags_for("network-acl", properties)
+        )
+        return self.made(made["NetworkAcl"]["NetworkAclId"])
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        with unless("InvalidNetworkAclID.NotFound"):
+            aws("ec2").delete_network_acl(NetworkAclId=physical_id)
+
+
+class NetworkAclEntry(Provider):
+    """One rule of a network ACL."""
+
+    type_name = "AWS::EC2::NetworkAclEntry"
+    create_only = ("Egress", "NetworkAclId", "RuleNumber")
+    schema: ClassVar[Schema] = {
+        **{name: {} for name in (*create_only, "CidrBlock", "Ipv6CidrBlock", "Protocol", "RuleAction")},
+        "Icmp": {"Code": {}, "Type": {}},
+        "PortRange": {"From": {}, "To": {}},
+    }
+
+    def create(self, properties: Properties) -> Made:
+        asked = self._asked(properties)
+        aws("ec2").create_network_acl_entry(**asked)
+        direction = "egress" if asked["Egress"] else "ingress"
+        return f"{asked['NetworkAclId']}|{direction}|{asked['RuleNumber']}", {}
+
+    def update(self, physical_id: str, _old: Properties, new: Properties) -> Made:
+        aws("ec2").replace_network_acl_entry(**self._asked(new))
+        return physical_id, {}
+
+    def delete(self, _physical_id: str, properties: Properties) -> None:
+        asked = self._asked(properties)
+        with unless("InvalidNetworkAclID.NotFound", "InvalidNetworkAclEntry.NotFound"):
+            aws("ec2").delete_network_acl_entry(
+                **{name: asked[name] for name in ("NetworkAclId", "RuleNumber", "Egress")}
+            )
+
+    def _asked(self, properties: Properties) -> Properties:
+        asked = {name: value for name, value in properties.items() if name not in ("Icmp", "PortRange")}
+        asked["Egress"] = is_true(properties.get("Egress", False))
+        asked["RuleNumber"] = int(properties["RuleNumber"])
+        asked["Protocol"] = str(properties["Protocol"])
+        for name, wanted in (("PortRange", "PortRange"), ("Icmp", "IcmpTypeCode")):
+            if name in properties:
+                asked[wanted] = {key: int(value) for key, value in properties[name].items()}
+        return asked
+
+
+class SubnetNetworkAclAssociation(Provider):
+    """Puts a subnet under a network ACL; before and after, it is under the default one of its VPC."""
+
+    type_name = "AWS::EC2::SubnetNetworkAclAssociation"
+    id_attribute = "AssociationId"
+    schema: ClassVar[Schema] = {"NetworkAclId": {}, "SubnetId": {}}
+    create_only = ("NetworkAclId", "SubnetId")
+
+    def create(self, properties: Properties) -> Made:
+        [acl] = self._acls("association.subnet-id", properties["SubnetId"])
+        [current] = [link for link in acl["Associations"] if link["SubnetId"] == properties["SubnetId"]]
+        association_id = self._replace(current["NetworkAclAssociationId"], properties["NetworkAclId"])
+        return self.made(association_id)
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        for acl in self._acls("association.association-id", physical_id):
+            defaults = [one for one in self._acls("vpc-id", acl["VpcId"]) if one["IsDefault"]]
+            self._replace(physical_id, defaults[0]["NetworkAclId"])
+
+    def _acls(self, name: str, value: str) -> list[dict[str, Any]]:
+        wanted = [{"Name": name, "Values": [value]}]
+        return list(aws("ec2").describe_network_acls(Filters=wanted)["NetworkAcls"])
+
+    def _replace(self, association_id: str, acl_id: str) -> str:
+        made = aws("ec2").replace_network_acl_association(AssociationId=association_id, NetworkAclId=acl_id)
+        return str(made["NewAssociationId"])

@@ -1,4 +1,4 @@
-"""AWS::IAM resource types: the group that ministack lacks, and the profile whose ``Ref`` it gets wrong."""
+"""IAM groups, whose resource type ministack lacks."""
 
 import json
 from typing import ClassVar
@@ -50,40 +50,3 @@ class Group(Provider):
                 iam.delete_group_policy(GroupName=name, PolicyName=policy["PolicyName"])
         for policy_name, document in inline.items():
             iam.put_group_policy(GroupName=name, PolicyName=policy_name, PolicyDocument=json.dumps(document))
-
-
-class InstanceProfile(Provider):
-    """What hands a role to an instance. ``Ref`` is its name, on AWS; ministack gives the ARN."""
-
-    type_name = "AWS::IAM::InstanceProfile"
-    schema: ClassVar[Schema] = {"InstanceProfileName": {}, "Path": {}, "Roles": {}}
-    create_only = ("InstanceProfileName", "Path")
-    name_property = "InstanceProfileName"
-
-    def create(self, properties: Properties) -> Made:
-        name = properties["InstanceProfileName"]
-        made = aws("iam").create_instance_profile(InstanceProfileName=name, Path=properties.get("Path", "/"))
-        self._set_roles(name, {}, properties)
-        return name, {"Arn": made["InstanceProfile"]["Arn"]}
-
-    def update(self, physical_id: str, old: Properties, new: Properties) -> Made:
-        self._set_roles(physical_id, old, new)
-        found = aws("iam").get_instance_profile(InstanceProfileName=physical_id)
-        return physical_id, {"Arn": found["InstanceProfile"]["Arn"]}
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        with unless("NoSuchEntity"):
-            self._set_roles(physical_id, properties, {})
-            aws("iam").delete_instance_profile(InstanceProfileName=physical_id)
-
-    def _set_roles(self, name: str, old: Properties, new: Properties) -> None:
-        for role in old.get("Roles", []):
-            if role not in new.get("Roles", []):
-                with unless("NoSuchEntity"):
-                    aws("iam").remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
-        for role in new.get("Roles", []):
-            if role not in old.get("Roles", []):
-                aws("iam").add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
-
-
-PROVIDERS = (Group(), InstanceProfile())

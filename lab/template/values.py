@@ -1,5 +1,6 @@
-"""For templates that others made, or a person by hand: what has another shape than is read counts as not given."""
+"""What stands in a property. What has another shape than is read, as in a template of others, counts as not given."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from lab.printed import printable
 
 # What a value is read with: a function for a plain one, keys for a mapping, one shape in a list for a list.
 Shape = Callable[[Any], Any] | Mapping[str, "Shape"] | list["Shape"]
+SUB = re.compile(r"\$\{(!?)(.*?)\}")
 
 
 def fitted(value: Any, shape: Shape) -> Any:
@@ -39,7 +41,20 @@ def text(value: Any) -> str:
     return printable(target(value)) or "?"
 
 
-def name(properties: Any, otherwise: str) -> str:
-    """Return the Name tag, or the other name where there is none."""
-    tags = fitted(properties, {"Tags": [{"Key": text, "Value": text}]}).get("Tags", [])
-    return next((tag.get("Value", "") for tag in tags if tag.get("Key") == "Name"), "") or otherwise
+def resolved(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a value with its references replaced by ``names``, such as ``{"Vpc": "vpc-1", "Vpc.CidrBlock": ...}``.
+
+    Raises KeyError for a reference that ``names`` lacks.
+    """
+    if isinstance(value, list):
+        return [resolved(each, names) for each in value]
+    match value:
+        case {"Ref": name} | {"Fn::GetAtt": name}:
+            return names[name if isinstance(name, str) else ".".join(name)]
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(resolved(parts, names))
+        case {"Fn::Sub": str(written)}:  # ${!NAME} is how ${NAME} is written there
+            return SUB.sub(lambda found: f"${{{found[2]}}}" if found[1] else names[found[2]], written)
+        case dict():
+            return {key: resolved(each, names) for key, each in value.items()}
+    return value

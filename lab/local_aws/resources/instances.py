@@ -2,19 +2,24 @@
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
-from lab.local_aws import addresses, images, interfaces
+from lab.local_aws import signals
+from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, retag, tags_for, unless
+from lab.local_aws.resources import addresses, images, interfaces
 from lab.local_aws.wire import (
     Answer,
+    Handler,
     Params,
     RefusalError,
     answer,
+    around,
     completes,
+    filters_alone,
     is_true,
     known,
     new_id,
@@ -327,7 +332,7 @@ completes(
         "volume-id": "volumeId",
         "volume-type": "volumeType",
     },
-)(lambda _item: None)
+)(filters_alone)
 
 
 # --- changes
@@ -422,28 +427,25 @@ def _has_elastic_ip(record: dict[str, Any]) -> bool:
     return bool(addresses.of_instance(record["InstanceId"]))
 
 
-_ministacks = {name: ec2._ACTION_MAP[name] for name in ("StopInstances", "StartInstances", "TerminateInstances")}
-
-
-@replaces("StopInstances")
-def _stop(params: Params) -> Answer:
+@around("StopInstances")
+def _stop(params: Params, ministacks: Handler) -> Answer:
     """Stop, and give an automatic public address back; an Elastic IP stays."""
-    result: Answer = _ministacks["StopInstances"](params)
+    result = ministacks(params)
     for instance_id in tree(params).get("InstanceId", []):
         if result[0] < 400 and not _has_elastic_ip(_instance(instance_id)):
             addresses.show_public_address(instance_id, "")
     return result
 
 
-@replaces("StartInstances")
-def _start(params: Params) -> Answer:
+@around("StartInstances")
+def _start(params: Params, ministacks: Handler) -> Answer:
     """Start, with a new launch time, and an automatic public address where the instance gets one."""
     instance_ids = tree(params).get("InstanceId", [])
     for instance_id in instance_ids:
         if _instance(instance_id)["State"]["Name"] == "terminated":
             raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' is terminated")
     stopped = [each for each in instance_ids if _instance(each)["State"]["Name"] == "stopped"]
-    result: Answer = _ministacks["StartInstances"](params)
+    result = ministacks(params)
     for instance_id in stopped:
         _instance(instance_id)["LaunchTime"] = ec2._now_ts()
     for instance_id in instance_ids:
@@ -453,14 +455,14 @@ def _start(params: Params) -> Answer:
     return result
 
 
-@replaces("TerminateInstances")
-def _terminate(params: Params) -> Answer:
+@around("TerminateInstances")
+def _terminate(params: Params, ministacks: Handler) -> Answer:
     """Terminate, and take along what belongs to the instance: interfaces, volumes and associations."""
     instance_ids = tree(params).get("InstanceId", [])
     for instance_id in instance_ids:
         if _instance(instance_id)["DisableApiTermination"]:
             raise RefusalError("OperationNotPermitted", f"The instance '{instance_id}' may not be terminated.")
-    result: Answer = _ministacks["TerminateInstances"](params)
+    result = ministacks(params)
     for instance_id in instance_ids:
         record = _instance(instance_id)
         for address in addresses.of_instance(instance_id):
@@ -483,3 +485,181 @@ def _leave_volume(mapping: dict[str, Any]) -> None:
         ec2._tags.pop(mapping["VolumeId"], None)
     elif volume:
         volume.update(Attachments=[], State="available")
+
+
+# --- in CloudFormation
+
+
+class Instance(Provider):
+    """An instance. What EC2 can change in a running or stopped instance is changed, the rest replaces it."""
+
+    type_name = "AWS::EC2::Instance"
+    create_only = (
+        "AvailabilityZone",
+        "BlockDeviceMappings",
+        "ImageId",
+        "KeyName",
+        "NetworkInterfaces",
+        "PrivateIpAddress",
+        "PropagateTagsToVolumeOnCreation",
+        "SubnetId",
+    )
+    schema: ClassVar[Schema] = {
+        **{name: {} for name in create_only},
+        "BlockDeviceMappings": {
+            "DeviceName": {},
+            "Ebs": {name: {} for name in ("DeleteOnTermination", "Encrypted", "Iops", "VolumeSize", "VolumeType")},
+        },
+        "CreditSpecification": {"CPUCredits": {}},
+        "IamInstanceProfile": {},
+        "InstanceType": {},
+        "MetadataOptions": {
+            name: {}
+            for name in (
+                "HttpEndpoint",
+                "HttpProtocolIpv6",
+                "HttpPutResponseHopLimit",
+                "HttpTokens",
+                "InstanceMetadataTags",
+            )
+        },
+        "Monitoring": {},
+        "NetworkInterfaces": {
+            name: {}
+            for name in (
+                "AssociatePublicIpAddress",
+                "Description",
+                "DeviceIndex",
+                "GroupSet",
+                "PrivateIpAddress",
+                "SubnetId",
+            )
+        },
+        "SecurityGroupIds": {},
+        "SourceDestCheck": {},
+        "Tags": TAG,
+        "UserData": {},
+    }
+
+    def _checked_create(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        made = super()._checked_create(logical_id, properties, stack)
+        try:
+            signals.wait(self.type_name, logical_id, properties, stack, made[0])
+        except RuntimeError:
+            self.delete(made[0], properties)  # the engine does not know of it yet
+            raise
+        return made
+
+    def create(self, properties: Properties) -> Made:
+        same = ("ImageId", "InstanceType", "KeyName", "PrivateIpAddress", "SecurityGroupIds", "SubnetId")
+        asked: Properties = {name: properties[name] for name in same if name in properties}
+        if "AvailabilityZone" in properties:
+            asked["Placement"] = {"AvailabilityZone": properties["AvailabilityZone"]}
+        if "IamInstanceProfile" in properties:
+            asked["IamInstanceProfile"] = {"Name": properties["IamInstanceProfile"]}
+        if "UserData" in properties:
+            asked["UserData"] = base64.b64decode(properties["UserData"])  # boto3 encodes it again
+        if "CreditSpecification" in properties:
+            asked["CreditSpecification"] = {"CpuCredits": properties["CreditSpecification"]["CPUCredits"]}
+        if "MetadataOptions" in properties:
+            asked["MetadataOptions"] = _metadata_options(properties)
+        asked["NetworkInterfaces"] = [_interface(each) for each in properties.get("NetworkInterfaces", [])]
+        asked["BlockDeviceMappings"] = [_block_device(each) for each in properties.get("BlockDeviceMappings", [])]
+        asked["Monitoring"] = {"Enabled": is_true(properties.get("Monitoring", False))}
+        asked["TagSpecifications"] = tags_for("instance", properties)
+        if is_true(properties.get("PropagateTagsToVolumeOnCreation", False)):
+            # CloudFormation's own tags are not handed on.
+            own = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
+            asked["TagSpecifications"] += tags_for("volume", {"Tags": own})
+        [made] = aws("ec2").run_instances(**asked, MinCount=1, MaxCount=1)["Instances"]
+        if "SourceDestCheck" in properties:
+            _set_source_dest_check(made["InstanceId"], properties)
+        return made["InstanceId"], _attributes(made)
+
+    def update(self, physical_id: str, old: Properties, new: Properties) -> Made:
+        ec2 = aws("ec2")
+        if _changed("InstanceType", old, new) or _changed("UserData", old, new):
+            ec2.stop_instances(InstanceIds=[physical_id])
+            if _changed("InstanceType", old, new):
+                ec2.modify_instance_attribute(InstanceId=physical_id, InstanceType={"Value": new["InstanceType"]})
+            if _changed("UserData", old, new):
+                user_data = base64.b64decode(new.get("UserData", ""))
+                ec2.modify_instance_attribute(InstanceId=physical_id, UserData={"Value": user_data})
+            ec2.start_instances(InstanceIds=[physical_id])
+        if _changed("CreditSpecification", old, new):
+            wanted = {"InstanceId": physical_id, "CpuCredits": new["CreditSpecification"]["CPUCredits"]}
+            ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[wanted])
+        if _changed("SecurityGroupIds", old, new):
+            ec2.modify_instance_attribute(InstanceId=physical_id, Groups=new["SecurityGroupIds"])
+        if _changed("Monitoring", old, new):
+            monitor = ec2.monitor_instances if is_true(new.get("Monitoring", False)) else ec2.unmonitor_instances
+            monitor(InstanceIds=[physical_id])
+        if _changed("SourceDestCheck", old, new):
+            _set_source_dest_check(physical_id, new)
+        if _changed("MetadataOptions", old, new):
+            ec2.modify_instance_metadata_options(InstanceId=physical_id, **_metadata_options(new))
+        if _changed("IamInstanceProfile", old, new):
+            _change_profile(physical_id, new.get("IamInstanceProfile"))
+        retag(physical_id, old, new)
+        [reservation] = ec2.describe_instances(InstanceIds=[physical_id])["Reservations"]
+        return physical_id, _attributes(reservation["Instances"][0])
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        with unless("InvalidInstanceID.NotFound"):
+            aws("ec2").terminate_instances(InstanceIds=[physical_id])
+
+
+def _changed(name: str, old: Properties, new: Properties) -> bool:
+    return old.get(name) != new.get(name)
+
+
+def _set_source_dest_check(instance_id: str, properties: Properties) -> None:
+    checked = is_true(properties.get("SourceDestCheck", True))
+    aws("ec2").modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": checked})
+
+
+def _metadata_options(properties: Properties) -> Properties:
+    defaults = {"HttpEndpoint": "enabled", "HttpTokens": "optional", "HttpPutResponseHopLimit": 1}
+    options = defaults | properties.get("MetadataOptions", {})
+    return {**options, "HttpPutResponseHopLimit": int(options["HttpPutResponseHopLimit"])}
+
+
+def _interface(wanted: Properties) -> Properties:
+    asked = {name: value for name, value in wanted.items() if name != "GroupSet"}
+    asked["DeviceIndex"] = int(wanted.get("DeviceIndex", 0))
+    if "AssociatePublicIpAddress" in wanted:
+        asked["AssociatePublicIpAddress"] = is_true(wanted["AssociatePublicIpAddress"])
+    if "GroupSet" in wanted:
+        asked["Groups"] = wanted["GroupSet"]
+    return asked
+
+
+def _block_device(wanted: Properties) -> Properties:
+    ebs = dict(wanted.get("Ebs", {}))
+    ebs |= {name: int(ebs[name]) for name in ("Iops", "VolumeSize") if name in ebs}
+    ebs |= {name: is_true(ebs[name]) for name in ("DeleteOnTermination", "Encrypted") if name in ebs}
+    return {**wanted, "Ebs": ebs}
+
+
+def _change_profile(instance_id: str, name: str | None) -> None:
+    ec2 = aws("ec2")
+    found = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [instance_id]}])
+    current = [one for one in found["IamInstanceProfileAssociations"] if one["State"] == "associated"]
+    for association in current:
+        ec2.disassociate_iam_instance_profile(AssociationId=association["AssociationId"])
+    if name:
+        ec2.associate_iam_instance_profile(InstanceId=instance_id, IamInstanceProfile={"Name": name})
+
+
+def _attributes(instance: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "AvailabilityZone": instance["Placement"]["AvailabilityZone"],
+        "InstanceId": instance["InstanceId"],
+        "PrivateDnsName": instance.get("PrivateDnsName", ""),
+        "PrivateIp": instance.get("PrivateIpAddress", ""),
+        "PublicDnsName": instance.get("PublicDnsName", ""),
+        "PublicIp": instance.get("PublicIpAddress", ""),
+        "State.Code": str(instance["State"]["Code"]),
+        "State.Name": instance["State"]["Name"],
+        "VpcId": instance.get("VpcId", ""),
+    }

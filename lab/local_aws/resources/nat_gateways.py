@@ -1,11 +1,12 @@
 """NAT gateways with their addresses, in one subnet or for a whole VPC ("regional")."""
 
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
 
-from lab.local_aws import addresses, interfaces
+from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
+from lab.local_aws.resources import addresses, interfaces, vpcs
 from lab.local_aws.wire import (
     Answer,
     Params,
@@ -25,10 +26,6 @@ def _subnet(subnet_id: str) -> dict[str, Any]:
     return known(ec2._subnets, subnet_id, "InvalidSubnetID.NotFound", "subnet ID")
 
 
-def _vpc(vpc_id: str) -> dict[str, Any]:
-    return known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
-
-
 @replaces("CreateNatGateway")
 def _create_nat_gateway(params: Params) -> Answer:
     request = tree(params)
@@ -37,7 +34,7 @@ def _create_nat_gateway(params: Params) -> Answer:
     if regional:
         if "SubnetId" in request:
             raise RefusalError("InvalidParameterCombination", "A regional NAT gateway takes VpcId, not SubnetId")
-        vpc_id = _vpc(request.get("VpcId", ""))["VpcId"]
+        vpc_id = vpcs.known_vpc(request.get("VpcId", ""))["VpcId"]
     else:
         vpc_id = _subnet(request.get("SubnetId", ""))["VpcId"]
     if not private:
@@ -104,7 +101,6 @@ def _regional_addresses(vpc_id: str) -> list[dict[str, Any]]:
 
 def _nat_gateway_fields(record: dict[str, Any]) -> dict[str, Any]:
     regional = record["AvailabilityMode"] == "regional"
-    gone = record["State"] == "deleted"
     return {
         "natGatewayId": record["NatGatewayId"],
         "subnetId": record["SubnetId"],
@@ -116,7 +112,7 @@ def _nat_gateway_fields(record: dict[str, Any]) -> dict[str, Any]:
         "autoProvisionZones": "enabled" if regional else None,
         "createTime": record["CreateTime"],
         "deleteTime": record.get("DeleteTime"),
-        "natGatewayAddressSet": [] if gone else record["Addresses"],
+        "natGatewayAddressSet": [] if record["State"] == "deleted" else record["Addresses"],
         "tagSet": tag_items(record["NatGatewayId"]),
     }
 
@@ -148,3 +144,24 @@ def _delete_nat_gateway(params: Params) -> Answer:
 )
 def _complete_nat_gateway(item: ET.Element) -> None:
     put(item, _nat_gateway_fields(ec2._nat_gateways[item.findtext("natGatewayId")]))
+
+
+# --- in CloudFormation
+
+
+class NatGateway(Provider):
+    """A NAT gateway of one subnet, or of a VPC (AvailabilityMode regional)."""
+
+    type_name = "AWS::EC2::NatGateway"
+    id_attribute = "NatGatewayId"
+    create_only = ("AllocationId", "AvailabilityMode", "ConnectivityType", "SubnetId", "VpcId")
+    schema: ClassVar[Schema] = {**{name: {} for name in create_only}, "Tags": TAG}
+
+    def create(self, properties: Properties) -> Made:
+        asked = {name: value for name, value in properties.items() if name != "Tags"}
+        made = aws("ec2").create_nat_gateway(**asked, TagSpecifications=tags_for("natgateway", properties))
+        return self.made(made["NatGateway"]["NatGatewayId"])
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        with unless("NatGatewayNotFound"):
+            aws("ec2").delete_nat_gateway(NatGatewayId=physical_id)

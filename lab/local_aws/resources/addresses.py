@@ -1,13 +1,25 @@
 """Elastic IPs: an association is seen at the address, at the instance and at the interface."""
 
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from lab.local_aws import interfaces
-from lab.local_aws.wire import Answer, Params, RefusalError, answer, completes, known, new_id, put, replaces, tree
+from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, retag, tags_for, unless
+from lab.local_aws.resources import interfaces
+from lab.local_aws.wire import (
+    Answer,
+    Params,
+    RefusalError,
+    answer,
+    completes,
+    known,
+    new_id,
+    put,
+    replaces,
+    tree,
+)
 
 
 def require_internet_gateway(vpc_id: str) -> None:
@@ -126,3 +138,67 @@ def _complete_address(item: ET.Element) -> None:
             "publicIpv4Pool": "amazon",
         },
     )
+
+
+# --- in CloudFormation
+
+
+class Eip(Provider):
+    """An Elastic IP. ``Ref`` is its address."""
+
+    type_name = "AWS::EC2::EIP"
+    schema: ClassVar[Schema] = {"Domain": {}, "InstanceId": {}, "Tags": TAG}
+    create_only = ("Domain",)
+
+    def create(self, properties: Properties) -> Made:
+        made = aws("ec2").allocate_address(
+            Domain=properties.get("Domain", "vpc"), TagSpecifications=tags_for("elastic-ip", properties)
+        )
+        try:
+            self._associate(made["AllocationId"], properties)
+        except Exception:
+            aws("ec2").release_address(AllocationId=made["AllocationId"])
+            raise
+        return made["PublicIp"], {"PublicIp": made["PublicIp"], "AllocationId": made["AllocationId"]}
+
+    def update(self, physical_id: str, old: Properties, new: Properties) -> Made:
+        address = self._find(physical_id)
+        if old.get("InstanceId") != new.get("InstanceId"):
+            if "AssociationId" in address:
+                aws("ec2").disassociate_address(AssociationId=address["AssociationId"])
+            self._associate(address["AllocationId"], new)
+        retag(address["AllocationId"], old, new)
+        return physical_id, {"PublicIp": physical_id, "AllocationId": address["AllocationId"]}
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        address = self._find(physical_id)
+        if not address:
+            return
+        if "AssociationId" in address:
+            aws("ec2").disassociate_address(AssociationId=address["AssociationId"])
+        aws("ec2").release_address(AllocationId=address["AllocationId"])
+
+    def _find(self, public_ip: str) -> dict[str, Any]:
+        found = aws("ec2").describe_addresses(Filters=[{"Name": "public-ip", "Values": [public_ip]}])
+        return next(iter(found["Addresses"]), {})
+
+    def _associate(self, allocation_id: str, properties: Properties) -> None:
+        if properties.get("InstanceId"):
+            aws("ec2").associate_address(AllocationId=allocation_id, InstanceId=properties["InstanceId"])
+
+
+class EipAssociation(Provider):
+    """An Elastic IP's place at an instance; a new one takes the address away from the old."""
+
+    type_name = "AWS::EC2::EIPAssociation"
+    id_attribute = "Id"
+    create_only = ("AllocationId", "InstanceId")
+    schema: ClassVar[Schema] = {name: {} for name in create_only}
+
+    def create(self, properties: Properties) -> Made:
+        made = aws("ec2").associate_address(**properties)
+        return self.made(made["AssociationId"])
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        with unless("InvalidAssociationID.NotFound"):
+            aws("ec2").disassociate_address(AssociationId=physical_id)

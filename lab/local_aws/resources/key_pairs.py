@@ -2,14 +2,26 @@
 
 import base64
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from ministack.services import ec2
 
-from lab.local_aws.wire import Answer, Params, RefusalError, answer, completes, new_id, put, replaces, tag_items, tree
+from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
+from lab.local_aws.wire import (
+    Answer,
+    Params,
+    RefusalError,
+    answer,
+    completes,
+    new_id,
+    put,
+    replaces,
+    tag_items,
+    tree,
+)
 
 PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
@@ -115,3 +127,39 @@ def _complete(item: ET.Element) -> None:
     record = ec2._key_pairs[item.findtext("keyName")]
     fields = {"keyType": record["KeyType"], "createTime": record["CreateTime"], "publicKey": record["PublicKey"]}
     put(item, {**_fields(record), **fields})
+
+
+# --- in CloudFormation
+
+
+class KeyPair(Provider):
+    """A key pair. CloudFormation keeps the private half in Parameter Store. ``Ref`` is the name."""
+
+    type_name = "AWS::EC2::KeyPair"
+    create_only = ("KeyFormat", "KeyName", "KeyType", "PublicKeyMaterial", "Tags")
+    schema: ClassVar[Schema] = {**{name: {} for name in create_only}, "Tags": TAG}
+
+    def create(self, properties: Properties) -> Made:
+        tags = tags_for("key-pair", properties)
+        asked = {name: value for name, value in properties.items() if name not in ("PublicKeyMaterial", "Tags")}
+        if "PublicKeyMaterial" in properties:
+            line = properties["PublicKeyMaterial"].encode()
+            made = aws("ec2").import_key_pair(
+                KeyName=properties["KeyName"], PublicKeyMaterial=line, TagSpecifications=tags
+            )
+        else:
+            made = aws("ec2").create_key_pair(**asked, TagSpecifications=tags)
+            aws("ssm").put_parameter(
+                Name=self._parameter(made["KeyPairId"]), Value=made["KeyMaterial"], Type="SecureString"
+            )
+        return made["KeyName"], {"KeyPairId": made["KeyPairId"], "KeyFingerprint": made["KeyFingerprint"]}
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        with unless("InvalidKeyPair.NotFound"):
+            [pair] = aws("ec2").describe_key_pairs(KeyNames=[physical_id])["KeyPairs"]
+            aws("ec2").delete_key_pair(KeyName=physical_id)
+            with unless("ParameterNotFound"):
+                aws("ssm").delete_parameter(Name=self._parameter(pair["KeyPairId"]))
+
+    def _parameter(self, key_pair_id: str) -> str:
+        return f"/ec2/keypair/{key_pair_id}"

@@ -1,0 +1,159 @@
+"""``python -m lab local up | down | status | as``."""
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.options import console
+from lab.problem import ProblemError
+from lab.template.reader import STACK
+from lab.verify import OPTIONAL_STACKS, report, run_checks
+
+if TYPE_CHECKING:
+    from lab.local_aws.lifecycle import Server
+
+TRY_NEXT = """
+Try next:
+  source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
+  python -m lab guide 3                               # learn it, from chapter 3
+  cdk diff LearningStack -c nat=single                # what a setting changes
+  cdk deploy LearningStack -c nat=single              # and change it
+  cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
+  python -m lab verify                                # prove it all again
+  python -m lab rehearse                              # really boot the bastion
+  make local-down                                     # stop (local-clean: forget)
+"""
+
+local = typer.Typer(
+    help="The local AWS: no account, no cost.\n\nExample: python -m lab local status", no_args_is_help=True
+)
+
+
+@local.command()
+def up(
+    context: Annotated[
+        list[str] | None, typer.Option("--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk deploy.")
+    ] = None,
+    quota: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="More than a new account may have: vcpu=32, vpcs=10."),
+    ] = None,
+) -> None:
+    """Start the local AWS, deploy LearningStack into it with the real CDK CLI, and prove what was built.
+
+    It has the quotas of a new account, such as 5 vCPUs and 5 Elastic IPs, until it stops; --quota changes one.
+
+    Example: python -m lab local up -c nat=single
+    """
+    from lab.local_aws import lifecycle
+
+    for which in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was begun is ended first
+        signal.signal(which, lambda number, _frame: sys.exit(128 + number))
+    with lifecycle.only_one():
+        was_running = lifecycle.running()
+        if was_running and was_running.is_outdated:
+            lifecycle.stop()
+            was_running = None
+        if was_running and quota:
+            raise ProblemError("The local AWS runs already, with its quotas. Stop it first: make local-down")
+        region = _own_region()
+        server = was_running or lifecycle.start(quotas=quota or (), region=region)
+        try:
+            lifecycle.settle_in(server, region)
+            holds = _deploy_and_prove(server, context or ())
+        except BaseException:
+            if not was_running:
+                lifecycle.stop()
+            raise
+        server.keep()
+    console.print(TRY_NEXT, end="", markup=False, soft_wrap=True)
+    raise typer.Exit(not holds)
+
+
+def _own_region() -> str:
+    """Return the region of the environment or of the profile in use; nothing where there is none."""
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    with suppress(BotoCoreError):  # whatever is wrong with a profile, it is for a real account
+        return os.environ.get("AWS_REGION") or botocore.session.get_session().get_config_variable("region") or ""
+    return ""
+
+
+def _deploy_and_prove(server: "Server", settings: Sequence[str]) -> bool:
+    from lab import cdk
+    from lab.deployed import Deployed
+    from lab.local_aws import lifecycle
+
+    lifecycle.point_at(server)
+    console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']}: no account, no cost.")
+    console.print(f"Deploying {STACK} with the CDK CLI ...")
+    cdk.deploy(STACK, settings=settings, console=console)
+    deployed = Deployed(STACK)
+    console.print(f"{STACK} is deployed.")
+    console.print("(Nothing boots here: the bastion's report of its first boot is made up.)\n")
+    for name, value in deployed.outputs.items():
+        console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
+    console.print()
+    return report(run_checks(STACK))
+
+
+@local.command()
+def down(
+    *, clean: Annotated[bool, typer.Option("--clean", help="Forget all that was deployed and stored.")] = False
+) -> None:
+    """Stop the local AWS. What was deployed is there again after the next start.
+
+    Example: python -m lab local down
+    """
+    from lab.local_aws import lifecycle
+
+    with lifecycle.only_one():
+        console.print("The local AWS is stopped." if lifecycle.stop() else "The local AWS was not running.")
+        if clean:
+            lifecycle.forget()
+            console.print("Its state is deleted.")
+
+
+@local.command()
+def status() -> None:
+    """Say where the local AWS is and what is deployed in it.
+
+    Example: python -m lab local status
+    """
+    from lab.deployed import Deployed
+    from lab.local_aws import lifecycle
+
+    server = lifecycle.running()
+    if not server:
+        console.print("The local AWS is not running. Start it with: make local")
+        return
+    lifecycle.point_at(server)
+    console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']} (process {server.process.pid})")
+    for name in (STACK, *OPTIONAL_STACKS):
+        try:
+            console.print(f"  {name}: {Deployed(name).description['StackStatus']}")
+        except ProblemError:
+            console.print(f"  {name}: not deployed")
+
+
+@local.command("as")
+def as_user(
+    user: Annotated[str, typer.Argument(help="An IAM user of the local AWS, such as an operator.")],
+    *,
+    mfa: Annotated[bool, typer.Option("--mfa", help="In a session that began with MFA.")] = False,
+) -> None:
+    """Print the environment of a user, for a shell: what it may do there, IAM decides, as in AWS (chapter 4).
+
+    Example: eval "$(python -m lab local as alice --mfa)"
+    """
+    from lab.local_aws.sign_in import environment_of
+
+    for name, value in environment_of(user, mfa=mfa).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")

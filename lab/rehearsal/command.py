@@ -1,0 +1,79 @@
+"""``python -m lab rehearse``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from lab.options import StackName, console
+from lab.template.reader import STACK
+
+if TYPE_CHECKING:
+    from lab.rehearsal.rehearsal import Rehearsal
+
+TRY_THERE = """
+This is the bastion, as user ubuntu. Try:
+  df -h {point}
+  echo hello > {point}/hello.txt && aws s3 ls s3://{bucket}
+  aws sts get-caller-identity    # the role, and no key anywhere
+  cat /var/log/learning-stack.log
+  sudo reboot                    # this shell comes back by itself
+  exit
+"""
+
+
+def rehearse(
+    *,
+    stack: StackName = STACK,
+    machine: Annotated[
+        Literal["qemu", "nspawn"],
+        typer.Option(help="qemu: a whole computer in software; nspawn: a container, quick, needs root."),
+    ] = "qemu",
+    check: Annotated[bool, typer.Option("--check", help="Prove it all, reboot, prove it again; no shell.")] = False,
+    image: Annotated[
+        Path | None, typer.Option(help="Boot this Ubuntu cloud image (amd64), not a built system.", dir_okay=False)
+    ] = None,
+    packages: Annotated[
+        Path | None, typer.Option(help="With --image: a folder with the .deb files that it installs.", file_okay=False)
+    ] = None,
+) -> None:
+    """Really boot the deployed bastion on this machine, with no account: its user data, its mount, its role.
+
+    A shell on it opens; leave it with exit, and everything is gone. Files in the bucket stay, in the local AWS.
+
+    Example: python -m lab rehearse
+    """
+    from lab.local_aws import lifecycle
+    from lab.rehearsal.rehearsal import Rehearsal
+
+    lifecycle.point_at_running()
+    with Rehearsal(machine, stack=stack, progress=_say, image_file=image, packages=packages) as rehearsal:
+        seconds = rehearsal.boot()
+        _say(f"Mounted {seconds:.0f} s after power-on. Waiting for the AWS CLI and the end of the first boot")
+        rehearsal.wait_for_first_boot()
+        if check:
+            holds = _prove(rehearsal)
+            rehearsal.reboot()
+            holds = _prove(rehearsal) and holds
+        else:
+            holds = True
+            instance = rehearsal.bastion
+            console.print(TRY_THERE.format(point=instance.mount_point, bucket=instance.bucket), markup=False)
+            rehearsal.shell()
+    console.print("The bastion is gone; what it wrote is in the bucket.")
+    raise typer.Exit(not holds)
+
+
+def _say(what: str) -> None:
+    console.print(f"{what} ...", markup=False, soft_wrap=True)
+
+
+def _prove(rehearsal: "Rehearsal") -> bool:
+    """Print a line for each proof; return whether all hold."""
+    from lab.rehearsal.proofs import PROOFS
+
+    found = [(proof.claim, proof.look(rehearsal)) for proof in PROOFS]
+    for claim, instead in found:
+        console.print(f"  [green]✓[/] {claim}" if not instead else f"  [red]✗[/] {claim}: {escape(instead)}")
+    return not any(instead for _, instead in found)

@@ -1,0 +1,86 @@
+"""``python -m lab verify``: the checks, run and printed."""
+
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from lab.options import AsJson, StackName, console
+from lab.printed import print_json
+from lab.problem import ProblemError
+from lab.template.reader import STACK
+
+if TYPE_CHECKING:
+    from lab.checks.check import Verdict
+
+OPTIONAL_STACKS = ("OperatorsStack", "BudgetStack")  # deployed only by those who ask for them
+
+
+def verify(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
+    """Prove what the primer claims, chapter by chapter, on the AWS that the environment points at.
+
+    Ends with status 1 when a claim does not hold. Changes nothing.
+
+    Example: python -m lab verify
+    """
+    verdicts = run_checks(stack)
+    if as_json:
+        print_json([_as_data(verdict) for verdict in verdicts])
+        raise typer.Exit(not all(verdict.holds for verdict in verdicts))
+    raise typer.Exit(not report(verdicts))
+
+
+def run_checks(name: str) -> "list[Verdict]":
+    """Return the verdicts about a stack, and for LearningStack about the optional ones that are deployed.
+
+    Raises ProblemError when the stack is not deployed, or one of them is not whole.
+    """
+    from botocore.exceptions import ClientError
+
+    from lab.checks import run
+    from lab.deployed import Deployed, explain
+
+    stacks = [Deployed(name)]
+    for optional in OPTIONAL_STACKS if name == STACK else ():
+        try:
+            stacks.append(Deployed(optional))
+        except ProblemError:
+            pass  # it is not deployed
+        except ClientError as error:
+            typer.echo(f"{optional} is not looked at: {explain(error)}", err=True)
+    for stack in stacks:
+        stack.require_complete()
+    return [verdict for stack in stacks for verdict in run(stack)]
+
+
+def report(verdicts: "list[Verdict]") -> bool:
+    """Print a table by chapter, and how to see what does not hold; return whether every claim holds."""
+    table = Table("Chapter", Column("Claim", overflow="fold"), "", box=None, padding=(0, 2, 0, 0))
+    for verdict in verdicts:
+        table.add_row(verdict.check.chapter, verdict.check.claim, "[green]✓[/]" if verdict.holds else "[red]✗[/]")
+        if not verdict.holds:
+            lines = [f"expected: {fact}" for fact in verdict.missing] + [f"found: {fact}" for fact in verdict.surplus]
+            table.add_row("", Text("\n".join(lines), "red"))
+    console.print(table)
+    if commands := dict.fromkeys(verdict.command for verdict in verdicts if not verdict.holds):
+        console.print("\nSee for yourself:")
+        for command in commands:  # not in the table: no line of them may be broken
+            console.print(f"  {command}", markup=False, soft_wrap=True)
+    holding = sum(verdict.holds for verdict in verdicts)
+    console.print(f"\n{holding} of {len(verdicts)} claims hold.")
+    return holding == len(verdicts)
+
+
+def _as_data(verdict: "Verdict") -> dict[str, object]:
+    check = verdict.check
+    return {
+        "id": check.id,
+        "chapter": check.chapter,
+        "claim": check.claim,
+        "claim_ja": check.claim_ja,
+        "command": verdict.command,
+        "holds": verdict.holds,
+        "missing": verdict.missing,
+        "surplus": verdict.surplus,
+    }
