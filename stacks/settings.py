@@ -35,8 +35,8 @@ class SettingsError(Exception):
         self.mistakes = mistakes
 
 
-def _setting(default: Any, meaning: str, example: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "example": example})
+def _setting(default: Any, meaning: str, example: str, stack: str = "LearningStack") -> Any:
+    return field(default=default, metadata={"meaning": meaning, "example": example, "stack": stack})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +82,17 @@ class Settings:
     start_at: str = _setting("", "when the instances are started every day; not set: never", "09:00")
     time_zone: str = _setting("UTC", "time zone of stop_at and start_at, by its IANA name", "Asia/Tokyo")
     monthly_budget_usd: int = _setting(
-        0, "AWS mails at 50 and 100 % of this much USD a month, and stops nothing (BudgetStack); 0: no budget", "20"
+        0,
+        "AWS mails at 50 and 100 % of this much USD a month, and stops nothing (BudgetStack); 0: no budget",
+        "20",
+        "BudgetStack",
     )
-    alert_email: str = _setting("", "who gets the mails of monthly_budget_usd", "you@example.com")
+    alert_email: str = _setting("", "who gets the mails of monthly_budget_usd", "you@example.com", "BudgetStack")
     operators: tuple[str, ...] = _setting(
-        (), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob"
+        (), "IAM users who may start and stop the bastion (OperatorsStack)", "alice,bob", "OperatorsStack"
     )
     learners: tuple[str, ...] = _setting(
-        (), "a class: for each of these names a LearningStack-NAME of its own", "alice,bob"
+        (), "a class: for each of these names a LearningStack-NAME of its own", "alice,bob", "all"
     )
 
     @classmethod
@@ -150,6 +153,20 @@ class Settings:
             )
             for number, name in enumerate(self.learners, start=1)
         }
+
+    def in_words(self, stack: str) -> str:
+        """Return the settings of ``LearningStack``, ``OperatorsStack`` or ``BudgetStack`` as ``-c`` takes them.
+
+        Their templates carry this, for readers that would have to guess otherwise. No value has a blank in it.
+        """
+
+        def word(value: Any) -> str:
+            if isinstance(value, bool):
+                return str(value).lower()
+            return ",".join(value) if isinstance(value, tuple) else str(value)
+
+        of_stack = [setting.name for setting in fields(self) if setting.metadata["stack"] == stack]
+        return " ".join(f"{name}={word(getattr(self, name))}" for name in of_stack)
 
     def mistakes(self) -> list[str]:
         """Return one line for each value that breaks a rule, in the order of the settings."""
