@@ -129,6 +129,24 @@ class Deployed:
         return dict(yaml.safe_load(body) if isinstance(body, str) else body)  # the CDK CLI sends YAML
 
     @cached_property
+    def settings(self) -> dict[str, str]:
+        """What was chosen for the stack, by setting, as the CDK CLI's ``-c`` takes it: its template carries that.
+
+        Raises ProblemError for a template that carries nothing.
+        """
+        for resource in self.template["Resources"].values():
+            if words := resource.get("Metadata", {}).get("Settings"):
+                return dict(word.split("=", 1) for word in words.split(" "))
+        raise ProblemError(
+            f"{self.stack_name} in {self.region} does not say what was chosen for it: an older version deployed it. "
+            f"Deploy it again: make local, or cdk deploy {self.stack_name}"
+        )
+
+    def chosen(self, setting: str) -> list[str]:
+        """Return the values of a setting that is a list."""
+        return [value for value in self.settings[setting].split(",") if value]
+
+    @cached_property
     def resources(self) -> list[Resource]:
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.stack_name)
         return [
@@ -153,12 +171,6 @@ class Deployed:
         if len(found) != 1:
             raise ProblemError(f"{self.stack_name} has {len(found)} resources {resource_type} {name}, not one")
         return found[0]
-
-    def named(self, reference: Any) -> str:
-        """Return the Name tag, or the logical id, of what a template's Ref or Fn::GetAtt points at."""
-        logical_id = reference.get("Ref") or reference["Fn::GetAtt"][0]
-        resource = next(resource for resource in self.resources if resource.logical_id == logical_id)
-        return resource.name or logical_id
 
     def name_of(self, physical_id: str | None) -> str:
         """Return the Name tag of what AWS calls ``physical_id``, or the id itself when it is not of this stack."""
