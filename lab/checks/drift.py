@@ -20,7 +20,6 @@ DESCRIBED = {
     "AWS::EC2::InternetGateway": ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
     "AWS::EC2::NatGateway": ("describe_nat_gateways", "NatGateways", "NatGatewayId"),
     "AWS::EC2::VPCEndpoint": ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
-    "AWS::EC2::FlowLog": ("describe_flow_logs", "FlowLogs", "FlowLogId"),
     "AWS::EC2::SecurityGroup": ("describe_security_groups", "SecurityGroups", "GroupId"),
     "AWS::EC2::NetworkAcl": ("describe_network_acls", "NetworkAcls", "NetworkAclId"),
     "AWS::EC2::EIP": ("describe_addresses", "Addresses", "PublicIp"),

@@ -234,14 +234,12 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
     endpoints = aws.ec2.describe_vpc_endpoints(Filters=in_vpc(aws))["VpcEndpoints"]
-    tables = aws.ec2.describe_route_tables(Filters=in_vpc(aws))["RouteTables"]
-    of_subnets = [each["RouteTableId"] for each in tables if any("SubnetId" in one for one in each["Associations"])]
     found = []
     for each in endpoints:
         if each["VpcEndpointType"] == "Gateway" and each["ServiceName"].endswith(".s3"):
             found.append(f"endpoint of S3: {each['State'].lower()}")
             found += [f"on {aws.name_of(table)}" for table in each["RouteTableIds"]]
-    return ["endpoint of S3: available", *(f"on {aws.name_of(table)}" for table in of_subnets)], found
+    return ["endpoint of S3: available", *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable"))], found
 
 
 def _delivery(flow_log: "FlowLogTypeDef") -> str:
