@@ -117,7 +117,25 @@ class Deployed:
     def _read(self) -> Template:
         return Template(self.template, physical_ids(self.cloudformation, self.stack_name))
 
-    @property
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """What was chosen for the stack, by setting, as the CDK CLI's ``-c`` takes it: its template carries that.
+
+        Raises ProblemError for a template that carries nothing.
+        """
+        for resource in self.template["Resources"].values():
+            if words := resource.get("Metadata", {}).get("Settings"):
+                return dict(word.split("=", 1) for word in words.split(" "))
+        raise ProblemError(
+            f"{self.stack_name} in {self.region} does not say what was chosen for it: an older version deployed it. "
+            f"Deploy it again: make local, or cdk deploy {self.stack_name}"
+        )
+
+    def chosen(self, setting: str) -> list[str]:
+        """Return the values of a setting that is a list."""
+        return [value for value in self.settings[setting].split(",") if value]
+
+    @cached_property
     def resources(self) -> list[Resource]:
         return list(self._read.resources.values())
 

@@ -23,4 +23,5 @@ class BudgetStack(Stack):
             description="The AWS primer for beginners: a mail when the account costs more than you want",
             tags=TAGS,
         )
-        Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
+        budget = Budget(self, "Budget", monthly_usd=settings.monthly_budget_usd, email=settings.alert_email)
+        budget.budget.add_metadata("Settings", settings.in_words("BudgetStack"))

@@ -1,6 +1,9 @@
 """Chapter 4 of the primer: people, their group, and what it may do."""
 
+from typing import cast
+
 from aws_cdk import CfnOutput, LegacyStackSynthesizer, Stack
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.operators import Operators
@@ -26,4 +29,6 @@ class OperatorsStack(Stack):
             # What LearningStack's bastion carries; nothing else ties the two stacks together.
             instance_tags={**TAGS, "Role": "bastion"},
         )
+        group = cast("iam.CfnGroup", operators.group.node.default_child)
+        group.add_metadata("Settings", settings.in_words("OperatorsStack"))
         CfnOutput(self, "GroupName", value=operators.group.group_name, description="The group of the operators")

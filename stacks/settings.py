@@ -35,8 +35,9 @@ class SettingsError(Exception):
         self.mistakes = mistakes
 
 
-def _setting(default: Any, meaning: str, meaning_ja: str, example: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "meaning_ja": meaning_ja, "example": example})
+def _setting(default: Any, meaning: str, meaning_ja: str, example: str, stack: str = "LearningStack") -> Any:
+    about = {"meaning": meaning, "meaning_ja": meaning_ja, "example": example, "stack": stack}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,21 +172,28 @@ class Settings:
         "AWS mails at 50 and 100 % of this much USD a month, and stops nothing (BudgetStack); 0: no budget",
         "1 か月の予算 (USD)。50 % と 100 % で AWS がメールを送り、何も止めない (BudgetStack)。0 なら予算なし",
         "20",
+        "BudgetStack",
     )
     alert_email: str = _setting(
-        "", "who gets the mails of monthly_budget_usd", "monthly_budget_usd のメールの宛先", "you@example.com"
+        "",
+        "who gets the mails of monthly_budget_usd",
+        "monthly_budget_usd のメールの宛先",
+        "you@example.com",
+        "BudgetStack",
     )
     operators: tuple[str, ...] = _setting(
         (),
         "IAM users who may start and stop the bastion (OperatorsStack)",
         "踏み台を開始・停止できる IAM ユーザー (OperatorsStack)",
         "alice,bob",
+        "OperatorsStack",
     )
     learners: tuple[str, ...] = _setting(
         (),
         "a class: for each of these names a LearningStack-NAME of its own",
         "授業用。名前ごとに専用の LearningStack-名前 を作る",
         "alice,bob",
+        "all",
     )
 
     @classmethod
@@ -246,6 +254,20 @@ class Settings:
             )
             for number, name in enumerate(self.learners, start=1)
         }
+
+    def in_words(self, stack: str) -> str:
+        """Return the settings of ``LearningStack``, ``OperatorsStack`` or ``BudgetStack`` as ``-c`` takes them.
+
+        Their templates carry this, for readers that would have to guess otherwise. No value has a blank in it.
+        """
+
+        def word(value: Any) -> str:
+            if isinstance(value, bool):
+                return str(value).lower()
+            return ",".join(value) if isinstance(value, tuple) else str(value)
+
+        of_stack = [setting.name for setting in fields(self) if setting.metadata["stack"] == stack]
+        return " ".join(f"{name}={word(getattr(self, name))}" for name in of_stack)
 
     def mistakes(self) -> list[str]:
         """Return one line for each value that breaks a rule, in the order of the settings."""

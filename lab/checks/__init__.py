@@ -4,14 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from lab.checks import access, bastion, firewall, nat_instance, network, operators, real_account, saving, storage
+from lab.checks import access, bastion, drift, firewall, nat_instance, network, operators, real_account, saving, storage
 from lab.checks.check import CHECKS, Check, Verdict
 from lab.checks.policy import account
 from lab.deployed import Deployed, explain
 from lab.problem import ProblemError
 
 # Importing a chapter registers its checks.
-CHAPTERS = (network, nat_instance, operators, saving, storage, bastion, access, firewall, real_account)
+CHAPTERS = (network, nat_instance, drift, operators, saving, storage, bastion, access, firewall, real_account)
 
 
 def all_checks(stack_name: str) -> list[Check]:
@@ -27,7 +27,11 @@ def all_checks(stack_name: str) -> list[Check]:
 
 
 def run(deployed: Deployed) -> Iterator[Verdict]:
-    """Yield a verdict for each claim that the stack makes, in the order of the chapters."""
+    """Yield a verdict for each claim that the stack makes, in the order of the chapters.
+
+    Raises ProblemError when the stack does not say what was chosen for it.
+    """
+    _ = deployed.settings
     for check in all_checks(deployed.stack_name):
         if not check.when(deployed):
             continue

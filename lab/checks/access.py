@@ -6,8 +6,7 @@ from lab.deployed import Deployed
 
 
 def role(aws: Deployed) -> str:
-    """Return the name of the bastion's role; an instance that needs none gets an empty one, without such a name."""
-    return next(role.id for role in aws.all("AWS::IAM::Role") if "RoleName" in role.properties)
+    return aws.settings["role_name"]
 
 
 @check(

@@ -1,7 +1,9 @@
 """What a check is: a claim of the primer, and its proof.
 
 A check states a claim and proves it by looking at AWS through boto3. Both sides are lists of facts in plain words: what
-the template promises, and what AWS has. The claim holds when they are equal, in whatever order.
+the primer's design and the chosen settings promise, and what AWS has. The claim holds when they are equal, in whatever
+order. A check takes no promise from the template, which may be wrong: it finds resources by their Name tags there. (One
+check alone compares AWS with the template: that of drift.)
 """
 
 from collections.abc import Callable

@@ -1,15 +1,13 @@
 """Chapter 12: security groups and network ACLs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.checks.check import Facts, check
-from lab.checks.network import PRIVATE, PUBLIC
+from lab.checks.network import in_vpc, private, public
 from lab.checks.policy import account
 from lab.deployed import Deployed
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+ANYWHERE = "0.0.0.0/0"
 PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "-1": "all traffic"}
 
 
@@ -22,13 +20,13 @@ def rules_of(aws: Deployed, group_id: str, direction: str) -> Facts:
     """Return the rules that any security group has, in words."""
     found: Any = aws.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
     return [
-        _rule(aws.name_of(group_id), direction, rule, peer, text)
+        _rule(aws.name_of(group_id), direction, rule, peer)
         for rule in found.get("IpPermissions" if direction == "in" else "IpPermissionsEgress", [])
-        for peer, text in (
-            [(block["CidrIp"], block.get("Description")) for block in rule.get("IpRanges", [])]
-            + [(block["CidrIpv6"], block.get("Description")) for block in rule.get("Ipv6Ranges", [])]
-            + [(block["PrefixListId"], block.get("Description")) for block in rule.get("PrefixListIds", [])]
-            + [(_group(aws, pair), pair.get("Description")) for pair in rule.get("UserIdGroupPairs", [])]
+        for peer in (
+            [block["CidrIp"] for block in rule.get("IpRanges", [])]
+            + [block["CidrIpv6"] for block in rule.get("Ipv6Ranges", [])]
+            + [block["PrefixListId"] for block in rule.get("PrefixListIds", [])]
+            + [_group(aws, pair) for pair in rule.get("UserIdGroupPairs", [])]
         )
     ]
 
@@ -40,30 +38,11 @@ def _group(aws: Deployed, pair: Any) -> str:
     return name if owner == account(aws) else f"{name} of the account {owner}"
 
 
-def promised_rules(aws: Deployed, group: str, direction: str) -> Facts:
-    """Return the rules that the template gives a security group, in words."""
-    resource = aws.one("AWS::EC2::SecurityGroup", group)
-    inside, apart = (
-        ("SecurityGroupIngress", "AWS::EC2::SecurityGroupIngress")
-        if direction == "in"
-        else ("SecurityGroupEgress", "AWS::EC2::SecurityGroupEgress")
-    )
-    rules: list[Mapping[str, Any]] = list(resource.properties.get(inside, []))
-    rules += [each.properties for each in aws.all(apart) if aws.named(each.properties["GroupId"]) == group]
-    facts = []
-    for rule in rules:
-        other = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
-        others = ("CidrIp", "CidrIpv6", "SourcePrefixListId", "DestinationPrefixListId")
-        peer = aws.named(other) if other else next(rule[kind] for kind in others if kind in rule)
-        facts.append(_rule(group, direction, rule, peer, rule.get("Description")))
-    return facts
-
-
-def _rule(group: str, direction: str, rule: "Mapping[str, Any]", peer: str, text: str | None) -> str:
+def _rule(group: str, direction: str, rule: Any, peer: str) -> str:
     protocol = _protocol(rule["IpProtocol"])
     first, last = rule.get("FromPort"), rule.get("ToPort")
     ports = "" if first is None or protocol == PROTOCOLS["-1"] else f" {first}" if first == last else f" {first}-{last}"
-    return f"{group} {direction}: {protocol}{ports} {'from' if direction == 'in' else 'to'} {peer} ({text})"
+    return f"{group} {direction}: {protocol}{ports} {'from' if direction == 'in' else 'to'} {peer}"
 
 
 def _protocol(protocol: Any) -> str:
@@ -71,34 +50,25 @@ def _protocol(protocol: Any) -> str:
     return PROTOCOLS.get(str(protocol), str(protocol))
 
 
-def promised_entries(aws: Deployed, acl: str) -> Facts:
-    entries = [
-        each.properties
-        for each in aws.all("AWS::EC2::NetworkAclEntry")
-        if aws.named(each.properties["NetworkAclId"]) == acl
-    ]
-    return _entries(entries)
-
-
 def found_entries(aws: Deployed, acl: str) -> Facts:
+    """Return the rules that a network ACL of the stack has, in words."""
     found: Any = aws.ec2.describe_network_acls(NetworkAclIds=[aws.one("AWS::EC2::NetworkAcl", acl).id])
-    # 32767, and 32768 for IPv6, are AWS's own last rules: what matched nothing is denied.
-    return _entries([entry for entry in found["NetworkAcls"][0]["Entries"] if entry["RuleNumber"] < 32767])
-
-
-def _entries(entries: list[Any]) -> Facts:
     return [
-        f"{'out' if entry.get('Egress') else 'in'} {entry['RuleNumber']}: {entry['RuleAction']} "
-        f"{_protocol(entry['Protocol'])}"
-        f"{' {From}-{To}'.format_map(entry['PortRange']) if entry.get('PortRange') else ''}{_icmp(entry)} "
-        f"{'to' if entry.get('Egress') else 'from'} {entry.get('CidrBlock') or entry.get('Ipv6CidrBlock')}"
-        for entry in sorted(entries, key=lambda entry: (bool(entry.get("Egress")), entry["RuleNumber"]))
+        _entry(entry)
+        for entry in sorted(found["NetworkAcls"][0]["Entries"], key=lambda each: (each["Egress"], each["RuleNumber"]))
+        if entry["RuleNumber"] < 32767  # this, and 32768 for IPv6, are AWS's own last rules: the rest is denied
     ]
 
 
-def _icmp(entry: Any) -> str:
-    given = entry.get("Icmp") or entry.get("IcmpTypeCode")  # the template's name, and EC2's
-    return f" type {given['Type']} code {given['Code']}" if given else ""
+def _entry(entry: Any) -> str:
+    ports, icmp = entry.get("PortRange"), entry.get("IcmpTypeCode")
+    return (
+        f"{'out' if entry['Egress'] else 'in'} {entry['RuleNumber']}: {entry['RuleAction']} "
+        f"{_protocol(entry['Protocol'])}"
+        f"{' {From}-{To}'.format_map(ports) if ports else ''}"
+        f"{' type {Type} code {Code}'.format_map(icmp) if icmp else ''} "
+        f"{'to' if entry['Egress'] else 'from'} {entry.get('CidrBlock') or entry.get('Ipv6CidrBlock')}"
+    )
 
 
 @check(
@@ -108,7 +78,9 @@ def _icmp(entry: Any) -> str:
     "aws ec2 describe-security-groups --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-bastion",
 )
 def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
-    return promised_rules(aws, "learning-bastion", "in"), found_rules(aws, "learning-bastion", "in")
+    admin = aws.settings["admin_cidr"]
+    promised = [f"learning-bastion in: tcp 22 from {admin}"] if admin else []
+    return promised, found_rules(aws, "learning-bastion", "in")
 
 
 @check(
@@ -118,7 +90,9 @@ def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-security-groups --group-ids {WebGroupId}",
 )
 def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
-    return promised_rules(aws, "learning-web", "in"), found_rules(aws, "learning-web", "in")
+    peers = {80: ANYWHERE, 443: ANYWHERE, 8080: aws.settings["office_cidr"]}
+    promised = [f"learning-web in: tcp {port} from {peer}" for port, peer in peers.items()]
+    return promised, found_rules(aws, "learning-web", "in")
 
 
 @check(
@@ -128,7 +102,8 @@ def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-security-groups --group-ids {DatabaseGroupId}",
 )
 def database_port(aws: Deployed) -> tuple[Facts, Facts]:
-    return promised_rules(aws, "learning-database", "in"), found_rules(aws, "learning-database", "in")
+    promised = [f"learning-database in: tcp 3306 from learning-{group}" for group in ("web", "bastion")]
+    return promised, found_rules(aws, "learning-database", "in")
 
 
 @check(
@@ -138,10 +113,20 @@ def database_port(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-security-group-rules --filters Name=group-id,Values={WebGroupId},{DatabaseGroupId}",
 )
 def outbound_is_limited(aws: Deployed) -> tuple[Facts, Facts]:
-    groups = ("learning-bastion", "learning-web", "learning-database")
+    promised = {
+        "learning-bastion": [
+            f"tcp 80 to {ANYWHERE}",
+            f"tcp 443 to {ANYWHERE}",
+            f"tcp 22 to {aws.settings['vpc_cidr']}",
+            "tcp 3306 to learning-database",
+        ],
+        "learning-web": [f"tcp 443 to {ANYWHERE}", "tcp 3306 to learning-database"],
+        # To an address that nobody has: a group with no outbound rule at all gets AWS's own, which allows everything.
+        "learning-database": ["icmp 252-86 to 255.255.255.255/32"],
+    }
     return (
-        [rule for group in groups for rule in promised_rules(aws, group, "out")],
-        [rule for group in groups for rule in found_rules(aws, group, "out")],
+        [f"{group} out: {rule}" for group, rules in promised.items() for rule in rules],
+        [rule for group in promised for rule in found_rules(aws, group, "out")],
     )
 
 
@@ -152,7 +137,26 @@ def outbound_is_limited(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-public",
 )
 def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
-    return promised_entries(aws, "learning-public"), found_entries(aws, "learning-public")
+    vpc_cidr, admin, office = (aws.settings[name] for name in ("vpc_cidr", "admin_cidr", "office_cidr"))
+    return (
+        [
+            f"in 100: allow all traffic from {vpc_cidr}",
+            *([f"in 110: allow tcp 22-22 from {admin}"] if admin else []),
+            f"in 120: allow tcp 80-80 from {ANYWHERE}",
+            f"in 130: allow tcp 443-443 from {ANYWHERE}",
+            f"in 140: allow tcp 8080-8080 from {office}",
+            f"in 150: deny tcp 8080-8080 from {ANYWHERE}",
+            f"in 160: deny tcp 3306-3306 from {ANYWHERE}",
+            f"in 170: allow icmp type 3 code 4 from {ANYWHERE}",
+            f"in 200: allow tcp 1024-65535 from {ANYWHERE}",
+            f"out 100: allow all traffic to {vpc_cidr}",
+            f"out 120: allow tcp 80-80 to {ANYWHERE}",
+            f"out 130: allow tcp 443-443 to {ANYWHERE}",
+            f"out 160: deny tcp 3306-3306 to {ANYWHERE}",
+            f"out 200: allow tcp 1024-65535 to {ANYWHERE}",
+        ],
+        found_entries(aws, "learning-public"),
+    )
 
 
 @check(
@@ -162,7 +166,21 @@ def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-private",
 )
 def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
-    return promised_entries(aws, "learning-private"), found_entries(aws, "learning-private")
+    vpc_cidr = aws.settings["vpc_cidr"]
+    return (
+        [
+            f"in 100: allow tcp 22-22 from {vpc_cidr}",
+            f"in 110: allow tcp 3306-3306 from {vpc_cidr}",
+            f"in 160: deny tcp 3306-3306 from {ANYWHERE}",
+            f"in 170: allow icmp type 3 code 4 from {ANYWHERE}",
+            f"in 200: allow tcp 1024-65535 from {ANYWHERE}",
+            f"out 100: allow tcp 3306-3306 to {vpc_cidr}",
+            f"out 120: allow tcp 80-80 to {ANYWHERE}",
+            f"out 130: allow tcp 443-443 to {ANYWHERE}",
+            f"out 200: allow tcp 1024-65535 to {vpc_cidr}",
+        ],
+        found_entries(aws, "learning-private"),
+    )
 
 
 @check(
@@ -172,13 +190,15 @@ def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} --query 'NetworkAcls[].Associations'",
 )
 def acls_guard_their_subnets(aws: Deployed) -> tuple[Facts, Facts]:
-    kinds = {"learning-public": PUBLIC, "learning-private": PRIVATE}
-    acls = aws.ec2.describe_network_acls(NetworkAclIds=[aws.one("AWS::EC2::NetworkAcl", kind).id for kind in kinds])
+    own = {*public(aws), *private(aws)}
+    acls = aws.ec2.describe_network_acls(Filters=in_vpc(aws))["NetworkAcls"]
     return (
-        [f"{kind} guards {name}" for kind, names in kinds.items() for name in names],
+        [f"learning-public guards {name}" for name in public(aws)]
+        + [f"learning-private guards {name}" for name in private(aws)],
         [
             f"{aws.name_of(acl['NetworkAclId'])} guards {aws.name_of(association['SubnetId'])}"
-            for acl in acls["NetworkAcls"]
+            for acl in acls
             for association in acl["Associations"]
+            if aws.name_of(association["SubnetId"]) in own
         ],
     )

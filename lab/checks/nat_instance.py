@@ -2,14 +2,14 @@
 
 from lab.checks.bastion import look
 from lab.checks.check import Facts, check
-from lab.checks.firewall import promised_rules, rules_of
+from lab.checks.firewall import ANYWHERE, rules_of
 from lab.deployed import Deployed
 
 NAME = "learning-nat"
 
 
 def is_wanted(aws: Deployed) -> bool:
-    return NAME in [host.name for host in aws.all("AWS::EC2::Instance")]
+    return aws.settings["nat"] == "instance"
 
 
 @check(
@@ -25,7 +25,8 @@ def nat_instance(aws: Deployed) -> tuple[Facts, Facts]:
     instance = look(aws, aws.one("AWS::EC2::Instance", NAME))
     return (
         ["running in learning-public-1", "a public address: True", "source/destination check: False"]
-        + [rule for way in ("in", "out") for rule in promised_rules(aws, NAME, way)],
+        + [f"{NAME} in: tcp {port} from {cidr}" for port in (80, 443) for cidr in aws.chosen("private_cidrs")]
+        + [f"{NAME} out: tcp {port} to {ANYWHERE}" for port in (80, 443)],
         [
             f"{instance['State']['Name']} in {aws.name_of(instance.get('SubnetId'))}",
             f"a public address: {'PublicIpAddress' in instance}",

@@ -7,7 +7,7 @@ from lab.deployed import Deployed
 from lab.template.reader import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from mypy_boto3_ec2.type_defs import FilterTypeDef, FlowLogTypeDef
 
@@ -25,6 +25,7 @@ TARGETS = {
     "LocalGatewayId": "local gateway",
     "CoreNetworkArn": "core network",
 }
+VPC = "learning-vpc"
 PUBLIC = ("learning-public-1", "learning-public-2")
 PRIVATE = ("learning-private-1", "learning-private-2")
 
@@ -33,43 +34,65 @@ def subnet(aws: Deployed, name: str) -> Resource:
     return aws.one("AWS::EC2::Subnet", name)
 
 
+def vpc_id(aws: Deployed) -> str:
+    return aws.one("AWS::EC2::VPC", VPC).id
+
+
 def in_vpc(aws: Deployed) -> "Sequence[FilterTypeDef]":
-    return [{"Name": "vpc-id", "Values": [aws.one("AWS::EC2::VPC").id]}]
+    return [{"Name": "vpc-id", "Values": [vpc_id(aws)]}]
+
+
+def public(aws: Deployed) -> list[str]:
+    """Return the names of all public subnets of the stack, and of the design's two even where they are missing."""
+    return sorted({*PUBLIC, *(name for name in _subnets(aws) if name.startswith("learning-public-"))})
+
+
+def private(aws: Deployed) -> list[str]:
+    """Return the names of all other subnets of the stack, and of the design's two even where they are missing."""
+    return sorted({*PRIVATE, *_subnets(aws)} - {*public(aws)})
+
+
+def _subnets(aws: Deployed) -> list[str]:
+    return [aws.name_of(each.id) for each in aws.all("AWS::EC2::Subnet")]
 
 
 def routes(aws: Deployed, subnet_name: str) -> Facts:
-    """Return where a subnet sends what is neither for the VPC nor for the stack's endpoint, in words."""
+    """Return where a subnet sends what is neither for the VPC nor for a gateway endpoint, in words."""
     tables: Any = aws.ec2.describe_route_tables(
         Filters=[{"Name": "association.subnet-id", "Values": [subnet(aws, subnet_name).id]}]
     )["RouteTables"]
-    own = ("local", aws.one("AWS::EC2::VPCEndpoint").id)
     return [
-        f"{_route(subnet_name, route, aws.name_of)}{'' if state == 'active' else f' ({state})'}"
+        _route(aws, subnet_name, route)
         for table in tables
         for route in table["Routes"]
-        if route.get("GatewayId") not in own
-        for state in [route.get("State", "active")]
+        if route.get("GatewayId") != "local"
+        if not ("DestinationPrefixListId" in route and route.get("GatewayId", "").startswith("vpce-"))
     ]
 
 
 def promised_routes(aws: Deployed, subnet_name: str) -> Facts:
-    table = next(
-        association.properties["RouteTableId"]["Ref"]
-        for association in aws.all("AWS::EC2::SubnetRouteTableAssociation")
-        if aws.named(association.properties["SubnetId"]) == subnet_name
-    )
-    return [
-        _route(subnet_name, route.properties, aws.named)
-        for route in aws.all("AWS::EC2::Route")
-        if route.properties["RouteTableId"]["Ref"] == table
-    ]
+    """Return where a subnet shall send what is neither for the VPC nor for a gateway endpoint, in words."""
+    if subnet_name in public(aws):
+        target = f"internet gateway {VPC}"
+    else:
+        target = {
+            "per-az": f"NAT gateway learning-public-{subnet_name[-1]}",
+            "single": f"NAT gateway {PUBLIC[0]}",
+            "regional": f"NAT gateway {VPC}",
+            "instance": "instance learning-nat",
+            "none": "",
+        }[aws.settings["nat"]]
+    return [f"{subnet_name}: 0.0.0.0/0 to {target}"] if target else []
 
 
-def _route(subnet_name: str, route: "Mapping[str, Any]", name: "Callable[[Any], str]") -> str:
-    """Return a route in words. CloudFormation and EC2 call its parts by the same names."""
+def _route(aws: Deployed, subnet_name: str, route: Any) -> str:
+    """Return a route in words, with its state unless it works."""
     destination = next(each for part in DESTINATIONS if (each := route.get(part)))
-    kind, target = next(((part, each) for part in TARGETS if (each := route.get(part))), ("nothing", None))
-    return f"{subnet_name}: {destination} to {TARGETS.get(kind, kind)} {name(target) if target else ''}".rstrip()
+    kind, target = next(((part, each) for part in TARGETS if (each := route.get(part))), ("nothing", ""))
+    word = "internet gateway" if target.startswith("igw-") else TARGETS.get(kind, kind)
+    state = route.get("State", "active")
+    said = f"{subnet_name}: {destination} to {word} {aws.name_of(target) if target else ''}".rstrip()
+    return said if state == "active" else f"{said} ({state})"
 
 
 @check(
@@ -79,13 +102,17 @@ def _route(subnet_name: str, route: "Mapping[str, Any]", name: "Callable[[Any], 
     "aws ec2 describe-vpcs --vpc-ids {VpcId}",
 )
 def vpc(aws: Deployed) -> tuple[Facts, Facts]:
-    resource = aws.one("AWS::EC2::VPC")
-    found = aws.ec2.describe_vpcs(VpcIds=[resource.id])["Vpcs"][0]
-    support = aws.ec2.describe_vpc_attribute(VpcId=resource.id, Attribute="enableDnsSupport")["EnableDnsSupport"]
-    names = aws.ec2.describe_vpc_attribute(VpcId=resource.id, Attribute="enableDnsHostnames")["EnableDnsHostnames"]
+    own = vpc_id(aws)
+    found: Any = aws.ec2.describe_vpcs(VpcIds=[own])["Vpcs"][0]
+    support = aws.ec2.describe_vpc_attribute(VpcId=own, Attribute="enableDnsSupport")["EnableDnsSupport"]
+    names = aws.ec2.describe_vpc_attribute(VpcId=own, Attribute="enableDnsHostnames")["EnableDnsHostnames"]
     return (
-        [f"range {resource.properties['CidrBlock']}", "DNS: True", "host names: True"],
-        [f"range {found['CidrBlock']}", f"DNS: {support.get('Value')}", f"host names: {names.get('Value')}"],
+        [f"range {aws.settings['vpc_cidr']}", "DNS: True", "host names: True"],
+        [f"range {each['CidrBlock']}" for each in found["CidrBlockAssociationSet"]]
+        + [
+            f"DNS: {support.get('Value')}",
+            f"host names: {names.get('Value')}",
+        ],
     )
 
 
@@ -98,18 +125,15 @@ def vpc(aws: Deployed) -> tuple[Facts, Facts]:
 def subnets(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2.describe_subnets(Filters=in_vpc(aws))["Subnets"]
     zone_of = {aws.name_of(each["SubnetId"]): each["AvailabilityZone"] for each in found}
-    zones = [zone_of.get(name) for name in PUBLIC]
-    chosen = {name: subnet(aws, name).properties.get("AvailabilityZone") for name in (*PUBLIC, *PRIVATE)}
-    by_name = [name for name, zone in chosen.items() if isinstance(zone, str)]  # else the region's first two
+    zones = aws.chosen("availability_zones") or [zone_of.get(name, "") for name in PUBLIC]  # the region's first two
+    ranges = zip((*PUBLIC, *PRIVATE), aws.chosen("public_cidrs") + aws.chosen("private_cidrs"), strict=True)
     return (
-        [f"{name} {subnet(aws, name).properties['CidrBlock']} in zone {name[-1]}" for name in (*PUBLIC, *PRIVATE)]
-        + [f"{name} in {chosen[name]}" for name in by_name],
+        [f"{name} {cidr} in zone {name[-1]}" for name, cidr in ranges],
         [
             f"{aws.name_of(each['SubnetId'])} {each['CidrBlock']} in zone "
             + str(zones.index(each["AvailabilityZone"]) + 1 if each["AvailabilityZone"] in zones else "?")
             for each in found
-        ]
-        + [f"{name} in {zone_of.get(name)}" for name in by_name],
+        ],
     )
 
 
@@ -120,9 +144,10 @@ def subnets(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId} --query 'Subnets[].MapPublicIpOnLaunch'",
 )
 def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
-    found = aws.ec2.describe_subnets(SubnetIds=[subnet(aws, name).id for name in (*PUBLIC, *PRIVATE)])["Subnets"]
+    names = (*public(aws), *private(aws))
+    found = aws.ec2.describe_subnets(SubnetIds=[subnet(aws, name).id for name in names])["Subnets"]
     return (
-        [f"{name}: False" for name in (*PUBLIC, *PRIVATE)],
+        [f"{name}: False" for name in names],
         [f"{aws.name_of(each['SubnetId'])}: {each['MapPublicIpOnLaunch']}" for each in found],
     )
 
@@ -136,7 +161,7 @@ def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
 def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2.describe_route_tables(Filters=in_vpc(aws))["RouteTables"]
     return (
-        [f"{name}: {name}" for name in (*PUBLIC, *PRIVATE)],
+        [f"{name}: {name}" for name in (*public(aws), *private(aws))],
         [
             f"{aws.name_of(association['SubnetId'])}: {aws.name_of(table['RouteTableId'])}"
             for table in found
@@ -153,13 +178,12 @@ def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PublicSubnetIds}",
 )
 def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
-    vpc_id = aws.one("AWS::EC2::VPC").id
-    gateways = aws.ec2.describe_internet_gateways(Filters=[{"Name": "attachment.vpc-id", "Values": [vpc_id]}])
+    attached: Any = [{"Name": "attachment.vpc-id", "Values": [vpc_id(aws)]}]
+    gateways = aws.ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]
     return (
-        [route for name in PUBLIC for route in promised_routes(aws, name)]
-        + [f"attached: {aws.one('AWS::EC2::InternetGateway').id}"],
-        [route for name in PUBLIC for route in routes(aws, name)]
-        + [f"attached: {each['InternetGatewayId']}" for each in gateways["InternetGateways"]],
+        [route for name in public(aws) for route in promised_routes(aws, name)] + [f"attached: {VPC}"],
+        [route for name in public(aws) for route in routes(aws, name)]
+        + [f"attached: {aws.name_of(each['InternetGatewayId'])}" for each in gateways],
     )
 
 
@@ -171,8 +195,8 @@ def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
     return (
-        [route for name in PRIVATE for route in promised_routes(aws, name)],
-        [route for name in PRIVATE for route in routes(aws, name)],
+        [route for name in private(aws) for route in promised_routes(aws, name)],
+        [route for name in private(aws) for route in routes(aws, name)],
     )
 
 
@@ -183,12 +207,11 @@ def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-nat-gateways --filter Name=vpc-id,Values={VpcId}",
 )
 def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
-    def promised(gateway: Resource) -> str:
-        if gateway.properties.get("AvailabilityMode") == "regional":
-            return f"{gateway.name}: available, regional"
-        address = aws.named(gateway.properties["AllocationId"])
-        return f"{gateway.name}: available, in {aws.named(gateway.properties['SubnetId'])}, address {address}"
-
+    nat = aws.settings["nat"]
+    places = {"per-az": public(aws), "single": list(PUBLIC[:1])}.get(nat, [])
+    promised = [f"{name}: available, in {name}, address {name}" for name in places]
+    if nat == "regional":
+        promised.append(f"{VPC}: available, regional")
     addresses = {each["AllocationId"]: each["PublicIp"] for each in aws.ec2.describe_addresses()["Addresses"]}
     found = []
     for gateway in aws.ec2.describe_nat_gateways(Filters=in_vpc(aws))["NatGateways"]:
@@ -201,7 +224,7 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
             held = [addresses.get(each.get("AllocationId", "")) for each in gateway.get("NatGatewayAddresses", [])]
             fact += f", in {aws.name_of(gateway['SubnetId'])}, address {', '.join(map(aws.name_of, held)) or 'none'}"
         found.append(fact)
-    return [promised(gateway) for gateway in aws.all("AWS::EC2::NatGateway")], found
+    return promised, found
 
 
 @check(
@@ -211,15 +234,13 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={VpcId}",
 )
 def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
-    found = aws.ec2.describe_vpc_endpoints(VpcEndpointIds=[aws.one("AWS::EC2::VPCEndpoint").id])["VpcEndpoints"][0]
-    kind = f"{found['VpcEndpointType']} com.amazonaws.REGION.{found['ServiceName'].split('.')[-1]}"
-    return (
-        [
-            "Gateway com.amazonaws.REGION.s3, available",
-            *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable")),
-        ],
-        [f"{kind}, {found['State'].lower()}", *(f"on {aws.name_of(table)}" for table in found["RouteTableIds"])],
-    )
+    endpoints = aws.ec2.describe_vpc_endpoints(Filters=in_vpc(aws))["VpcEndpoints"]
+    found = []
+    for each in endpoints:
+        if each["VpcEndpointType"] == "Gateway" and each["ServiceName"].endswith(".s3"):
+            found.append(f"endpoint of S3: {each['State'].lower()}")
+            found += [f"on {aws.name_of(table)}" for table in each["RouteTableIds"]]
+    return ["endpoint of S3: available", *(f"on {table.name}" for table in aws.all("AWS::EC2::RouteTable"))], found
 
 
 def _delivery(flow_log: "FlowLogTypeDef") -> str:
@@ -235,8 +256,7 @@ def _delivery(flow_log: "FlowLogTypeDef") -> str:
     "aws ec2 describe-flow-logs --filter Name=resource-id,Values={VpcId}",
 )
 def flow_logs(aws: Deployed) -> tuple[Facts, Facts]:
-    vpc_id = aws.one("AWS::EC2::VPC").id
-    found = aws.ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [vpc_id]}])["FlowLogs"]
+    found = aws.ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [vpc_id(aws)]}])["FlowLogs"]
     bucket = aws.outputs["LogBucketName"]
     return (
         [f"ACTIVE, ALL traffic to {bucket}/vpc-flow-logs"],

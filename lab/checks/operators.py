@@ -1,16 +1,18 @@
 """Chapter 4: a group, its policy, and the people in it."""
 
 from lab.checks.check import Facts, check
-from lab.checks.policy import permissions, policy_document, resolved
+from lab.checks.policy import account, partition, permissions, policy_document
 from lab.deployed import Deployed
 
 
 def group(aws: Deployed) -> str:
-    return aws.one("AWS::IAM::Group").id
+    return aws.outputs["GroupName"]
 
 
-def users(aws: Deployed) -> list[str]:
-    return [user.id for user in aws.all("AWS::IAM::User")]
+def attached(aws: Deployed) -> list[str]:
+    return [
+        each["PolicyArn"] for each in aws.iam.list_attached_group_policies(GroupName=group(aws))["AttachedPolicies"]
+    ]
 
 
 @check(
@@ -23,10 +25,26 @@ def users(aws: Deployed) -> list[str]:
     stack="OperatorsStack",
 )
 def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
-    policy = aws.one("AWS::IAM::ManagedPolicy")
+    here = f"arn:{partition(aws)}"
+    with_mfa = "aws:multifactorauthpresent Bool true"
+    tagged = "aws:resourcetag/project StringEquals LearningStack and aws:resourcetag/role StringEquals bastion"
+    own = [f"{here}:iam::{account(aws)}:{kind}/${{aws:username}}" for kind in ("user", "mfa")]
+    on_own = "ChangePassword CreateVirtualMFADevice DeleteVirtualMFADevice EnableMFADevice GetUser ListMFADevices"
     return (
-        permissions(resolved(aws, policy.properties["PolicyDocument"])),
-        permissions(policy_document(aws, policy.id)),
+        [
+            f"Allow {view} on *"
+            for view in ("ec2:describe*", "iam:getaccountpasswordpolicy", "iam:listvirtualmfadevices")
+        ]
+        + [
+            f"Allow ec2:{action}instances on {here}:ec2:*:{account(aws)}:instance/* if {with_mfa} and {tagged}"
+            for action in ("start", "stop")
+        ]
+        + [f"Allow iam:{action.lower()} on {each}" for action in [*on_own.split(), "ResyncMFADevice"] for each in own]
+        + [
+            f"Allow signin:{action} on {here}:signin:*:*:oauth2/public-client/*"
+            for action in ("authorizeoauth2access", "createoauth2token")
+        ],
+        [fact for policy in attached(aws) for fact in permissions(policy_document(aws, policy))],
     )
 
 
@@ -38,12 +56,12 @@ def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
     stack="OperatorsStack",
 )
 def operators_group(aws: Deployed) -> tuple[Facts, Facts]:
-    attached = aws.iam.list_attached_group_policies(GroupName=group(aws))["AttachedPolicies"]
+    own = [policy.id for policy in aws.all("AWS::IAM::ManagedPolicy")]
     inline = aws.iam.list_group_policies(GroupName=group(aws))["PolicyNames"]
     pages = aws.iam.get_paginator("get_group").paginate(GroupName=group(aws))
     return (
-        [f"policy {aws.one('AWS::IAM::ManagedPolicy').id}", *(f"member {user}" for user in users(aws))],
-        [f"policy {each['PolicyArn']}" for each in attached]
+        ["policy of this stack", *(f"member {user}" for user in aws.chosen("operators"))],
+        ["policy of this stack" if arn in own else f"policy {arn}" for arn in attached(aws)]
         + [f"inline policy {name}" for name in inline]
         + [f"member {each['UserName']}" for page in pages for each in page["Users"]],
     )
@@ -58,12 +76,12 @@ def operators_group(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def operators_have_no_keys(aws: Deployed) -> tuple[Facts, Facts]:
     found = []
-    for user in users(aws):
+    for user in aws.chosen("operators"):
         keys = aws.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-        attached = aws.iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+        policies = aws.iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
         groups = aws.iam.list_groups_for_user(UserName=user)["Groups"]
         found += [f"{user} has access key {key['AccessKeyId']}" for key in keys]
-        found += [f"{user} has policy {policy['PolicyName']}" for policy in attached]
+        found += [f"{user} has policy {policy['PolicyName']}" for policy in policies]
         found += [f"{user} has policy {name}" for name in aws.iam.list_user_policies(UserName=user)["PolicyNames"]]
         found += [f"{user} is in {each['GroupName']}" for each in groups if each["GroupName"] != group(aws)]
     return [], found

@@ -29,21 +29,6 @@ def policy_document(aws: Deployed, arn: str) -> dict[str, Any]:
     return document(aws.iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
 
 
-def resolved(aws: Deployed, value: Any) -> Any:
-    """Return a part of the template with its references followed, in the forms that the stacks' policies use."""
-    match value:
-        case {"Ref": str(name)}:
-            known = {"AWS::Partition": partition(aws), "AWS::AccountId": account(aws), "AWS::Region": aws.region}
-            return known.get(name) or next(each.id for each in aws.resources if each.logical_id == name)
-        case {"Fn::Join": [separator, parts]}:
-            return separator.join(resolved(aws, parts))
-        case dict():
-            return {name: resolved(aws, part) for name, part in value.items()}
-        case list():
-            return [resolved(aws, part) for part in value]
-    return value
-
-
 def permissions(policy: dict[str, Any]) -> Facts:
     """Return a fact for each action of each statement on each resource, such as ``Allow s3:getobject on *``.
 

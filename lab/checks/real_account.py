@@ -69,14 +69,14 @@ def _reports(aws: Deployed) -> Iterator[str]:
     when=in_a_real_account,
 )
 def flow_log_is_delivered(aws: Deployed) -> tuple[Facts, Facts]:
-    flow_log = aws.one("AWS::EC2::FlowLog").id
-    made = aws.ec2.describe_flow_logs(FlowLogIds=[flow_log])["FlowLogs"][0]["CreationTime"]
+    flow_logs = [each.id for each in aws.all("AWS::EC2::FlowLog")]
+    made = aws.ec2.describe_flow_logs(FlowLogIds=flow_logs)["FlowLogs"][0]["CreationTime"]
     folder = f"vpc-flow-logs/AWSLogs/{account(aws)}/vpcflowlogs/{aws.region}/"
     # From the day on which this one began: those of an older stack may lie before it.
     found = aws.s3.list_objects_v2(
         Bucket=aws.outputs["LogBucketName"], Prefix=folder, StartAfter=f"{folder}{made:%Y/%m/%d}"
     )
-    delivered = any(flow_log in each["Key"] for each in found.get("Contents", []))
+    delivered = any(flow_log in each["Key"] for flow_log in flow_logs for each in found.get("Contents", []))
     due = age(made) > FLOW_LOG_DUE
     return ["delivered"] if due else [], ["delivered"] if due and delivered else []
 

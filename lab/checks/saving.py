@@ -14,27 +14,31 @@ from lab.deployed import Deployed
     "`stop_at` や `start_at` があれば、インスタンスは指定のタイムゾーンの時刻に停止・開始し、"
     "スケジュールのロールにできるのはそれだけ",
     "aws scheduler get-schedule --name {Schedule}",
-    when=lambda aws: bool(aws.all("AWS::Scheduler::Schedule")),
+    when=lambda aws: bool(aws.settings["stop_at"] or aws.settings["start_at"]),
 )
 def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
     hosts = aws.all("AWS::EC2::Instance")
     here = f"{aws.region}:{account(aws)}"
     group = f"arn:{partition(aws)}:scheduler:{here}:schedule-group/default"
     expected = [f"Allow sts:assumerole by Service scheduler.amazonaws.com if aws:sourcearn StringEquals {group}"]
+    for action in ("stop", "start"):
+        if not (time := aws.settings[f"{action}_at"]):
+            continue
+        hour, minute = map(int, time.split(":"))
+        when = f"cron({minute} {hour} * * ? *) {aws.settings['time_zone']}"
+        expected.append(f"{action}Instances: {when}, at most 900 s late, ENABLED")
+        for host in hosts:
+            expected.append(f"{action}Instances {host.name}")
+            arn = f"arn:{partition(aws)}:ec2:{here}:instance/{host.id}"
+            expected.append(f"Allow ec2:{action}instances on {arn}")
     found, roles = [], set()
     for schedule in aws.all("AWS::Scheduler::Schedule"):
-        promised = schedule.properties
-        action = promised["Target"]["Arn"]["Fn::Sub"].split(":")[-1]
-        when = f"{promised['ScheduleExpression']} {promised['ScheduleExpressionTimezone']}"
-        expected.append(f"{action}: {when}, window OFF, ENABLED")
-        for host in hosts:
-            expected.append(f"{action} {host.name}")
-            arn = f"arn:{partition(aws)}:ec2:{here}:instance/{host.id}"
-            expected.append(f"Allow ec2:{action.lower()} on {arn}")
         made = aws.client("scheduler").get_schedule(Name=schedule.id)
         action = made["Target"]["Arn"].split(":aws-sdk:ec2:")[-1]
         when = f"{made['ScheduleExpression']} {made['ScheduleExpressionTimezone']}"
-        found.append(f"{action}: {when}, window {made['FlexibleTimeWindow']['Mode']}, {made['State']}")
+        late = made["Target"].get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 86400)  # AWS's default: a day
+        late += 60 * made["FlexibleTimeWindow"].get("MaximumWindowInMinutes", 0)
+        found.append(f"{action}: {when}, at most {late} s late, {made['State']}")
         found += [f"{action} {aws.name_of(each)}" for each in json.loads(made["Target"]["Input"])["InstanceIds"]]
         roles.add(made["Target"]["RoleArn"].split("/")[-1])
     for role in roles:
@@ -54,15 +58,14 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def budget_mails(aws: Deployed) -> tuple[Facts, Facts]:
     budget = aws.one("AWS::Budgets::Budget")
-    sum_usd = float(budget.properties["Budget"]["BudgetLimit"]["Amount"])
-    address = budget.properties["NotificationsWithSubscribers"][0]["Subscribers"][0]["Address"]
-    expected = [f"{sum_usd:g} USD, MONTHLY COST, of the whole account"]
+    sum_usd, address = aws.settings["monthly_budget_usd"], aws.settings["alert_email"]
+    expected = [f"{sum_usd} USD, MONTHLY COST, of the whole account"]
     expected += [f"ACTUAL GREATER_THAN {percent} PERCENTAGE: EMAIL {address}" for percent in (50, 100)]
     budgets, which = aws.client("budgets"), {"AccountId": account(aws), "BudgetName": budget.id}
     made = budgets.describe_budget(**which, ShowFilterExpression=True)["Budget"]
     limit, part = made["BudgetLimit"], made.get("CostFilters") or made.get("FilterExpression")
     kind = f"{made['TimeUnit']} {made['BudgetType']}"
-    found = [f"{float(limit['Amount']):g} {limit['Unit']}, {kind}, of {part or 'the whole account'}"]
+    found = [f"{float(limit['Amount']):.9g} {limit['Unit']}, {kind}, of {part or 'the whole account'}"]
     for alert in budgets.describe_notifications_for_budget(**which)["Notifications"]:
         alert.setdefault("ThresholdType", "PERCENTAGE")
         parts = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")

@@ -5,18 +5,24 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lab.checks.check import Facts, check
-from lab.checks.policy import document, partition, permissions
+from lab.checks.policy import account, document, partition, permissions
 from lab.deployed import Deployed
 
 NO_TLS = "aws:securetransport"
+OWNERS_ACL = "s3:x-amz-acl StringEquals bucket-owner-full-control"
 
 
 def bucket(aws: Deployed) -> str:
     return aws.outputs["BucketName"]
 
 
-def both(aws: Deployed) -> tuple[str, str]:
-    return bucket(aws), aws.outputs["LogBucketName"]
+def log_bucket(aws: Deployed) -> str:
+    return aws.outputs["LogBucketName"]
+
+
+def every(aws: Deployed) -> list[str]:
+    """Return the names of all buckets of the stack, and of the design's two in any case."""
+    return sorted({bucket(aws), log_bucket(aws), *(each.id for each in aws.all("AWS::S3::Bucket"))})
 
 
 def bucket_policy(aws: Deployed, name: str) -> Facts:
@@ -111,9 +117,8 @@ def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     "aws s3api get-bucket-lifecycle-configuration --bucket {LogBucketName}",
 )
 def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
-    rules = lifecycle(aws, aws.outputs["LogBucketName"])
-    instances = [each.properties for each in aws.all("AWS::EC2::Instance")]
-    days = 365 if any(each.get("Monitoring") for each in instances) else 90
+    rules = lifecycle(aws, log_bucket(aws))
+    days = 365 if aws.settings["hardened"] == "true" else 90
     return (
         [
             f"everything: deleted after {days} days",
@@ -133,10 +138,10 @@ def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
 def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
     switches = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     found = []
-    for name in both(aws):
+    for name in every(aws):
         block: Any = aws.s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
         found += [f"{name}: {switch} {block.get(switch)}" for switch in switches]
-    return [f"{name}: {switch} True" for name in both(aws) for switch in switches], found
+    return [f"{name}: {switch} True" for name in every(aws) for switch in switches], found
 
 
 @check(
@@ -147,10 +152,10 @@ def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
     return (
-        [f"{name}: BucketOwnerEnforced" for name in both(aws)],
+        [f"{name}: BucketOwnerEnforced" for name in every(aws)],
         [
             f"{name}: {rule['ObjectOwnership']}"
-            for name in both(aws)
+            for name in every(aws)
             for rule in aws.s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
         ],
     )
@@ -164,12 +169,12 @@ def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
     found = []
-    for name in both(aws):
+    for name in every(aws):
         for rule in aws.s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]:
             default = rule["ApplyServerSideEncryptionByDefault"]
             bucket_key = ", bucket key" if rule.get("BucketKeyEnabled") else ""
             found.append(f"{name}: {default['SSEAlgorithm']} {default.get('KMSMasterKeyID', '')}{bucket_key}")
-    return [f"{bucket(aws)}: aws:kms , bucket key", f"{aws.outputs['LogBucketName']}: AES256 "], found
+    return [f"{name}: {'AES256 ' if name == log_bucket(aws) else 'aws:kms , bucket key'}" for name in every(aws)], found
 
 
 @check(
@@ -179,21 +184,35 @@ def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
     "aws s3api get-bucket-policy --bucket {BucketName}",
 )
 def tls_only(aws: Deployed) -> tuple[Facts, Facts]:
-    arns = [f"arn:{partition(aws)}:s3:::{name}" for name in both(aws)]
+    arns = [f"arn:{partition(aws)}:s3:::{name}" for name in every(aws)]
     return (
         [f"Deny s3:* on {arn}{part} by everyone if {NO_TLS} Bool false" for arn in arns for part in ("", "/*")],
-        [fact for name in both(aws) for fact in bucket_policy(aws, name) if NO_TLS in fact],
+        [fact for name in every(aws) for fact in bucket_policy(aws, name) if NO_TLS in fact],
     )
 
 
 @check(
     "9",
-    "The bucket's policy does nothing but demand TLS: it opens the bucket to nobody",
-    "バケットポリシーは TLS を求めるだけで、誰にもバケットを開放しない",
-    "aws s3api get-bucket-policy --bucket {BucketName}",
+    "Beside demanding TLS, the buckets' policies let nobody in but AWS's own delivery of logs, into the log bucket",
+    "バケットポリシーは TLS を求めるほか、ログ用バケットへの AWS 自身のログ配信だけを許可し、ほかの誰にも開放しない",
+    "aws s3api get-bucket-policy --bucket {LogBucketName}",
 )
 def bucket_policy_opens_nothing(aws: Deployed) -> tuple[Facts, Facts]:
-    return [], [fact for fact in bucket_policy(aws, bucket(aws)) if NO_TLS not in fact]
+    log_arn = f"arn:{partition(aws)}:s3:::{log_bucket(aws)}"
+    own = f"aws:sourceaccount StringEquals {account(aws)}"
+    access_logs, flow_logs = (f"by Service {name}.amazonaws.com if {own}" for name in ("logging.s3", "delivery.logs"))
+    of_bucket = f"aws:sourcearn ArnLike arn:{partition(aws)}:s3:::{bucket(aws)}"
+    of_flow_logs = f"aws:sourcearn ArnLike arn:{partition(aws)}:logs:{aws.region}:{account(aws)}:*"
+    in_folder = f"{log_arn}/vpc-flow-logs/AWSLogs/{account(aws)}/*"
+    return (
+        [
+            f"Allow s3:putobject on {log_arn}/access-logs/* {access_logs} and {of_bucket}",
+            f"Allow s3:putobject on {in_folder} {flow_logs} and {of_flow_logs} and {OWNERS_ACL}",
+            f"Allow s3:getbucketacl on {log_arn} {flow_logs} and {of_flow_logs}",
+            f"Allow s3:listbucket on {log_arn} {flow_logs} and {of_flow_logs}",
+        ],
+        [fact for name in every(aws) for fact in bucket_policy(aws, name) if NO_TLS not in fact],
+    )
 
 
 @check(
@@ -215,4 +234,4 @@ def versioning(aws: Deployed) -> tuple[Facts, Facts]:
 def access_logs(aws: Deployed) -> tuple[Facts, Facts]:
     logging: Any = aws.s3.get_bucket_logging(Bucket=bucket(aws)).get("LoggingEnabled", {})
     target = f"{logging.get('TargetBucket')}/{logging.get('TargetPrefix')}" if logging else "nowhere"
-    return [f"{aws.outputs['LogBucketName']}/access-logs/"], [target]
+    return [f"{log_bucket(aws)}/access-logs/"], [target]

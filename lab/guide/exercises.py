@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lab.checks.bastion import bastion, look
-from lab.checks.firewall import found_rules, promised_entries
+from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.storage import bucket
 from lab.deployed import Deployed
@@ -148,7 +148,7 @@ def deny(aws: Deployed) -> str:
     inbound = [each for each in entries if not each["Egress"]]
     to_all = [each for each in inbound if each["RuleAction"] == "allow" and each.get("CidrBlock") == "0.0.0.0/0"]
     first = min(each["RuleNumber"] for each in to_all)
-    promised = {int(fact.split()[1].rstrip(":")) for fact in promised_entries(aws, acl.name) if fact.startswith("in ")}
+    promised = {int(fact.split()[1].rstrip(":")) for fact in public_acl(aws)[0] if fact.startswith("in ")}
     for each in inbound:
         if each["RuleAction"] == "deny" and each["RuleNumber"] < first and each["RuleNumber"] not in promised:
             return ""

@@ -214,9 +214,42 @@ def test_each_setting_reaches_the_template(template: Templates, setting: Any) ->
     elsewhere |= dict.fromkeys(("monthly_budget_usd", "alert_email"), "BudgetStack")
     stack = elsewhere.get(setting.name, "LearningStack")
     settings = {setting.name: value, **COMPANIONS.get(setting.name, {})}
-    assert expected in json.dumps(template(stack, **settings))
+
+    def text(template: dict[str, Any]) -> str:
+        """Return a template without what says which settings were chosen: they shall have an effect."""
+        return re.sub(r'"Settings": "[^"]*"', "", json.dumps(template))
+
+    assert expected in text(template(stack, **settings))
     if stack != "BudgetStack":  # there only where a budget is set
-        assert expected not in json.dumps(template(stack.removesuffix("-alice")))
+        assert expected not in text(template(stack.removesuffix("-alice")))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Settings(),
+        Settings(availability_zones=("us-east-1b", "us-east-1c"), nat="instance", admin_cidr="203.0.113.7/32"),
+        Settings(private_host=True, stop_at="19:00", start_at="09:00", time_zone="Asia/Tokyo", volume_gib=16),
+        Settings(monthly_budget_usd=20, alert_email="you@example.com", operators=("alice", "b=ob")),
+    ],
+)
+def test_the_templates_carry_the_settings_as_the_command_line_takes_them(
+    assembly: Callable[..., Path], chosen: Settings
+) -> None:
+    carried: dict[str, object] = {}
+    for file in assembly(**{each.name: getattr(chosen, each.name) for each in fields(chosen)}).glob("*.template.json"):
+        [words] = [
+            resource["Metadata"]["Settings"]
+            for resource in json.loads(file.read_text())["Resources"].values()
+            if "Metadata" in resource
+        ]
+        carried |= dict(word.split("=", 1) for word in words.split(" "))
+    assert Settings.from_context(carried) == chosen
+    assert carried.keys() >= {each.name for each in fields(Settings)} - {
+        "learners",
+        "monthly_budget_usd",
+        "alert_email",
+    }
 
 
 def test_what_is_looked_for_by_its_tag_carries_it(template: Templates) -> None:

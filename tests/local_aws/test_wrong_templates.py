@@ -1,0 +1,527 @@
+"""A template that is wrong is seen by the claims that it breaks, and by no others, though AWS is as it says.
+
+The local AWS takes each of these templates, as AWS would. The claim about drift holds all the time: AWS is as wrong as
+the template.
+"""
+
+import copy
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from lab.checks import all_checks, run
+from lab.checks.real_account import in_a_real_account
+from lab.deployed import Deployed, new_session
+from lab.local_aws import lifecycle
+
+Template = dict[str, Any]
+# A change: the logical id of a resource (it may lack the digits that the CDK adds), the path of a property, and its new
+# value or a function from the old to the new one. GONE takes the property away.
+Change = tuple[str, str, Any]
+GONE = object()
+WORLD = "0.0.0.0/0"
+STRANGER = {"AWS": "arn:aws:iam::111122223333:root"}
+
+# The stacks that are changed, each in an account of its own, as some names are unique in one.
+STACKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "full": (
+        "LearningStack",
+        {
+            "private_host": True,
+            "admin_cidr": "203.0.113.7/32",
+            "stop_at": "19:00",
+            "start_at": "09:00",
+            "time_zone": "Asia/Tokyo",
+        },
+    ),
+    "nat-instance": ("LearningStack", {"nat": "instance"}),
+    "regional": ("LearningStack", {"nat": "regional", "hardened": True}),
+    "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
+    "budget": ("BudgetStack", {"monthly_budget_usd": 20, "alert_email": "you@example.com"}),
+}
+
+
+class Account:
+    """An account with one stack, whose template can be replaced by a wrong one for a while."""
+
+    def __init__(self, number: int, stack: str, template: Template) -> None:
+        self.id, self.stack, self.template = f"{333333333330 + number}", stack, template
+        with self.used():
+            self.cloudformation = new_session().client("cloudformation")
+            assert self._send(self.cloudformation.create_stack, template) == "CREATE_COMPLETE"
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ACCESS_KEY_ID", self.id)
+            yield
+
+    def failing(self, template: Template) -> set[str] | None:
+        """Return the claims that fail when a template is deployed; None when AWS does not take it."""
+        with self.used():
+            try:
+                if self._send(self.cloudformation.update_stack, template) != "UPDATE_COMPLETE":
+                    return None
+                return {verdict.check.id for verdict in run(Deployed(self.stack)) if not verdict.holds}
+            finally:
+                self._send(self.cloudformation.update_stack, self.template)
+
+    def _send(self, change: Callable[..., object], template: Template) -> str:
+        tags = [{"Key": "Project", "Value": "LearningStack"}]
+        body = json.dumps(template)
+        change(StackName=self.stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"], Tags=tags)
+        while True:
+            status = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"]
+            if not status.endswith("IN_PROGRESS"):
+                return str(status)
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def accounts(local_aws: lifecycle.Server, template: Callable[..., Template]) -> Callable[[str], Account]:  # noqa: ARG001
+    made: dict[str, Account] = {}
+
+    def account(name: str) -> Account:
+        if name not in made:
+            stack, chosen = STACKS[name]
+            made[name] = Account(list(STACKS).index(name), stack, template(stack, **chosen))
+        return made[name]
+
+    return account
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def whole(template: Template, name: str) -> str:
+    """Return the logical id that is, or begins with, a name."""
+    names = [each for each in template["Resources"] if re.fullmatch(rf"{name}([0-9A-F]{{6}}\w*)?", each)]
+    assert len(names) == 1, (name, names)
+    return str(names[0])
+
+
+def completed(template: Template, value: Any) -> Any:
+    match value:
+        case {"Ref": str(name)} if not name.startswith("AWS::"):
+            return {"Ref": whole(template, name)}
+        case {"Fn::GetAtt": [name, attribute]}:
+            return {"Fn::GetAtt": [whole(template, name), attribute]}
+        case dict():
+            return {name: completed(template, part) for name, part in value.items()}
+        case list():
+            return [completed(template, part) for part in value]
+    return value
+
+
+def changed(template: Template, changes: list[Change], extra: Template | None = None) -> Template:
+    """Return a template with changes of properties, and with resources that it did not have."""
+    wrong = copy.deepcopy(template)
+    wrong["Resources"] |= extra or {}
+    wrong["Resources"] |= {name: completed(wrong, each) for name, each in (extra or {}).items()}
+    for name, path, value in changes:
+        if name == "Parameters":
+            holder, steps = wrong, [name, *path.split("/")]
+        else:
+            holder, steps = wrong["Resources"][whole(wrong, name)], ["Properties", *path.split("/")]
+        *before, last = [int(step) if step.isdigit() else step.replace("~1", "/") for step in steps]  # as JSON pointers
+        at: Any = holder
+        for step in before:
+            at = at[step]
+        if value is GONE:
+            del at[last]
+        else:
+            there = isinstance(last, int) or last in at
+            at[last] = value(at[last] if there else None) if callable(value) else completed(wrong, value)
+    assert wrong != template
+    return wrong
+
+
+def more(*items: Any) -> Callable[[Any], Any]:
+    """Return a function that adds to a list, or makes one."""
+    return lambda old: [*(old or []), *items]
+
+
+def instead(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return change
+
+
+def open_to(cidr: str, port: int) -> dict[str, Any]:
+    return {"CidrIp": cidr, "FromPort": port, "ToPort": port, "IpProtocol": "tcp"}
+
+
+SUBNET_ACL = "DefaultAssociationLearningStackNetworkVpc"
+USER_DATA = "UserData/Fn::Base64/Fn::Sub"
+ENCRYPTION = "BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm"
+START_AND_STOP = "PolicyDocument/Statement/1"
+TO_THE_INTERNET: list[Change] = [
+    (f"NetworkVpcPrivateSubnet{number}DefaultRoute", *change)
+    for number in (1, 2)
+    for change in (("NatGatewayId", GONE), ("GatewayId", ref("NetworkVpcIGW")))
+]
+
+WRONG: list[tuple[str, str, set[str], list[Change]]] = [
+    (
+        "22 is open to the world, and private subnets are routed to the internet gateway",
+        "full",
+        {"ssh-is-restricted", "private-routes"},
+        [("FirewallBastion", "SecurityGroupIngress/0/CidrIp", WORLD), *TO_THE_INTERNET],
+    ),
+    (
+        "3306 and 8080 are open to everyone",
+        "full",
+        {"web-ports", "database-port"},
+        [
+            ("FirewallWeb", "SecurityGroupIngress/2/CidrIp", WORLD),
+            ("FirewallDatabase", "SecurityGroupIngress", more(open_to(WORLD, 3306))),
+        ],
+    ),
+    (
+        "operators may do everything with EC2, with no condition",
+        "operators",
+        {"operators-policy"},
+        [
+            ("OperatorsPolicy", f"{START_AND_STOP}/Action", "ec2:*"),
+            ("OperatorsPolicy", f"{START_AND_STOP}/Resource", "*"),
+            ("OperatorsPolicy", f"{START_AND_STOP}/Condition", GONE),
+        ],
+    ),
+    # Chapter 3
+    ("hosts get no names", "full", {"vpc"}, [("NetworkVpc", "EnableDnsHostnames", False)]),
+    (
+        "both private subnets are in one zone",
+        "full",
+        {"subnets"},
+        [("NetworkVpcPrivateSubnet2Subnet", "AvailabilityZone/Fn::Select/0", 0)],
+    ),
+    (
+        "a subnet has another range",
+        "full",
+        {"subnets"},
+        [("NetworkVpcPrivateSubnet2Subnet", "CidrBlock", "10.0.5.0/24")],
+    ),
+    (
+        "a subnet hands out public addresses",
+        "full",
+        {"no-automatic-addresses"},
+        [("NetworkVpcPublicSubnet1Subnet", "MapPublicIpOnLaunch", True)],
+    ),
+    (
+        "two subnets share a route table, and so a NAT gateway",
+        "full",
+        {"route-tables", "private-routes"},
+        [("NetworkVpcPrivateSubnet1RouteTableAssociation", "RouteTableId", ref("NetworkVpcPrivateSubnet2RouteTable"))],
+    ),
+    (
+        "a public and a private subnet have each other's route table",
+        "full",
+        {"route-tables", "public-routes", "private-routes"},
+        [
+            (
+                f"NetworkVpc{kind}Subnet1RouteTableAssociation",
+                "RouteTableId",
+                ref(f"NetworkVpc{other}Subnet1RouteTable"),
+            )
+            for kind, other in (("Public", "Private"), ("Private", "Public"))
+        ],
+    ),
+    (
+        "half of the internet is out of reach",
+        "full",
+        {"public-routes"},
+        [("NetworkVpcPublicSubnet2DefaultRoute", "DestinationCidrBlock", "0.0.0.0/1")],
+    ),
+    (
+        "a private subnet leaves through the NAT gateway of the other zone",
+        "full",
+        {"private-routes"},
+        [("NetworkVpcPrivateSubnet1DefaultRoute", "NatGatewayId", ref("NetworkVpcPublicSubnet2NATGateway"))],
+    ),
+    (
+        "a NAT gateway stands in the other zone",
+        "full",
+        {"nat-gateways"},
+        [("NetworkVpcPublicSubnet1NATGateway", "SubnetId", ref("NetworkVpcPublicSubnet2Subnet"))],
+    ),
+    (
+        "the regional NAT gateway is an ordinary one",
+        "regional",
+        {"nat-gateways"},
+        [
+            ("NetworkVpcRegionalNatGateway", "AvailabilityMode", GONE),
+            ("NetworkVpcRegionalNatGateway", "VpcId", GONE),
+            ("NetworkVpcRegionalNatGateway", "ConnectivityType", "private"),
+            ("NetworkVpcRegionalNatGateway", "SubnetId", ref("NetworkVpcPublicSubnet1Subnet")),
+        ],
+    ),
+    (
+        "S3 is not on every route table",
+        "full",
+        {"s3-endpoint"},
+        [("NetworkVpcS3Endpoint", "RouteTableIds", lambda old: old[1:])],
+    ),
+    ("accepted traffic is not logged", "full", {"flow-logs"}, [("NetworkVpcFlowLog", "TrafficType", "REJECT")]),
+    ("the NAT instance forwards nothing", "nat-instance", {"nat-instance"}, [("NatInstance", "SourceDestCheck", True)]),
+    (
+        "the NAT instance is for everyone",
+        "nat-instance",
+        {"nat-instance"},
+        [("NatInstanceGroup", "SecurityGroupIngress/0/CidrIp", WORLD)],
+    ),
+    # Chapter 4
+    (
+        "operators need no MFA",
+        "operators",
+        {"operators-policy"},
+        [("OperatorsPolicy", f"{START_AND_STOP}/Condition/Bool", GONE)],
+    ),
+    (
+        "operators stop any instance",
+        "operators",
+        {"operators-policy"},
+        [("OperatorsPolicy", f"{START_AND_STOP}/Condition/StringEquals/aws:ResourceTag~1Role", GONE)],
+    ),
+    (
+        "the group has no policy",
+        "operators",
+        {"operators-policy", "operators-group"},
+        [("OperatorsGroup", "ManagedPolicyArns", GONE)],
+    ),
+    ("an operator is in no group", "operators", {"operators-group"}, [("OperatorsUserbob", "Groups", GONE)]),
+    (
+        "an operator has more than the group",
+        "operators",
+        {"operators-have-no-keys"},
+        [("OperatorsUserbob", "ManagedPolicyArns", more("arn:aws:iam::aws:policy/ReadOnlyAccess"))],
+    ),
+    # Chapter 6
+    (
+        "the schedules have another time zone",
+        "full",
+        {"schedules-stop-and-start"},
+        [("ScheduleStop", "ScheduleExpressionTimezone", "UTC")],
+    ),
+    (
+        "the instances start at night",
+        "full",
+        {"schedules-stop-and-start"},
+        [("ScheduleStart", "ScheduleExpression", "cron(0 0 * * ? *)")],
+    ),
+    ("nothing is stopped", "full", {"schedules-stop-and-start"}, [("ScheduleStop", "State", "DISABLED")]),
+    (
+        "the schedules' role may stop any instance",
+        "full",
+        {"schedules-stop-and-start"},
+        [("SchedulePolicy", "PolicyDocument/Statement/0/Resource", "*")],
+    ),
+    (
+        "the schedules of all accounts may take the role",
+        "full",
+        {"schedules-stop-and-start"},
+        [("ScheduleRole", "AssumeRolePolicyDocument/Statement/0/Condition", GONE)],
+    ),
+    ("the budget is higher", "budget", {"budget-mails"}, [("Budget", "Budget/BudgetLimit/Amount", 200)]),
+    (
+        "the budget mails late",
+        "budget",
+        {"budget-mails"},
+        [("Budget", "NotificationsWithSubscribers/1/Notification/Threshold", 500)],
+    ),
+    # Chapters 7 and 9
+    (
+        "everything moves to Glacier",
+        "full",
+        {"archive-moves-to-glacier"},
+        [("StorageBucket", "LifecycleConfiguration/Rules/0/Prefix", "")],
+    ),
+    (
+        "files are deleted",
+        "full",
+        {"leftovers-are-deleted"},
+        [("StorageBucket", "LifecycleConfiguration/Rules/2/ExpirationInDays", 7)],
+    ),
+    (
+        "logs are kept for ever",
+        "full",
+        {"logs-are-deleted"},
+        [("StorageLogs", "LifecycleConfiguration/Rules/0/Status", "Disabled")],
+    ),
+    (
+        "hardened, and logs are deleted after 90 days",
+        "regional",
+        {"logs-are-deleted"},
+        [("StorageLogs", "LifecycleConfiguration/Rules/0/ExpirationInDays", 90)],
+    ),
+    (
+        "the bucket can be public",
+        "full",
+        {"nothing-is-public"},
+        [("StorageBucket", "PublicAccessBlockConfiguration/RestrictPublicBuckets", False)],
+    ),
+    (
+        "the bucket has ACLs",
+        "full",
+        {"acls-are-disabled"},
+        [("StorageBucket", "OwnershipControls/Rules/0/ObjectOwnership", "ObjectWriter")],
+    ),
+    ("files have another key", "full", {"encrypted-at-rest"}, [("StorageBucket", ENCRYPTION, "AES256")]),
+    (
+        "TLS is demanded of reading alone",
+        "full",
+        {"tls-only"},
+        [("StorageBucketPolicy", "PolicyDocument/Statement/0/Action", "s3:GetObject")],
+    ),
+    (
+        "a stranger may write logs",
+        "full",
+        {"bucket-policy-opens-nothing"},
+        [("StorageLogsPolicy", "PolicyDocument/Statement/1/Principal", STRANGER)],
+    ),
+    (
+        "old versions are not kept",
+        "full",
+        {"versioning"},
+        [("StorageBucket", "VersioningConfiguration/Status", "Suspended")],
+    ),
+    ("requests are not logged", "full", {"access-logs"}, [("StorageBucket", "LoggingConfiguration", GONE)]),
+    # Chapter 8
+    ("the bastion is larger", "full", {"bastion-runs"}, [("BastionInstance", "InstanceType", "t3.small")]),
+    (
+        "the bastion's credits can cost more than it",
+        "full",
+        {"bastion-runs"},
+        [("BastionInstance", "CreditSpecification/CPUCredits", "unlimited")],
+    ),
+    (
+        "the bastion has an older Ubuntu",
+        "full",
+        {"bastion-runs"},
+        [("Parameters", "Ubuntu2604Amd64/Default", instead("26.04", "24.04"))],
+    ),
+    (
+        "the bastion is in the other zone",
+        "full",
+        {"bastion-has-an-elastic-ip"},
+        [("BastionInstance", "NetworkInterfaces/0/SubnetId", ref("NetworkVpcPublicSubnet2Subnet"))],
+    ),
+    (
+        "the private host's disk is not encrypted",
+        "full",
+        {"root-volume-is-encrypted"},
+        [("PrivateHostInstance", "BlockDeviceMappings/0/Ebs/Encrypted", False)],
+    ),
+    (
+        "the bastion's disk is larger",
+        "full",
+        {"root-volume-is-encrypted"},
+        [("BastionInstance", "BlockDeviceMappings/0/Ebs/VolumeSize", 100)],
+    ),
+    ("the bastion has another role tag", "full", {"bastion-is-tagged"}, [("BastionInstance", "Tags/2/Value", "other")]),
+    (
+        "the bastion is behind one more group",
+        "full",
+        {"bastion-is-behind-its-group"},
+        [("BastionInstance", "NetworkInterfaces/0/GroupSet", lambda old: [*old, {"Ref": "FirewallWebFB9C65CB"}])],
+    ),
+    ("the key is an RSA one", "full", {"key-is-in-parameter-store"}, [("BastionKeyPair", "KeyType", "rsa")]),
+    ("IMDSv1 answers", "full", {"imdsv2-only"}, [("BastionInstance", "MetadataOptions/HttpTokens", "optional")]),
+    (
+        "containers reach the metadata",
+        "full",
+        {"imdsv2-only"},
+        [("PrivateHostInstance", "MetadataOptions/HttpPutResponseHopLimit", 2)],
+    ),
+    # Chapter 10
+    (
+        "files belong to root",
+        "full",
+        {"first-boot-mounts-the-bucket"},
+        [("BastionInstance", USER_DATA, instead("MOUNT_UID=1000", "MOUNT_UID=0"))],
+    ),
+    (
+        "nothing is mounted after the next boot",
+        "full",
+        {"first-boot-mounts-the-bucket"},
+        [("BastionInstance", USER_DATA, instead("put 755 /etc/rc.local <<", "put 755 /etc/rc.lokal <<"))],
+    ),
+    (
+        "the private host is in a public subnet",
+        "full",
+        {"private-host-is-private"},
+        [("PrivateHostInstance", "SubnetId", ref("NetworkVpcPublicSubnet1Subnet"))],
+    ),
+    (
+        "the private host takes everyone",
+        "full",
+        {"private-host-is-private"},
+        [("PrivateHostGroup", "SecurityGroupIngress", more(open_to(WORLD, 22)))],
+    ),
+    (
+        "functions may take the role",
+        "full",
+        {"role-is-for-the-bastion"},
+        [("AccessRole", "AssumeRolePolicyDocument/Statement/0/Principal/Service", "lambda.amazonaws.com")],
+    ),
+    (
+        "the role reads every bucket",
+        "full",
+        {"role-has-least-privilege"},
+        [("AccessBucketPolicy", "PolicyDocument/Statement/1/Resource", "*")],
+    ),
+    # Chapter 12
+    (
+        "a web server sends mail",
+        "full",
+        {"outbound-is-limited"},
+        [("FirewallWeb", "SecurityGroupEgress", more(open_to(WORLD, 25)))],
+    ),
+    (
+        "MySQL comes in as a reply",
+        "full",
+        {"public-acl"},
+        [("FirewallPublicAclInbound160", "RuleAction", "allow")],
+    ),
+    (
+        "there are too few ports for replies",
+        "full",
+        {"private-acl"},
+        [("FirewallPrivateAclInbound200", "PortRange/From", 32768)],
+    ),
+    (
+        "a private subnet is behind the public ACL",
+        "full",
+        {"acls-guard-their-subnets"},
+        [(f"FirewallPrivateAcl{SUBNET_ACL}PrivateSubnet2", "NetworkAclId", ref("FirewallPublicAcl"))],
+    ),
+]
+
+
+@pytest.mark.parametrize(("stack", "broken", "changes"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_exactly_the_claims_fail_that_a_template_breaks(
+    accounts: Callable[[str], Account], stack: str, broken: set[str], changes: list[Change]
+) -> None:
+    account = accounts(stack)
+    assert account.failing(changed(account.template, changes)) == broken
+
+
+def test_each_claim_can_be_broken_by_a_template() -> None:
+    claims = {
+        check.id for stack, _ in STACKS.values() for check in all_checks(stack) if check.when is not in_a_real_account
+    }
+    assert claims - set().union(*(broken for _, _, broken, _ in WRONG)) == {"no-drift"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_templates_themselves_break_none(accounts: Callable[[str], Account], stack: str) -> None:
+    account = accounts(stack)
+    with account.used():
+        assert [verdict.check.id for verdict in run(Deployed(account.stack)) if not verdict.holds] == []
