@@ -19,7 +19,7 @@ import boto3
 
 from lab.deployed import Deployed
 from lab.problem import ProblemError
-from lab.rehearsal import certificates, cloud_image, image, machines, policy, processes
+from lab.rehearsal import certificates, cloud_image, image, machines, processes
 from lab.rehearsal.instance import Instance, deployed_bastion
 from lab.rehearsal.isolation import Isolation
 from lab.rehearsal.nspawn import Nspawn
@@ -264,7 +264,6 @@ class Rehearsal:
                     "elastic_ip": ELASTIC_IP,
                     "associates": ASSOCIATES_SECONDS,
                 },
-                "policy": policy.statements(deployed.iam, bastion.role),
                 "key": key,
                 "certificate": str(certificate),
                 "session": self._role_session(),

@@ -1,24 +1,27 @@
-"""S3 as the bastion knows it, in front of the local AWS: ``python -m lab.rehearsal.s3_front --socket FD --folder DIR``.
+"""AWS as the bastion sees it, before the local AWS: ``python -m lab.rehearsal.s3_front --socket FD --folder DIR``.
 
-Answers ``https://BUCKET.s3.REGION.amazonaws.com``, and what the bastion says to STS and CloudFormation. The local AWS
-keeps the objects; what it is too kind for is refused here, as AWS does: ACLs on a bucket that has them disabled, a
-request that is not signed by credentials of the role, or is not allowed by the role's policies.
+Answers ``https://BUCKET.s3.REGION.amazonaws.com`` and ``https://SERVICE.REGION.amazonaws.com``. The local AWS keeps the
+objects, answers the calls, and judges what the role may do. Refused here is what it is too kind for: ACLs on a bucket
+that has them disabled, and a request that is not signed by credentials of the role.
 
-Facts: ``region``, ``endpoint`` (of the local AWS), ``policy`` (statements), ``key`` (of ``credentials``, in
-hexadecimal), ``certificate``, ``session`` (access key, secret key and token of the role in the local AWS), ``deploy``
-(what ``lab.rehearsal.deploy`` must know).
+Facts: ``region``, ``endpoint`` (of the local AWS), ``key`` (of ``credentials``, in hexadecimal), ``certificate``,
+``session`` (access key, secret key and token of the role in the local AWS), ``deploy`` (what ``lab.rehearsal.deploy``
+must know).
 """
 
+import contextlib
 import http.client
 import io
+import re
 import ssl
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from lab.rehearsal import deploy, policy, service, signature
+from lab.rehearsal import deploy, service, signature
 
 CHUNK = 1 << 18
 IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
@@ -56,6 +59,7 @@ class Request(service.Handler):
     def do_GET(self) -> None:  # noqa: N802  # the names that http.server looks for
         if self.gone():
             return
+        self._service = "s3"
         self._unread = int(self.headers.get("Content-Length") or 0)
         self._body = self._pieces()
         try:
@@ -82,10 +86,8 @@ class Request(service.Handler):
             if host.endswith(f".{domain}"):
                 self._s3(f"/{host.removesuffix(f'.{domain}')}{self.target}")
                 return
-        if host == f"sts.{region}.amazonaws.com":
-            self._call("sts")
-        elif host == f"cloudformation.{region}.amazonaws.com":
-            self._call("cloudformation")
+        if found := re.fullmatch(rf"([a-z0-9]+)\.{region}\.amazonaws\.com", host):
+            self._call(found[1])
         else:
             raise signature.Refusal(404, "NotFound", f"{host or 'A request without a host'} is not served here")
 
@@ -99,19 +101,16 @@ class Request(service.Handler):
             raise signature.Refusal(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
         if self.command == "PUT" and self._size() is None:
             raise signature.Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-        wish = policy.of_s3(self.command, bucket, unquote(key), dict(parse_qsl(query, keep_blank_values=True)))
-        if not self._may(wish):
-            raise _denied(wish)
+        action = action_of(self.command, bucket, unquote(key), dict(parse_qsl(query, keep_blank_values=True)))
+        self._deny(action)
         if self.command == "HEAD" and key == "/":
             # s3fs asks for the key "/": the local AWS takes it for the bucket, and says that it is there.
             raise signature.Refusal(404, "NoSuchKey", "The specified key does not exist.")
-        status = self._hand_on(
-            path_style, missing_is_denied=not self._may(policy.Wish("s3:ListBucket", f"arn:aws:s3:::{bucket}"))
-        )
-        self._log(status, action=wish.action, key=unquote(key))
+        status = self._hand_on(path_style, missing_is_denied=self._is_denied("s3:ListBucket"))
+        self._log(status, action=action, key=unquote(key))
 
     def _call(self, name: str) -> None:
-        """Judge a call of another service's API, and hand it on. To these, no VPC endpoint leads: only the internet."""
+        """Hand on a call of another service's API. To these, no VPC endpoint leads: only the internet."""
         while self.server.switches.fault_now == "no internet":
             time.sleep(service.POLL_SECONDS)
         if self._unread > MAX_SMALL_BODY:
@@ -120,42 +119,39 @@ class Request(service.Handler):
         self._unread = 0
         self._authenticate(body)
         call = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
-        action = f"{name}:{call.get('Action', '')}"
-        signal = action == "cloudformation:SignalResource"
-        wish = policy.Wish(action, self.server.deploy.stack_id if signal else "*")
-        # Everybody may ask who they are.
-        if action != "sts:GetCallerIdentity" and not self._may(wish):
-            raise _denied(wish)
-        if signal:
-            counted = self.server.deploy.signal(call)
-            self._log(200, action=action, call=call, counted=counted)
-            self.reply(200, deploy.ANSWER, content_type="text/xml")
-            return
-        self._log(self._hand_on(self.target, body=body), action=action)
+        self._service = name
+        action = f"{name}:{call.get('Action') or self.headers.get('X-Amz-Target', '').rpartition('.')[2]}"
+        self._deny(action)
+        if action == "cloudformation:SignalResource":
+            self._signal(call, body)
+        else:
+            self._log(self._hand_on(self.target, body=body), action=action)
+
+    def _signal(self, call: dict[str, str], body: bytes) -> None:
+        """Take a signal for the deploy that is rehearsed; whether the role may send it, the local AWS judges."""
+        with contextlib.closing(self._ask(self.target, body=body)) as answer:
+            if answer.status == 403:
+                raise signature.Refusal(403, "AccessDenied", "The role may not signal the stack.")
+            answer.read()
+        counted = self.server.deploy.signal(call)
+        self._log(200, action="cloudformation:SignalResource", call=call, counted=counted)
+        self.reply(200, deploy.ANSWER, content_type="text/xml")
 
     def _authenticate(self, body: bytes = b"") -> None:
         url = f"https://{self.headers.get('Host', '')}{self.target}"
         signature.check(self.server.key, self.command, url, self.headers, body)
 
-    def _may(self, wish: policy.Wish) -> bool:
-        return policy.allowed(wish, self.server.facts["policy"], self.server.switches.deny)
+    def _is_denied(self, action: str) -> bool:
+        """Whether a switch takes this right away, whatever the role's policies say."""
+        return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in self.server.switches.deny)
+
+    def _deny(self, action: str) -> None:
+        if self._is_denied(action):
+            raise signature.Refusal(403, "AccessDenied", f"The role is not authorized to perform: {action}")
 
     def _hand_on(self, target: str, *, body: bytes | None = None, missing_is_denied: bool = False) -> int:
         """Send the request to the local AWS, body and answer piece by piece; return the status."""
-        if not self._upstream or time.monotonic() - self._last_used > IDLE_SECONDS:
-            if self._upstream:
-                self._upstream.close()
-            self._upstream = http.client.HTTPConnection(self.server.local, timeout=60)
-        ours = (*HOP_BY_HOP, *OURS, *(OF_CHUNKS if self._is_aws_chunked() else ()))
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
-        if self._is_aws_chunked():
-            headers["Content-Length"] = str(self._size())
-        url = f"http://{self.server.local}{target}"
-        credentials, region = self.server.facts["session"], self.server.facts["region"]
-        headers = signature.sign(credentials, region, self.command, url, headers, body=body)
-        pieces: Any = body if body is not None else self._body if self._size() else None
-        self._upstream.request(self.command, target, pieces, headers)
-        answer = self._upstream.getresponse()
+        answer = self._ask(target, body=body)
         if answer.status == 404 and missing_is_denied:
             answer.read()
             raise signature.Refusal(403, "AccessDenied", "Access Denied")
@@ -173,6 +169,25 @@ class Request(service.Handler):
             self.wfile.write(b"0\r\n\r\n")
         self._last_used = time.monotonic()
         return answer.status
+
+    def _ask(self, target: str, *, body: bytes | None) -> http.client.HTTPResponse:
+        """Send the request to the local AWS, signed by the role's session there; return the answer, yet to be read."""
+        if not self._upstream or time.monotonic() - self._last_used > IDLE_SECONDS:
+            if self._upstream:
+                self._upstream.close()
+            self._upstream = http.client.HTTPConnection(self.server.local, timeout=60)
+        ours = (*HOP_BY_HOP, *OURS, *(OF_CHUNKS if self._is_aws_chunked() else ()))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
+        if self._is_aws_chunked():
+            headers["Content-Length"] = str(self._size())
+        url = f"http://{self.server.local}{target}"
+        credentials, region = self.server.facts["session"], self.server.facts["region"]
+        headers = signature.sign(
+            credentials, self.command, url, headers, service=self._service, region=region, body=body or b""
+        )
+        pieces: Any = body if body is not None else self._body if self._size() else None
+        self._upstream.request(self.command, target, pieces, headers)
+        return self._upstream.getresponse()
 
     def _size(self) -> int | None:
         """Return how long the body is, once it is plain."""
@@ -258,10 +273,21 @@ def _access_key(headers: Any) -> str:
     return given["access_key"] if given else ""
 
 
-def _denied(wish: policy.Wish) -> signature.Refusal:
-    return signature.Refusal(
-        403, "AccessDenied", f"The role is not authorized to perform: {wish.action} on {wish.resource}"
-    )
+def action_of(method: str, bucket: str, key: str, query: dict[str, str]) -> str:
+    """Return what a request to S3 does, as IAM names it."""
+    if not bucket:
+        return "s3:ListAllMyBuckets"
+    if not key:
+        named = {
+            "location": "GetBucketLocation",
+            "versioning": "GetBucketVersioning",
+            "uploads": "ListBucketMultipartUploads",
+        }
+        known = [action for name, action in named.items() if name in query]
+        return f"s3:{known[0] if known else 'DeleteObject' if method == 'POST' else 'ListBucket'}"
+    if "uploadId" in query and method in ("DELETE", "GET"):
+        return "s3:AbortMultipartUpload" if method == "DELETE" else "s3:ListMultipartUploadParts"
+    return {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}.get(method, "s3:PutObject")
 
 
 if __name__ == "__main__":

@@ -68,18 +68,23 @@ class _OfHeadersAlone(S3SigV4Auth):
 
 
 def sign(
-    session: Sequence[str], region: str, method: str, url: str, headers: Mapping[str, str], *, body: bytes | None
+    session: Sequence[str],
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    service: str,
+    region: str,
+    body: bytes = b"",
 ) -> dict[str, str]:
     """Return the headers of a request signed with ``session``: access key, secret key and token.
 
-    It is one to S3 when there is no ``body``, and one to STS with that body otherwise.
+    The body of one to S3 is not signed, so it is not wanted here.
     """
     address, _, query = url.partition("?")
-    request = AWSRequest(method, f"{address}?{_canonical(query)}", dict(headers), data=body or b"")
-    signer = (
-        _OfHeadersAlone(Signer(*session), "s3", region) if body is None else SigV4Auth(Signer(*session), "sts", region)
-    )
-    signer.add_auth(request)
+    request = AWSRequest(method, f"{address}?{_canonical(query)}", dict(headers), data=body)
+    scheme = _OfHeadersAlone if service == "s3" else SigV4Auth
+    scheme(Signer(*session), service, region).add_auth(request)
     return dict(request.headers.items())
 
 
