@@ -14,6 +14,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from lab.checks import all_checks, run
 from lab.checks.real_account import in_a_real_account
@@ -76,7 +78,9 @@ class Account:
         found = self.failing_now() if status == "UPDATE_COMPLETE" else None
         if status == "UPDATE_COMPLETE":
             status = self._send(self.cloudformation.update_stack, self.template)
-        if status not in ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+        # Where two resources became one in AWS, its end with one of them is the end of both: then nothing mends the
+        # stack, and the claim about drift sees it.
+        if status not in ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE") or "no-drift" in (found or ()):
             self._begin()
         return found
 
@@ -93,9 +97,9 @@ class Account:
         body = json.dumps(template)
         change(StackName=self.stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"], Tags=tags)
         while True:
-            status: str = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"]
+            status = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["StackStatus"]
             if not status.endswith("IN_PROGRESS"):
-                return status
+                return str(status)
             time.sleep(0.02)
 
 
@@ -718,7 +722,9 @@ def test_what_is_more_breaks_what_is_claimed_of_it_and_nothing_else(
 
 
 # What no claim is made about: a resource type and the path of a property, and why.
-SURVIVORS: dict[str, str] = {}
+SURVIVORS: dict[str, str] = {
+    r".*/Description": "words open nothing",
+}
 OTHER_WORDS = {
     "allow": "deny",
     "deny": "allow",
@@ -805,3 +811,33 @@ def seen(account: Account, name: str, kind: str, path: str, value: Any) -> set[s
         if found is not None:
             return found
     return None
+
+
+@pytest.fixture(scope="module")
+def changes(template: Callable[..., Template]) -> list[tuple[str, tuple[str, str, str, Any]]]:
+    """Give each property of each stack, of those with other settings only what they have beside the first."""
+    found: dict[tuple[str, str, str], tuple[str, tuple[str, str, str, Any]]] = {}
+    for name, (stack, chosen) in STACKS.items():
+        for change in any_change(template(stack, **chosen)):
+            found.setdefault((stack, *change[:3:2]), (name, change))
+    return [found[key] for key in sorted(found)]
+
+
+@settings(
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=st.data())
+def test_any_change_of_a_property_is_seen_or_known_not_to_be(
+    data: st.DataObject, accounts: Callable[[str], Account], changes: list[tuple[str, tuple[str, str, str, Any]]]
+) -> None:
+    stack, (name, kind, path, value) = data.draw(st.sampled_from(changes))
+    found = seen(accounts(stack), name, kind, path, value)
+    if found is None:
+        return  # AWS takes no such template
+    survives = any(re.fullmatch(pattern, f"{kind}/{path}") for pattern in SURVIVORS)
+    assert found - {"no-drift"} or survives, f"{name} {kind}/{path}"
