@@ -3,7 +3,7 @@
 from typing import Any
 
 from lab.checks.check import Facts, check
-from lab.checks.network import in_vpc, private, public
+from lab.checks.network import in_vpc, private, public, vpc_id
 from lab.checks.policy import account
 from lab.deployed import Deployed
 
@@ -19,8 +19,9 @@ def found_rules(aws: Deployed, group: str, direction: str) -> Facts:
 def rules_of(aws: Deployed, group_id: str, direction: str) -> Facts:
     """Return the rules that any security group has, in words."""
     found: Any = aws.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
+    name = aws.name_of(group_id) if found["VpcId"] == vpc_id(aws) else f"{aws.name_of(group_id)} in {found['VpcId']}"
     return [
-        _rule(aws.name_of(group_id), direction, rule, peer)
+        _rule(name, direction, rule, peer)
         for rule in found.get("IpPermissions" if direction == "in" else "IpPermissionsEgress", [])
         for peer in (
             [block["CidrIp"] for block in rule.get("IpRanges", [])]

@@ -25,6 +25,7 @@ def attached(aws: Deployed) -> list[str]:
     stack="OperatorsStack",
 )
 def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
+    documents = [policy_document(aws, policy) for policy in attached(aws)]
     here = f"arn:{partition(aws)}"
     with_mfa = "aws:multifactorauthpresent Bool true"
     tagged = "aws:resourcetag/project StringEquals LearningStack and aws:resourcetag/role StringEquals bastion"
@@ -43,8 +44,10 @@ def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
         + [
             f"Allow signin:{action} on {here}:signin:*:*:oauth2/public-client/*"
             for action in ("authorizeoauth2access", "createoauth2token")
-        ],
-        [fact for policy in attached(aws) for fact in permissions(policy_document(aws, policy))],
+        ]
+        + ["language of 2012-10-17"],  # in that of 2008, ${aws:username} would be the name of a user
+        [fact for policy in documents for fact in permissions(policy)]
+        + [f"language of {policy.get('Version')}" for policy in documents],
     )
 
 
