@@ -28,7 +28,7 @@ A_SESSION_THAT_MAY_NOT = (
 
 
 @dataclass(frozen=True)
-class Bastion:
+class BastionInstance:
     """The one bastion of a stack, as it was when it was looked up."""
 
     stack: str
@@ -42,7 +42,7 @@ class Bastion:
     launched: datetime
 
 
-def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
+def find_bastion(ec2: "EC2Client", stack: str = STACK) -> BastionInstance:
     """Return the bastion of a stack.
 
     Raises ProblemError when there is none, or more than one, as while a deploy replaces it.
@@ -55,7 +55,7 @@ def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
         ids = ", ".join(sorted(each["InstanceId"] for each in found))
         raise ProblemError(f"{stack} has {len(found)} bastions in {where}: {ids}. Wait until the deploy has ended")
     [instance] = found
-    return Bastion(
+    return BastionInstance(
         stack=stack,
         id=instance["InstanceId"],
         name=next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), "The bastion"),
@@ -99,7 +99,7 @@ def _instances(ec2: "EC2Client", stack: str, *filters: "FilterTypeDef") -> "list
     return [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
 
 
-def start(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
+def start(session: boto3.Session, ec2: "EC2Client", bastion: BastionInstance) -> None:
     """Start the bastion and wait until it runs.
 
     Raises ProblemError when whoever asks may not, or it is just stopping.
@@ -114,7 +114,7 @@ def start(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
     ec2.get_waiter("instance_running").wait(InstanceIds=[bastion.id], WaiterConfig={"Delay": 5, "MaxAttempts": 60})
 
 
-def stop(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
+def stop(session: boto3.Session, ec2: "EC2Client", bastion: BastionInstance) -> None:
     """Stop the bastion and wait until it stands still.
 
     Raises ProblemError when whoever asks may not, or it is just starting.
@@ -129,7 +129,7 @@ def stop(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
     ec2.get_waiter("instance_stopped").wait(InstanceIds=[bastion.id], WaiterConfig={"Delay": 5, "MaxAttempts": 60})
 
 
-def _tell_of_mfa(error: ClientError, session: boto3.Session, verb: str, bastion: Bastion) -> None:
+def _tell_of_mfa(error: ClientError, session: boto3.Session, verb: str, bastion: BastionInstance) -> None:
     """Raise ProblemError with how to get a session with MFA, when the error is a refusal."""
     if error.response["Error"]["Code"] not in DENIED:
         return

@@ -10,8 +10,8 @@ from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws,
 from lab.local_aws.resources import interfaces
 from lab.local_aws.wire import (
     Answer,
+    Ec2Error,
     Params,
-    RefusalError,
     answer,
     completes,
     known,
@@ -26,7 +26,7 @@ def require_internet_gateway(vpc_id: str) -> None:
     """Refuse, as EC2 does, a public address in a VPC that the internet cannot reach."""
     attached = [link["VpcId"] for gateway in ec2._internet_gateways.values() for link in gateway["Attachments"]]
     if vpc_id not in attached:
-        raise RefusalError("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
+        raise Ec2Error("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
 
 
 def bind(address: dict[str, Any], interface: dict[str, Any], instance_id: str | None = None) -> None:
@@ -78,7 +78,7 @@ def _associate(params: Params) -> Answer:
         known(ec2._instances, instance_id, "InvalidInstanceID.NotFound", "instance ID")
         interface = next(iter(interfaces.of_instance(instance_id)), None)
         if interface is None:
-            raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' has no network interface")
+            raise Ec2Error("IncorrectInstanceState", f"The instance '{instance_id}' has no network interface")
     else:
         name = request.get("NetworkInterfaceId", "")
         interface = known(ec2._network_interfaces, name, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
@@ -94,7 +94,7 @@ def _disassociate(params: Params) -> Answer:
         if request.get("AssociationId", request.get("PublicIp")) in (address["AssociationId"], address["PublicIp"]):
             release(address)
             return answer("DisassociateAddress")
-    raise RefusalError(
+    raise Ec2Error(
         "InvalidAssociationID.NotFound", f"The association ID '{request.get('AssociationId')}' does not exist"
     )
 
@@ -103,7 +103,7 @@ def _disassociate(params: Params) -> Answer:
 def _release(params: Params) -> Answer:
     address = _named_in(tree(params))
     if address["AssociationId"]:
-        raise RefusalError("InvalidIPAddress.InUse", f"Address {address['PublicIp']} is in use.")
+        raise Ec2Error("InvalidIPAddress.InUse", f"Address {address['PublicIp']} is in use.")
     del ec2._addresses[address["AllocationId"]]
     ec2._tags.pop(address["AllocationId"], None)
     return answer("ReleaseAddress")

@@ -13,9 +13,9 @@ from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws,
 from lab.local_aws.resources import addresses, images, interfaces
 from lab.local_aws.wire import (
     Answer,
+    Ec2Error,
     Handler,
     Params,
-    RefusalError,
     answer,
     around,
     completes,
@@ -56,9 +56,9 @@ def _checked_user_data(encoded: str) -> str:
     try:
         size = len(base64.b64decode(encoded, validate=False))
     except binascii.Error:
-        raise RefusalError("InvalidParameterValue", "Invalid BASE64 encoding of user data.") from None
+        raise Ec2Error("InvalidParameterValue", "Invalid BASE64 encoding of user data.") from None
     if size > USER_DATA_LIMIT:
-        raise RefusalError("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
+        raise Ec2Error("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
     return encoded
 
 
@@ -74,9 +74,7 @@ def _run_instances(params: Params) -> Answer:
     request = tree(params)
     unknown = sorted(request.keys() - LAUNCH_MEMBERS)
     if unknown:
-        raise RefusalError(
-            "InvalidParameterValue", f"RunInstances: the local AWS does not support {', '.join(unknown)}"
-        )
+        raise Ec2Error("InvalidParameterValue", f"RunInstances: the local AWS does not support {', '.join(unknown)}")
     count = min(int(request.get("MinCount", 1)), int(request.get("MaxCount", 1)))
     launched = [_launch(request, params) for _ in range(count)]
     items = "".join(ec2._instance_xml(record) for record in launched)
@@ -148,14 +146,14 @@ def _check_launch(request: dict[str, Any], subnet: dict[str, Any], instance_type
         known(ec2._key_pairs, request["KeyName"], "InvalidKeyPair.NotFound", "key pair")
     zone = request.get("Placement", {}).get("AvailabilityZone", subnet["AvailabilityZone"])
     if zone != subnet["AvailabilityZone"]:
-        raise RefusalError("InvalidParameterValue", f"The subnet {subnet['SubnetId']} is not in the zone {zone}")
+        raise Ec2Error("InvalidParameterValue", f"The subnet {subnet['SubnetId']} is not in the zone {zone}")
     for mapping in request.get("BlockDeviceMapping", []):
         unknown = mapping.get("Ebs", {}).keys() - VOLUME_MEMBERS
         if mapping["DeviceName"] != _root_device(request["ImageId"]) or unknown:
-            raise RefusalError("InvalidParameterValue", f"The local AWS does not support the block device {mapping}")
+            raise Ec2Error("InvalidParameterValue", f"The local AWS does not support the block device {mapping}")
     image, machine = images.architecture_of_image(request["ImageId"]), images.architecture_of_type(instance_type)
     if image not in (None, machine):
-        raise RefusalError(
+        raise Ec2Error(
             "InvalidParameterValue",
             f"The architecture '{machine}' of the specified instance type does not match the architecture '{image}' "
             "of the specified AMI. Specify an instance type and an AMI that have matching architectures.",
@@ -168,7 +166,7 @@ def _profile(wanted: dict[str, str] | None) -> dict[str, str] | None:
     found, refused = ec2._resolve_iam_instance_profile(iam_arn=wanted.get("Arn", ""), iam_name=wanted.get("Name", ""))
     if refused:
         name = wanted.get("Name") or wanted.get("Arn")
-        raise RefusalError("InvalidParameterValue", f"Invalid IAM Instance Profile name: {name}")
+        raise Ec2Error("InvalidParameterValue", f"Invalid IAM Instance Profile name: {name}")
     return dict(found)
 
 
@@ -177,7 +175,7 @@ def _credits(request: dict[str, Any], instance_type: str) -> str | None:
     wanted = request.get("CreditSpecification", {}).get("CpuCredits")
     if not instance_type.startswith("t"):
         if wanted:
-            raise RefusalError("InvalidParameterCombination", f"{instance_type} takes no credit specification")
+            raise Ec2Error("InvalidParameterCombination", f"{instance_type} takes no credit specification")
         return None
     return str(wanted or ("standard" if instance_type.startswith("t2.") else "unlimited"))
 
@@ -312,7 +310,7 @@ def _describe_credits(params: Params) -> Answer:
     for instance_id in wanted:
         cpu_credits = _instance(instance_id)["CpuCredits"]
         if not cpu_credits:
-            raise RefusalError("InvalidParameterCombination", f"{instance_id} is not a burstable performance instance")
+            raise Ec2Error("InvalidParameterCombination", f"{instance_id} is not a burstable performance instance")
         shown.append({"instanceId": instance_id, "cpuCredits": cpu_credits})
     return answer("DescribeInstanceCreditSpecifications", {"instanceCreditSpecificationSet": shown})
 
@@ -382,7 +380,7 @@ def _modify_attribute(params: Params) -> Answer:
     request = {name: value for name, value in tree(params).items() if name not in ("Action", "Version")}
     record = _instance(request.pop("InstanceId", ""))
     if request.keys() & {"InstanceType", "UserData"} and record["State"]["Name"] != "stopped":
-        raise RefusalError(
+        raise Ec2Error(
             "IncorrectInstanceState", f"The instance '{record['InstanceId']}' is not in the 'stopped' state."
         )
     for name, value in request.items():
@@ -401,9 +399,7 @@ def _modify_attribute(params: Params) -> Answer:
         elif name == "InstanceInitiatedShutdownBehavior":
             record["ShutdownBehavior"] = value["Value"]
         else:
-            raise RefusalError(
-                "InvalidParameterValue", f"ModifyInstanceAttribute: the local AWS does not support {name}"
-            )
+            raise Ec2Error("InvalidParameterValue", f"ModifyInstanceAttribute: the local AWS does not support {name}")
     return answer("ModifyInstanceAttribute")
 
 
@@ -414,7 +410,7 @@ def _change_interfaces(record: dict[str, Any], **fields: Any) -> None:
 
 def _change_type(record: dict[str, Any], instance_type: str) -> None:
     if images.architecture_of_type(instance_type) != record["Architecture"]:
-        raise RefusalError(
+        raise Ec2Error(
             "InvalidParameterValue", f"{instance_type} does not have the architecture {record['Architecture']}"
         )
     record["InstanceType"] = instance_type
@@ -443,7 +439,7 @@ def _start(params: Params, ministacks: Handler) -> Answer:
     instance_ids = tree(params).get("InstanceId", [])
     for instance_id in instance_ids:
         if _instance(instance_id)["State"]["Name"] == "terminated":
-            raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' is terminated")
+            raise Ec2Error("IncorrectInstanceState", f"The instance '{instance_id}' is terminated")
     stopped = [each for each in instance_ids if _instance(each)["State"]["Name"] == "stopped"]
     result = ministacks(params)
     for instance_id in stopped:
@@ -461,7 +457,7 @@ def _terminate(params: Params, ministacks: Handler) -> Answer:
     instance_ids = tree(params).get("InstanceId", [])
     for instance_id in instance_ids:
         if _instance(instance_id)["DisableApiTermination"]:
-            raise RefusalError("OperationNotPermitted", f"The instance '{instance_id}' may not be terminated.")
+            raise Ec2Error("OperationNotPermitted", f"The instance '{instance_id}' may not be terminated.")
     result = ministacks(params)
     for instance_id in instance_ids:
         record = _instance(instance_id)

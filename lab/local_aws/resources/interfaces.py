@@ -10,7 +10,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
 from lab.local_aws.wire import (
-    RefusalError,
+    Ec2Error,
     completes,
     new_id,
     put,
@@ -24,14 +24,12 @@ def free_address(subnet: dict[str, Any]) -> str:
     for address in list(ipaddress.ip_network(subnet["CidrBlock"]))[RESERVED_AT_START:-1]:
         if str(address) not in used:
             return str(address)
-    raise RefusalError("InsufficientFreeAddressesInSubnet", f"{subnet['SubnetId']} has no free address left")
+    raise Ec2Error("InsufficientFreeAddressesInSubnet", f"{subnet['SubnetId']} has no free address left")
 
 
 def check_address(subnet: dict[str, Any], address: str) -> None:
     if ipaddress.ip_address(address) not in ipaddress.ip_network(subnet["CidrBlock"]):
-        raise RefusalError(
-            "InvalidParameterValue", f"Address {address} does not fall within the subnet's address range"
-        )
+        raise Ec2Error("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
 
 
 def create(
@@ -82,7 +80,7 @@ def named(groups: Iterable[str]) -> list[dict[str, str]]:
     for group_id in groups:
         group = ec2._security_groups.get(group_id)
         if group is None:
-            raise RefusalError("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
+            raise Ec2Error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
         found.append({"GroupId": group_id, "GroupName": group["GroupName"]})
     return found
 

@@ -12,8 +12,8 @@ from ministack.services import ec2
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
 from lab.local_aws.wire import (
     Answer,
+    Ec2Error,
     Params,
-    RefusalError,
     answer,
     completes,
     new_id,
@@ -60,7 +60,7 @@ def _generate(kind: str) -> tuple[PublicKey, str, str]:
 def _store(params: Params, key: PublicKey, fingerprint: str) -> dict[str, Any]:
     name = tree(params).get("KeyName", "")
     if name in ec2._key_pairs:
-        raise RefusalError("InvalidKeyPair.Duplicate", f"The keypair already exists: {name}")
+        raise Ec2Error("InvalidKeyPair.Duplicate", f"The keypair already exists: {name}")
     line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     record = {
         "KeyName": name,
@@ -89,7 +89,7 @@ def _create(params: Params) -> Answer:
     request = tree(params)
     kind, form = request.get("KeyType", "rsa"), request.get("KeyFormat", "pem")
     if kind not in ("rsa", "ed25519") or form != "pem":
-        raise RefusalError("InvalidParameterValue", f"The local AWS makes no key of type {kind} in format {form}")
+        raise Ec2Error("InvalidParameterValue", f"The local AWS makes no key of type {kind} in format {form}")
     key, private, fingerprint = _generate(kind)
     record = _store(params, key, fingerprint)
     return answer("CreateKeyPair", {**_fields(record), "keyMaterial": private})
@@ -102,7 +102,7 @@ def _import(params: Params) -> Answer:
     except (KeyError, ValueError):
         key = None
     if not isinstance(key, PublicKey):
-        raise RefusalError("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
+        raise Ec2Error("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
     return answer("ImportKeyPair", _fields(_store(params, key, _imported_fingerprint(key))))
 
 

@@ -9,8 +9,8 @@ from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws,
 from lab.local_aws.resources import addresses, interfaces, vpcs
 from lab.local_aws.wire import (
     Answer,
+    Ec2Error,
     Params,
-    RefusalError,
     answer,
     completes,
     known,
@@ -33,7 +33,7 @@ def _create_nat_gateway(params: Params) -> Answer:
     private = request.get("ConnectivityType") == "private"
     if regional:
         if "SubnetId" in request:
-            raise RefusalError("InvalidParameterCombination", "A regional NAT gateway takes VpcId, not SubnetId")
+            raise Ec2Error("InvalidParameterCombination", "A regional NAT gateway takes VpcId, not SubnetId")
         vpc_id = vpcs.known_vpc(request.get("VpcId", ""))["VpcId"]
     else:
         vpc_id = _subnet(request.get("SubnetId", ""))["VpcId"]
@@ -65,7 +65,7 @@ def _zonal_address(nat_id: str, request: dict[str, Any]) -> dict[str, Any]:
         allocation_id = request.get("AllocationId", "")
         address = known(ec2._addresses, allocation_id, "InvalidAllocationID.NotFound", "allocation ID")
         if address["AssociationId"]:
-            raise RefusalError("Resource.AlreadyAssociated", f"{allocation_id} is already associated")
+            raise Ec2Error("Resource.AlreadyAssociated", f"{allocation_id} is already associated")
     interface = interfaces.create(
         subnet, address=private_ip, groups=[], description=f"Interface for NAT Gateway {nat_id}", kind="nat_gateway"
     )

@@ -10,14 +10,14 @@ from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws,
 from lab.local_aws.resources import vpcs
 from lab.local_aws.wire import (
     Answer,
+    Ec2Error,
     Handler,
     Params,
-    RefusalError,
     answer,
     around,
     canonical,
     completes,
-    in_use,
+    dependency_violation,
     is_true,
     known,
     new_id,
@@ -80,9 +80,9 @@ def _delete_network_acl(params: Params) -> Answer:
     acl = _network_acl(acl_id)
     _settle_associations()
     if acl["IsDefault"]:
-        raise RefusalError("InvalidParameterValue", f"{acl_id} is the default network ACL of its VPC")
+        raise Ec2Error("InvalidParameterValue", f"{acl_id} is the default network ACL of its VPC")
     if acl["Associations"]:
-        raise in_use(f"The networkAcl '{acl_id}'")
+        raise dependency_violation(f"The networkAcl '{acl_id}'")
     del ec2._network_acls[acl_id]
     ec2._tags.pop(acl_id, None)
     return answer("DeleteNetworkAcl")
@@ -103,7 +103,7 @@ def _entry(request: dict[str, Any]) -> dict[str, Any]:
     if "Icmp" in request:
         entry["Icmp"] = {"code": int(request["Icmp"]["Code"]), "type": int(request["Icmp"]["Type"])}
     if entry["Protocol"] in ("6", "17") and "PortRange" not in entry:
-        raise RefusalError("MissingParameter", "The parameter PortRange is required for TCP and UDP")
+        raise Ec2Error("MissingParameter", "The parameter PortRange is required for TCP and UDP")
     return entry
 
 
@@ -114,9 +114,9 @@ def _put_entry(params: Params, *, new: bool) -> None:
     direction = "egress" if entry["Egress"] else "ingress"
     if new and len(others) < len(acl["Entries"]):
         number = entry["RuleNumber"]
-        raise RefusalError("NetworkAclEntryAlreadyExists", f"The network acl entry {direction} {number} already exists")
+        raise Ec2Error("NetworkAclEntryAlreadyExists", f"The network acl entry {direction} {number} already exists")
     if not new and len(others) == len(acl["Entries"]):
-        raise RefusalError("InvalidNetworkAclEntry.NotFound", f"There is no {direction} entry {entry['RuleNumber']}")
+        raise Ec2Error("InvalidNetworkAclEntry.NotFound", f"There is no {direction} entry {entry['RuleNumber']}")
     acl["Entries"] = sorted([*others, entry], key=lambda each: (not each["Egress"], each["RuleNumber"]))
 
 
@@ -149,7 +149,7 @@ def _replace_association(params: Params) -> Answer:
                 wanted["Associations"].append(moved)
                 return answer("ReplaceNetworkAclAssociation", {"newAssociationId": moved["NetworkAclAssociationId"]})
     association_id = request.get("AssociationId")
-    raise RefusalError("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
+    raise Ec2Error("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
 
 
 @around("DescribeNetworkAcls")

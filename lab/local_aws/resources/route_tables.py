@@ -7,7 +7,7 @@ from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
 from lab.local_aws.resources import interfaces
-from lab.local_aws.wire import Answer, Handler, Params, RefusalError, around, completes, put, tree
+from lab.local_aws.wire import Answer, Ec2Error, Handler, Params, around, completes, put, tree
 
 
 @around("CreateRoute")
@@ -16,7 +16,7 @@ def _create_route(params: Params, ministacks: Handler) -> Answer:
     request = tree(params)
     destination, table = request.get("DestinationCidrBlock"), ec2._route_tables.get(request.get("RouteTableId"))
     if table and destination in [route.get("DestinationCidrBlock") for route in table["Routes"]]:
-        raise RefusalError("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+        raise Ec2Error("RouteAlreadyExists", f"The route identified by {destination} already exists.")
     return ministacks(params)
 
 

@@ -11,13 +11,13 @@ from ministack.services import ec2
 from lab.local_aws.provider import Made, Properties, Provider, Schema, aws, unless
 from lab.local_aws.wire import (
     Answer,
+    Ec2Error,
     Handler,
     Params,
-    RefusalError,
     around,
     canonical,
     completes,
-    in_use,
+    dependency_violation,
     tree,
 )
 
@@ -63,7 +63,7 @@ def _revoke(params: Params, ministacks: Handler) -> Answer:
     before = _rules_in(group)
     result = ministacks(params)
     if result[0] < 400 and _rules_in(group) == before:
-        raise RefusalError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+        raise Ec2Error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
     return result
 
 
@@ -79,7 +79,7 @@ def _delete(params: Params, ministacks: Handler) -> Answer:
     rules = (rule for group in others for rule in (*group["IpPermissions"], *group["IpPermissionsEgress"]))
     in_rules = (pair.get("GroupId") for rule in rules for pair in rule["UserIdGroupPairs"])
     if group_id in (*on_interfaces, *in_rules):
-        raise in_use(f"resource '{group_id}'")
+        raise dependency_violation(f"resource '{group_id}'")
     return ministacks(params)
 
 

@@ -4,7 +4,18 @@ from typing import Any
 
 from ministack.services import ec2
 
-from lab.local_aws.wire import Answer, Handler, Params, around, canonical, completes, filters_alone, in_use, known, tree
+from lab.local_aws.wire import (
+    Answer,
+    Handler,
+    Params,
+    around,
+    canonical,
+    completes,
+    dependency_violation,
+    filters_alone,
+    known,
+    tree,
+)
 
 
 def known_vpc(vpc_id: str) -> dict[str, Any]:
@@ -21,7 +32,7 @@ def _create(params: Params, ministacks: Handler) -> Answer:
 def _delete_subnet(params: Params, ministacks: Handler) -> Answer:
     subnet_id = tree(params).get("SubnetId", "")
     if any(interface["SubnetId"] == subnet_id for interface in ec2._network_interfaces.values()):
-        raise in_use(f"The subnet '{subnet_id}'")
+        raise dependency_violation(f"The subnet '{subnet_id}'")
     return ministacks(params)
 
 
@@ -29,7 +40,7 @@ def _delete_subnet(params: Params, ministacks: Handler) -> Answer:
 def _delete_internet_gateway(params: Params, ministacks: Handler) -> Answer:
     gateway_id = tree(params).get("InternetGatewayId", "")
     if ec2._internet_gateways.get(gateway_id, {}).get("Attachments"):
-        raise in_use(f"The internetGateway '{gateway_id}'")
+        raise dependency_violation(f"The internetGateway '{gateway_id}'")
     return ministacks(params)
 
 

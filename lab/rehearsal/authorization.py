@@ -12,7 +12,7 @@ Statement = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Wish:
+class IamRequest:
     """An action on a resource, as IAM names them."""
 
     action: str
@@ -32,28 +32,28 @@ def statements(iam: "IAMClient", role: str) -> list[Statement]:
     return [statement for document in documents for statement in _several(document["Statement"])]
 
 
-def allowed(wish: Wish, policy: Iterable[Statement], denied: Iterable[str] = ()) -> bool:
+def allowed(iam_request: IamRequest, policy: Iterable[Statement], denied: Iterable[str] = ()) -> bool:
     """Whether some statement allows it, and neither a statement nor ``denied`` (patterns of actions) denies it.
 
     Conditions are not looked at: those of the bastion's policies hold for every request that it makes.
     """
-    if any(fnmatchcase(wish.action.lower(), pattern.lower()) for pattern in denied):
+    if any(fnmatchcase(iam_request.action.lower(), pattern.lower()) for pattern in denied):
         return False
-    effects = {statement["Effect"] for statement in policy if _speaks_of(statement, wish)}
+    effects = {statement["Effect"] for statement in policy if _applies_to(statement, iam_request)}
     return "Allow" in effects and "Deny" not in effects
 
 
-def of_s3(method: str, bucket: str, key: str, query: dict[str, str]) -> Wish:
+def of_s3(method: str, bucket: str, key: str, query: dict[str, str]) -> IamRequest:
     """Return what a request to S3 wishes to do."""
     if not bucket:
-        return Wish("s3:ListAllMyBuckets", "*")
+        return IamRequest("s3:ListAllMyBuckets", "*")
     if not key:
         reads = {"location": "s3:GetBucketLocation", "versioning": "s3:GetBucketVersioning"}
         known = [action for name, action in reads.items() if name in query]
         action = {"GET": "s3:ListBucket", "HEAD": "s3:ListBucket", "POST": "s3:DeleteObject"}.get(method, "s3:Other")
         if "uploads" in query:
             action = "s3:ListBucketMultipartUploads"
-        return Wish(known[0] if known else action, f"arn:aws:s3:::{bucket}")
+        return IamRequest(known[0] if known else action, f"arn:aws:s3:::{bucket}")
     if method == "DELETE" and "uploadId" in query:
         action = "s3:AbortMultipartUpload"
     elif method == "GET" and "uploadId" in query:
@@ -62,13 +62,13 @@ def of_s3(method: str, bucket: str, key: str, query: dict[str, str]) -> Wish:
         action = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}.get(
             method, "s3:PutObject"
         )
-    return Wish(action, f"arn:aws:s3:::{bucket}/{key}")
+    return IamRequest(action, f"arn:aws:s3:::{bucket}/{key}")
 
 
-def _speaks_of(statement: Statement, wish: Wish) -> bool:
+def _applies_to(statement: Statement, iam_request: IamRequest) -> bool:
     return any(
-        fnmatchcase(wish.action.lower(), pattern.lower()) for pattern in _several(statement.get("Action", []))
-    ) and any(fnmatchcase(wish.resource, pattern) for pattern in _several(statement.get("Resource", [])))
+        fnmatchcase(iam_request.action.lower(), pattern.lower()) for pattern in _several(statement.get("Action", []))
+    ) and any(fnmatchcase(iam_request.resource, pattern) for pattern in _several(statement.get("Resource", [])))
 
 
 def _several(value: Any) -> list[Any]:
