@@ -77,7 +77,7 @@ def test_links_lead_to_lines_that_are_there(language: Language) -> None:
         ("NetworkVpc7FB7348F", "self.vpc = ec2.Vpc("),
         ("NetworkVpcPublicSubnet1Subnet36933139", "self.vpc = ec2.Vpc("),
         ("NetworkVpcS3Endpoint87783328", 'self.s3_endpoint = self.vpc.add_gateway_endpoint("S3Endpoint"'),
-        ("AccessInstanceProfile3B2BEE20", 'iam.InstanceProfile(self, "InstanceProfile"'),
+        ("BastionInstanceProfile01234567", 'iam.InstanceProfile(self, "InstanceProfile"'),
         ("FirewallPrivateAclInbound110D062B52A", "self.private_acl = self._acl("),
         ("OperatorsUseraliceCC21F83A", 'iam.User(self, f"User-{name}"'),
         ("StorageNobodyMakesThis01234567", "class Storage(Construct):"),
