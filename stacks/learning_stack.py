@@ -36,7 +36,8 @@ class LearningStack(Stack):
             description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
             tags=TAGS,
         )
-        storage, network = self._storage_and_network(settings)
+        storage = self._storage(settings)
+        network = self._network(settings, storage)
         nat_instance = self._nat_instance(settings, network) if settings.nat == "instance" else None
         firewall = self._firewall(settings, network)
         access = Access(self, "Access", bucket=storage.bucket, role_name=settings.role_name)
@@ -49,23 +50,32 @@ class LearningStack(Stack):
         for looked_for in (storage, bastion):
             for key, value in TAGS.items():
                 Tags.of(looked_for).add(key, value)
-        is_open = bool(settings.admin_cidr)
+        ssh_is_open = bool(settings.admin_cidr)
         self._outputs(
-            outputs.of_resources(storage, network, firewall, access, bastion, mount_point=settings.mount_point)
+            outputs.of_resources(
+                storage,
+                network,
+                firewall,
+                access,
+                bastion,
+                mount_point=settings.mount_point,
+                ssh_is_open=ssh_is_open,
+            )
         )
-        self._outputs(outputs.of_ssh(bastion, stack=construct_id, is_open=is_open))
         if private_host:
-            self._outputs(outputs.of_private_host(private_host, bastion, is_open=is_open))
+            self._outputs(outputs.of_private_host(private_host, bastion, ssh_is_open=ssh_is_open))
         self._shorten(storage, network, access)
 
-    def _storage_and_network(self, settings: Settings) -> tuple[Storage, Network]:
-        storage = Storage(
+    def _storage(self, settings: Settings) -> Storage:
+        return Storage(
             self,
             "Storage",
             bucket_name=settings.bucket_name or None,
             keep_logs=Duration.days(365) if settings.hardened else Storage.KEEP_LOGS,
         )
-        network = Network(
+
+    def _network(self, settings: Settings, storage: Storage) -> Network:
+        return Network(
             self,
             "Network",
             cidr=settings.vpc_cidr,
@@ -75,7 +85,6 @@ class LearningStack(Stack):
             nat="none" if settings.nat == "instance" else settings.nat,
             log_bucket=storage.log_bucket,
         )
-        return storage, network
 
     def _nat_instance(self, settings: Settings, network: Network) -> NatInstance:
         return NatInstance(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from aws_cdk import Stack
+
 from constructs_lib.access import Access
 from constructs_lib.bastion import Bastion
 from constructs_lib.firewall import Firewall
@@ -13,15 +15,25 @@ KEY_FILE = "learning-stack.pem"
 
 
 def of_resources(
-    storage: Storage, network: Network, firewall: Firewall, access: Access, bastion: Bastion, *, mount_point: str
+    storage: Storage,
+    network: Network,
+    firewall: Firewall,
+    access: Access,
+    bastion: Bastion,
+    *,
+    mount_point: str,
+    ssh_is_open: bool,
 ) -> Mapping[str, str]:
-    """Return ids and names, and the way to the bastion that needs no open port."""
+    """Return ids and names, and the ways to the bastion: through Session Manager, and by SSH or how to open that."""
+    deploy = f"cdk deploy {Stack.of(bastion).node.id} -c admin_cidr=YOUR.IP.ADD.RESS/32"
+    ssh = f"ssh -i {KEY_FILE} ubuntu@{bastion.elastic_ip.attr_public_ip}"
     return {
         "InstanceId": bastion.instance.instance_id,
         "BastionAddress": bastion.elastic_ip.attr_public_ip,
         "SessionCommand": _session(bastion),
         "KeyCommand": f"(umask 077 && aws ssm get-parameter --name {bastion.key_pair.private_key.parameter_name} "
         f"--with-decryption --query Parameter.Value --output text > {KEY_FILE})",
+        "SshCommand": ssh if ssh_is_open else f"closed; open it to your own address with: {deploy}",
         "RoleName": access.role.role_name,
         "BucketName": storage.bucket.bucket_name,
         "MountPoint": mount_point,
@@ -34,19 +46,13 @@ def of_resources(
     }
 
 
-def of_ssh(bastion: Bastion, *, stack: str, is_open: bool) -> Mapping[str, str]:
-    """Return the way to the bastion by SSH, or how to open it."""
-    closed = f"closed; open it to your own address with: cdk deploy {stack} -c admin_cidr=YOUR.IP.ADD.RESS/32"
-    return {"SshCommand": f"ssh -i {KEY_FILE} ubuntu@{bastion.elastic_ip.attr_public_ip}" if is_open else closed}
-
-
-def of_private_host(host: PrivateHost, bastion: Bastion, *, is_open: bool) -> Mapping[str, str]:
+def of_private_host(host: PrivateHost, bastion: Bastion, *, ssh_is_open: bool) -> Mapping[str, str]:
     """Return the private host's id, and the way to it: the key stays here, the bastion only passes on the connection.
 
     The proxy's command stands in double quotes. Where port 22 is closed, it holds another proxy's, in single ones.
     """
     proxy = f"ssh -i {KEY_FILE} -W %h:%p ubuntu@{bastion.elastic_ip.attr_public_ip}"
-    if not is_open:
+    if not ssh_is_open:
         session = f"{_session(bastion)} --document-name AWS-StartSSHSession --parameters portNumber=22"
         proxy = f"ssh -i {KEY_FILE} -o ProxyCommand='{session}' -W %h:%p ubuntu@bastion"
     address = host.instance.instance_private_ip
