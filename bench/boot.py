@@ -83,7 +83,7 @@ def primer(machine: Machine, source: str) -> float:
         clone = ["git", "clone", "--quiet", source, work]
         subprocess.run(clone, check=True, timeout=COMMAND_SECONDS)  # noqa: S603  # our own command
         _send(machine, Path(work), "/tmp/s3fs-fuse")  # noqa: S108  # on the other machine
-    image.offer(machine.image, PRIMER_PACKAGES)
+    image.publish(machine.image, PRIMER_PACKAGES)
     fetch = f"apt-get install -qy --no-install-recommends --download-only {' '.join(PRIMER_PACKAGES)}"
     machine.output(f"sudo apt-get -q update && sudo {fetch}", seconds=COMMAND_SECONDS)
     total = 0.0

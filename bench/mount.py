@@ -146,7 +146,7 @@ class Bench:
 
     def prepare(self) -> None:
         """Install rclone, and make what will be written."""
-        image.offer(self.machine.image, ["rclone"])
+        image.publish(self.machine.image, ["rclone"])
         self.root("apt-get -q update && apt-get install -qy --no-install-recommends rclone")
         self.root(
             f"mkdir -p $M {SOURCE}/small && cd {SOURCE} && head -c {self.sizes.big_mb}M /dev/urandom > big &&"
@@ -295,7 +295,7 @@ def main(words: Sequence[str] | None = None) -> None:
         rehearsal.wait_for_first_boot()
         bench = Bench(rehearsal, sizes)
         bench.prepare()
-        rehearsal.s3.panel.set(delay=DELAY)
+        rehearsal.s3.faults.set(delay=DELAY)
         for turn in range(sizes.repetitions):
             # The two that are compared take turns at being first.
             for contestant in COMPARED if turn % 2 else reversed(COMPARED):

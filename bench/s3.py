@@ -127,9 +127,9 @@ class Request(s3_front.Request):
         path, _, text = target.partition("?")
         key = unquote(path.lstrip("/").partition("/")[2])
         query = dict(parse_qsl(text, keep_blank_values=True))
-        missing = signature.Refusal(403, "AccessDenied", "Access Denied")
+        missing = signature.AwsError(403, "AccessDenied", "Access Denied")
         if not missing_is_denied:
-            missing = signature.Refusal(404, "NoSuchKey", "The specified key does not exist.")
+            missing = signature.AwsError(404, "NoSuchKey", "The specified key does not exist.")
         match self.command:
             case "HEAD" | "GET":
                 return self._get(key, query, missing)
@@ -144,7 +144,7 @@ class Request(s3_front.Request):
                     self.server.store.delete(key)
                 return self._answer(status=204)
 
-    def _get(self, key: str, query: dict[str, str], missing: signature.Refusal) -> int:
+    def _get(self, key: str, query: dict[str, str], missing: signature.AwsError) -> int:
         if not key:
             return self._answer(self._list(query) if self.command == "GET" else "")
         found = self.server.store.get(key)
@@ -156,12 +156,12 @@ class Request(s3_front.Request):
         if "uploadId" in query:
             return self._complete(key, query["uploadId"])
         if "uploads" not in query:
-            raise signature.Refusal(501, "NotImplemented", "The bench needs no such thing.")
+            raise signature.AwsError(501, "NotImplemented", "The bench needs no such thing.")
         upload = uuid.uuid4().hex
         self.server.store.put(f"{MULTIPART}\n{upload}", pieces=[], headers=self._kept())
         return self._answer(f"<Upload><Key>{escape(key)}</Key><UploadId>{upload}</UploadId></Upload>")
 
-    def _put(self, key: str, query: dict[str, str], missing: signature.Refusal) -> int:
+    def _put(self, key: str, query: dict[str, str], missing: signature.AwsError) -> int:
         store = self.server.store
         headers = self._kept()
         source = unquote(self.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[2]

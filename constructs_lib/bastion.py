@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib.acknowledge import acknowledge
 from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
 
 BOOT = Path(__file__).parent / "boot"
@@ -35,25 +36,36 @@ class Bastion(Construct):
 
     Builds the instance in ``subnet``, its Elastic IP, and a key pair made by CloudFormation, whose private key AWS
     keeps in SSM Parameter Store (``/ec2/keypair/KEY-ID``) and never anywhere else. The primer downloads it once, to be
-    lost or leaked.
+    lost or leaked. An instance profile carries ``role``, which must open ``bucket`` as that of ``Access`` does, and
+    gets one more policy: Session Manager's agent may open sessions, and the first boot may tell this stack how it went.
 
     The user data writes the files of ``constructs_lib/boot/`` and runs the first of them: s3fs from Ubuntu's packages
     (``s3fs_install="apt"``) or, as in the primer, from source at a pinned commit (``"source"``); the bucket mounted at
-    ``mount_point`` for ``uid`` and ``gid``, through the role ``role_name`` that ``instance_profile`` carries;
-    ``/etc/rc.local`` and ``rc-local.service`` to mount it at every boot; the AWS CLI version 2 with completion. Changed
-    user data replaces the instance.
+    ``mount_point`` for ``uid`` and ``gid``, through ``role``; ``/etc/rc.local`` and ``rc-local.service`` to mount it at
+    every boot; the AWS CLI version 2 with completion. Changed user data replaces the instance.
 
     The deploy waits until the first boot reports that a file was written to the bucket and read back, and fails when it
-    reports that none can be, or after ``SIGNAL_MINUTES``: the role must allow ``cloudformation:SignalResource``, as
-    that of ``Access`` does. The AWS CLI is installed after the report. A creation policy, and not a wait condition:
-    that one could carry a reason and needs no right, but is asked only when it is made itself, and so never of an
-    instance that replaces another because only its image moved. The reason of a failure goes to the console, which EC2
-    keeps for an hour after the instance is gone.
+    reports that none can be, or after ``SIGNAL_MINUTES``. The AWS CLI is installed after the report. A creation policy,
+    and not a wait condition: that one could carry a reason and needs no right, but is asked only when it is made
+    itself, and so never of an instance that replaces another because only its image moved. The reason of a failure goes
+    to the console, which EC2 keeps for an hour after the instance is gone.
 
     The Elastic IP is allocated before the instance is made, so that a full quota fails at once, and associated after
     its report: in between, the instance has a public address of Amazon's. Session Manager's agent, which would hold on
     to a connection from the old address, is then restarted. (An interface of its own would carry the address from the
     first second, but cannot be in two instances, so that no update could replace one.)
+
+    What may be left out, and what stands for it:
+
+    - ``instance_type``: EC2's name of a type. Default: t3.micro
+    - ``volume_gib``: the size of the disk, in GiB. Default: 8
+    - ``release``: Ubuntu's. Default: 26.04
+    - ``ami_serial``: the date of the image, such as 20261118. Default: the newest at each deploy
+    - ``ami_id``: the image itself. Default: that of ``release`` and ``ami_serial``
+    - ``s3fs_install``: apt or source. Default: apt
+    - ``mount_point``: a folder. Default: /mnt/s3
+    - ``uid``, ``gid``: the numbers of whom the files belong to. Default: 1000, Ubuntu's own user
+    - ``detailed_monitoring``: metrics each minute, not each five, at a price. Default: False
 
     Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
 
@@ -62,6 +74,7 @@ class Bastion(Construct):
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-waitcondition.html,
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html,
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html,
     https://github.com/aws/amazon-ssm-agent/issues/266
     """
 
@@ -83,8 +96,7 @@ class Bastion(Construct):
         vpc: ec2.IVpc,
         subnet: ec2.ISubnet,
         security_group: ec2.ISecurityGroup,
-        instance_profile: iam.IInstanceProfile,
-        role_name: str,
+        role: iam.IRole,
         bucket: s3.IBucket,
         instance_type: str = "t3.micro",
         volume_gib: int = 8,
@@ -101,6 +113,8 @@ class Bastion(Construct):
         self.elastic_ip = ec2.CfnEIP(
             self, "ElasticIp", domain="vpc", tags=[CfnTag(key="Name", value="learning-bastion")]
         )
+        self.policy = self._policy()
+        role.add_managed_policy(self.policy)
         self.key_pair = ec2.KeyPair(self, "KeyPair", type=ec2.KeyPairType.ED25519)
         self.instance_type = ec2.InstanceType(instance_type)
         self.image = UbuntuImage(
@@ -108,7 +122,7 @@ class Bastion(Construct):
         )
         environment = {
             "BUCKET": bucket.bucket_name,
-            "ROLE": role_name,
+            "ROLE": name_of(role),
             "REGION": Aws.REGION,
             "STACK": Aws.STACK_NAME,
             "MOUNT_POINT": mount_point,
@@ -137,7 +151,7 @@ class Bastion(Construct):
             instance_type=self.instance_type,
             name="learning-bastion",
             volume_gib=volume_gib,
-            instance_profile=instance_profile,
+            instance_profile=iam.InstanceProfile(self, "InstanceProfile", role=role),
             user_data=self.user_data,
             associate_public_ip_address=True,
             resource_signal_timeout=Duration.minutes(self.SIGNAL_MINUTES[s3fs_install]),
@@ -151,6 +165,44 @@ class Bastion(Construct):
             self, "Association", allocation_id=self.elastic_ip.attr_allocation_id, instance_id=self.instance.instance_id
         )
 
+    def _policy(self) -> iam.ManagedPolicy:
+        """Return what the instance itself must be allowed to do, whatever it mounts."""
+        policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            statements=[
+                iam.PolicyStatement(
+                    sid="OpenSessions",
+                    actions=[
+                        "ssmmessages:CreateControlChannel",
+                        "ssmmessages:CreateDataChannel",
+                        "ssmmessages:OpenControlChannel",
+                        "ssmmessages:OpenDataChannel",
+                    ],
+                    resources=["*"],
+                ),
+                iam.PolicyStatement(
+                    sid="RegisterForThem",
+                    actions=["ssm:UpdateInstanceInformation"],
+                    resources=[Fn.sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*")],
+                ),
+                iam.PolicyStatement(
+                    sid="ReportTheFirstBoot", actions=["cloudformation:SignalResource"], resources=[Aws.STACK_ID]
+                ),
+            ],
+        )
+        acknowledge(
+            policy,
+            {
+                "The ssmmessages actions know no resource: AWS documents * for them, and its own policy for Session "
+                "Manager's agent has it.": ["AwsSolutions-IAM5[Resource::*]"],
+                "The role is there before the instance that it is for, so no policy of it can name that one.": [
+                    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*]"
+                ],
+            },
+        )
+        return policy
+
 
 @jsii.implements(IStableStringProducer)
 class _LogicalId:
@@ -161,6 +213,12 @@ class _LogicalId:
 
     def produce(self) -> str:
         return self._bastion.instance.instance.logical_id
+
+
+def name_of(role: iam.IRole) -> str:
+    """Return the name that the role was given, where it was: another one must change the user data."""
+    given = getattr(role.node.default_child, "role_name", None)
+    return Stack.of(role).resolve(given) or role.role_name
 
 
 def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ class Budget(Construct):
     It counts the whole account: to count one project alone, its tag would have to be activated for cost allocation
     first, by hand, in the account that pays. It is free, as any budget without actions.
 
+    ``monthly_usd`` is in whole USD; neither it nor ``email`` has a default.
+
     Limits: it stops nothing. AWS brings the cost up to date up to three times a day, 8 to 12 hours apart: a mail comes
     that much late. Another address replaces the budget.
 

@@ -54,6 +54,8 @@ class Firewall(Construct):
     a public subnet: what it carries passes both ACLs, on the way out and on the way back. A regional NAT gateway stands
     in no subnet: what it carries passes the private subnet's ACL alone.
 
+    Without ``admin_cidr`` (a range of addresses, such as 203.0.113.7/32), port 22 of the bastion is open to nobody.
+
     Limits: 60 rules a group and direction, 20 an ACL and direction (AWS's default quotas).
 
     Sources: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html,

@@ -22,6 +22,12 @@ class NatInstance(Construct):
     EC2 drops what is neither from nor to an instance, so its source/destination check is off. Its public address is
     one of Amazon's, not an Elastic IP: it has the internet in its first second, and another address after a stop.
 
+    What may be left out, and what stands for it:
+
+    - ``release``: Ubuntu's. Default: 26.04
+    - ``ami_serial``: the date of the image, such as 20261118. Default: the newest at each deploy
+    - ``detailed_monitoring``: metrics each minute, not each five, at a price. Default: False
+
     Limits: one instance in one zone, no failover but EC2's automatic recovery; a replaced one takes a minute to boot.
     A t4g.micro, the smallest arm64 that AWS's free plan starts too, carries 64 Mbit/s for long, 5 Gbit/s in bursts.
     Ubuntu installs its security updates by itself; a new kernel takes a reboot, which is yours to do.

@@ -27,6 +27,11 @@ class Network(Construct):
 
     Public subnets give no public address on launch, as the primer's do: what is to be reached gets an Elastic IP.
 
+    What may be left out, and what stands for it:
+
+    - ``nat``: Default: per-az
+    - ``availability_zones``: the names of two zones. Default: the region's first two, at each deploy
+
     Limits: AWS takes a VPC and subnets from /16 to /28. The two zones must offer NAT gateways (not every zone does).
 
     Source: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html

@@ -14,8 +14,8 @@ class Schedule(Construct):
     """Stops ``instances`` at ``stop_at`` and starts them at ``start_at`` ("HH:MM"), every day, in ``time_zone``.
 
     EventBridge Scheduler calls EC2 itself: there is no function in between. One role may do that, and only to these
-    instances. Each time may be given alone. People may still start and stop the instances by hand: the schedules act
-    at their minute only.
+    instances. Each time may be given alone; by default there is none, and nothing is stopped or started. People may
+    still start and stop the instances by hand: the schedules act at their minute only.
 
     Limits: instances of this stack alone. Stopped ones go on costing their disks and Elastic IPs. Where EBS encrypts
     with a customer managed key, the key's policy must let the role start them (``kms:CreateGrant``).

@@ -30,6 +30,11 @@ class Storage(Construct):
     stays then too: flow logs come after some minutes, and each failed boot would end in ROLLBACK_FAILED for their sake.
     Nobody chose its name, so it blocks nothing.
 
+    What may be left out, and what stands for it:
+
+    - ``bucket_name``: the name of ``bucket``. Default: CloudFormation makes one up
+    - ``keep_logs``: how long logs are kept, in whole days. Default: 90 days
+
     Limits: ``bucket_name`` is unique in all of AWS, and a kept bucket blocks a new stack that asks for the same name.
 
     Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html,

@@ -67,11 +67,21 @@ class UbuntuInstance(ec2.Instance):
     that never rests. None gets credits at launch, so a new t3.micro has a fifth of a processor, a t3.nano a tenth.
 
     ``user_data`` that changes replaces the instance: a running one would ignore it. With ``resource_signal_timeout``
-    CloudFormation waits so long for the instance's own report. With
-    ``detailed_monitoring`` CloudWatch gets its metrics each minute, not each five, at a price.
+    CloudFormation waits so long for the instance's own report. With ``detailed_monitoring`` CloudWatch gets its metrics
+    each minute, not each five, at a price.
 
     The metadata service answers only requests that carry a token (IMDSv2), and only on the instance itself (one hop);
     the primer predates it.
+
+    What may be left out, and what stands for it:
+
+    - ``key_pair``: for SSH. Default: none
+    - ``volume_gib``: the size of the root volume, in GiB. Default: 8
+    - ``instance_profile``: carries its role. Default: it has no role
+    - ``user_data``: a script or a cloud-config. Default: none
+    - ``associate_public_ip_address``: one of Amazon's, until it has an Elastic IP. Default: False
+    - ``resource_signal_timeout``: how long CloudFormation waits for its report. Default: it waits for none
+    - ``detailed_monitoring``: Default: False
 
     Limits: ``volume_gib`` from 8 (Ubuntu's image) to 16384.
 

@@ -11,3 +11,16 @@ from rich.console import Console
 console = Console(highlight=False)
 StackName = Annotated[str, typer.Option("--stack", help="In a class, the learner's own: LearningStack-NAME.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def confirmed(question: str, word: str, otherwise: str) -> bool:
+    """Ask, and return whether the answer is the word; say ``otherwise`` when it is not."""
+    try:
+        answer = input(f"{question} Type {word} to do it: ")
+    except EOFError:  # no terminal
+        answer = ""
+        console.print()
+    if answer.strip() == word:
+        return True
+    console.print(otherwise)
+    return False

@@ -1,5 +1,6 @@
 """The stack that the primer describes."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from aws_cdk import CfnOutput, Duration, Fn, LegacyStackSynthesizer, Stack, Tags
@@ -16,6 +17,7 @@ from constructs_lib.network import Network
 from constructs_lib.private_host import PrivateHost
 from constructs_lib.schedule import Schedule
 from constructs_lib.storage import Storage
+from stacks import outputs
 from stacks.settings import Settings
 
 TAGS = {"Project": "LearningStack"}
@@ -36,13 +38,51 @@ class LearningStack(Stack):
             description="The AWS primer for beginners: network, firewall, bucket, and a bastion that mounts it",
             tags=TAGS,
         )
-        storage = Storage(
+        storage = self._storage(settings)
+        network = self._network(settings, storage)
+        nat_instance = self._nat_instance(settings, network) if settings.nat == "instance" else None
+        firewall = self._firewall(settings, network)
+        access = Access(self, "Access", bucket=storage.bucket, role_name=settings.role_name)
+        bastion = self._bastion(settings, storage, network, firewall, access)
+        private_host = self._private_host(settings, network, firewall, bastion) if settings.private_host else None
+        if settings.stop_at or settings.start_at:
+            hosts = [each.instance for each in (nat_instance, bastion, private_host) if each]
+            self._schedule(settings, hosts)
+        # All else gets the stack's tags from CloudFormation. These are looked for by theirs, however they came about.
+        for looked_for in (storage, bastion):
+            for key, value in TAGS.items():
+                Tags.of(looked_for).add(key, value)
+        ssh_is_open = bool(settings.admin_cidr)
+        self._outputs(
+            outputs.of_resources(
+                storage,
+                network,
+                firewall,
+                access,
+                bastion,
+                mount_point=settings.mount_point,
+                ssh_is_open=ssh_is_open,
+            )
+        )
+        if private_host:
+            self._outputs(outputs.of_private_host(private_host, bastion, ssh_is_open=ssh_is_open))
+        # `lab verify` reads there what was chosen. At a resource, and not in the template's own section of that name:
+        # CloudFormation takes no update that changes that section alone.
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html
+        vpc = cast("ec2.CfnVPC", network.vpc.node.default_child)
+        vpc.add_metadata("Settings", settings.in_words("LearningStack"))
+        self._shorten(storage, network, access)
+
+    def _storage(self, settings: Settings) -> Storage:
+        return Storage(
             self,
             "Storage",
             bucket_name=settings.bucket_name or None,
             keep_logs=Duration.days(365) if settings.hardened else Storage.KEEP_LOGS,
         )
-        network = Network(
+
+    def _network(self, settings: Settings, storage: Storage) -> Network:
+        return Network(
             self,
             "Network",
             cidr=settings.vpc_cidr,
@@ -52,20 +92,21 @@ class LearningStack(Stack):
             nat="none" if settings.nat == "instance" else settings.nat,
             log_bucket=storage.log_bucket,
         )
-        instances: list[ec2.Instance] = []
-        if settings.nat == "instance":
-            nat_instance = NatInstance(
-                self,
-                "NatInstance",
-                vpc=network.vpc,
-                subnet=network.public_subnets[0],
-                private_subnets=network.private_subnets,
-                release=settings.ubuntu_release,
-                ami_serial=settings.ami_serial or None,
-                detailed_monitoring=settings.hardened,
-            )
-            instances.append(nat_instance.instance)
-        firewall = Firewall(
+
+    def _nat_instance(self, settings: Settings, network: Network) -> NatInstance:
+        return NatInstance(
+            self,
+            "NatInstance",
+            vpc=network.vpc,
+            subnet=network.public_subnets[0],
+            private_subnets=network.private_subnets,
+            release=settings.ubuntu_release,
+            ami_serial=settings.ami_serial or None,
+            detailed_monitoring=settings.hardened,
+        )
+
+    def _firewall(self, settings: Settings, network: Network) -> Firewall:
+        return Firewall(
             self,
             "Firewall",
             vpc=network.vpc,
@@ -75,15 +116,17 @@ class LearningStack(Stack):
             admin_cidr=settings.admin_cidr or None,
             office_cidr=settings.office_cidr,
         )
-        access = Access(self, "Access", bucket=storage.bucket, role_name=settings.role_name)
+
+    def _bastion(
+        self, settings: Settings, storage: Storage, network: Network, firewall: Firewall, access: Access
+    ) -> Bastion:
         bastion = Bastion(
             self,
             "Bastion",
             vpc=network.vpc,
             subnet=network.public_subnets[0],
             security_group=firewall.bastion,
-            instance_profile=access.instance_profile,
-            role_name=settings.role_name,
+            role=access.role,
             bucket=storage.bucket,
             instance_type=settings.instance_type,
             volume_gib=settings.volume_gib,
@@ -96,84 +139,37 @@ class LearningStack(Stack):
             gid=settings.mount_gid,
             detailed_monitoring=settings.hardened,
         )
-        # All else gets the stack's tags from CloudFormation. These are looked for by theirs, however they came about.
-        for looked_for in (storage, bastion):
-            for key, value in TAGS.items():
-                Tags.of(looked_for).add(key, value)
         # From its first second the bastion reaches the bucket, before it has an Elastic IP.
         bastion.instance.node.add_dependency(network.s3_endpoint)
+        return bastion
 
-        address = bastion.elastic_ip.attr_public_ip
-        session_command = f"aws ssm start-session --target {bastion.instance.instance_id}"
-        key_parameter = bastion.key_pair.private_key.parameter_name
-        self._output("InstanceId", bastion.instance.instance_id)
-        self._output("BastionAddress", address)
-        self._output("SessionCommand", session_command)
-        self._output(
-            "KeyCommand",
-            f"(umask 077 && aws ssm get-parameter --name {key_parameter} --with-decryption --query Parameter.Value "
-            "--output text > learning-stack.pem)",
+    def _private_host(self, settings: Settings, network: Network, firewall: Firewall, bastion: Bastion) -> PrivateHost:
+        return PrivateHost(
+            self,
+            "PrivateHost",
+            vpc=network.vpc,
+            subnet=network.private_subnets[0],
+            bastion_group=firewall.bastion,
+            key_pair=bastion.key_pair,
+            image=bastion.image,
+            instance_type=bastion.instance_type,
+            detailed_monitoring=settings.hardened,
         )
-        self._output(
-            "SshCommand",
-            f"ssh -i learning-stack.pem ubuntu@{address}"
-            if settings.admin_cidr
-            else f"closed; open it to your own address with: cdk deploy {construct_id} "
-            "-c admin_cidr=YOUR.IP.ADD.RESS/32",
+
+    def _schedule(self, settings: Settings, instances: Sequence[ec2.Instance]) -> None:
+        Schedule(
+            self,
+            "Schedule",
+            instances=instances,
+            stop_at=settings.stop_at or None,
+            start_at=settings.start_at or None,
+            time_zone=settings.time_zone,
         )
-        self._output("RoleName", access.role.role_name)
-        self._output("BucketName", storage.bucket.bucket_name)
-        self._output("MountPoint", settings.mount_point)
-        self._output("LogBucketName", storage.log_bucket.bucket_name)
-        self._output("VpcId", network.vpc.vpc_id)
-        for name, subnets in (("Public", network.public_subnets), ("Private", network.private_subnets)):
-            self._output(f"{name}SubnetIds", ",".join(subnet.subnet_id for subnet in subnets))
-        for name, group in (("Web", firewall.web), ("Database", firewall.database)):
-            self._output(f"{name}GroupId", group.security_group_id)
 
-        instances.append(bastion.instance)
-        if settings.private_host:
-            host = PrivateHost(
-                self,
-                "PrivateHost",
-                vpc=network.vpc,
-                subnet=network.private_subnets[0],
-                bastion_group=firewall.bastion,
-                key_pair=bastion.key_pair,
-                image=bastion.image,
-                instance_type=bastion.instance_type,
-                detailed_monitoring=settings.hardened,
-            )
-            instances.append(host.instance)
-            self._output("PrivateHostId", host.instance.instance_id)
-            # The key stays on your own machine: the bastion only passes the connection on.
-            through = f"ssh -i learning-stack.pem -W %h:%p ubuntu@{address}"
-            if not settings.admin_cidr:
-                session = f"{session_command} --document-name AWS-StartSSHSession --parameters portNumber=22"
-                through = f"ssh -i learning-stack.pem -o ProxyCommand='{session}' -W %h:%p ubuntu@bastion"
-            self._output(
-                "PrivateHostCommand",
-                f'ssh -i learning-stack.pem -o ProxyCommand="{through}" ubuntu@{host.instance.instance_private_ip}',
-            )
-        if settings.stop_at or settings.start_at:
-            Schedule(
-                self,
-                "Schedule",
-                instances=instances,
-                stop_at=settings.stop_at or None,
-                start_at=settings.start_at or None,
-                time_zone=settings.time_zone,
-            )
-        # `lab verify` reads there what was chosen. At a resource, and not in the template's own section of that name:
-        # CloudFormation takes no update that changes that section alone.
-        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html
-        vpc = cast("ec2.CfnVPC", network.vpc.node.default_child)
-        vpc.add_metadata("Settings", settings.in_words("LearningStack"))
-        self._shorten(storage, network, access)
-
-    def _output(self, name: str, value: str) -> None:
-        joined = _with_sub(self.resolve(value))
-        CfnOutput(self, name, value=joined if isinstance(joined, str) else value)
+    def _outputs(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            joined = _with_sub(self.resolve(value))
+            CfnOutput(self, name, value=joined if isinstance(joined, str) else value)
 
     def _shorten(self, storage: Storage, network: Network, access: Access) -> None:
         """Write shorter what the CDK writes long, now that nothing is added any more: a template has little room."""

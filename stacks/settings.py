@@ -21,7 +21,7 @@ WIDEST_PREFIX = 16
 NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 # So many operators with the longest names fit into a template that goes inline.
-MOST = {"operators": 100, "learners": 200}
+LONGEST_LISTS = {"operators": 100, "learners": 200}
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
 CDK_KEYS = r"@[a-z-]+/|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
@@ -313,7 +313,7 @@ class Settings:
                 ("monthly_budget_usd", "alert_email"),
                 "must be set with alert_email: without a budget nothing is mailed",
             )
-        for setting, most in MOST.items():
+        for setting, most in LONGEST_LISTS.items():
             names = getattr(self, setting)
             if len({name.lower() for name in names}) != len(names):
                 yield (setting,), f"{_shown(','.join(names))} names somebody twice (IAM ignores case)"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 # What first-boot.sh writes to the console through cloud-init, whatever stands before it in the line.
-OURS = re.compile(r"learning-stack (?P<at>\d{4}-\d\d-\d\dT[\d:]+Z): (?P<what>.*)")
+FIRST_BOOT_LINE = re.compile(r"learning-stack (?P<at>\d{4}-\d\d-\d\dT[\d:]+Z): (?P<what>.*)")
 BEGINS, FAILED, COMPLETE = "first boot begins", "failed: ", "first boot is complete"
 TROUBLE = re.compile(r"\b(?:error|errors|err|failed|failure|fatal|traceback|denied|timed out)\b|^E: ", re.IGNORECASE)
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -58,13 +58,13 @@ def console_output(ec2: "EC2Client", instance_id: str) -> str:
     return newest or ec2.get_console_output(InstanceId=instance_id).get("Output", "")
 
 
-def read(output: str) -> BootLog:
+def read_console(output: str) -> BootLog:
     """Return what the console says of the last run of the first boot."""
     lines = [COLOURS.sub("", line).strip() for line in output.splitlines()]
     lines = [line for line in lines if line]
     if not lines:
         return BootLog("no output", advice="EC2 has none in the first minutes. Try again in two minutes")
-    marks = [(number, mark) for number, line in enumerate(lines) if (mark := OURS.search(line))]
+    marks = [(number, mark) for number, line in enumerate(lines) if (mark := FIRST_BOOT_LINE.search(line))]
     begins = [number for number, mark in marks if mark["what"] == BEGINS]
     if not marks:
         return BootLog(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_ec2 import EC2Client
 
-    from lab.bastion.machine import Bastion
+    from lab.bastion.machine import BastionInstance
 
 NOTHING_BOOTS = "Nothing boots in the local AWS. Really boot the bastion with: python -m lab rehearse"
 SAID = {
@@ -69,7 +69,7 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 
     Example: python -m lab boot-log
     """
-    from lab.bastion.boot_log import console_output, read
+    from lab.bastion.boot_log import console_output, read_console
     from lab.bastion.machine import find_last_booted
     from lab.deployed import is_local
 
@@ -77,7 +77,7 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
         raise ProblemError(NOTHING_BOOTS)
     session, ec2 = _ec2()
     instance_id = find_last_booted(session, ec2, stack)
-    log = read(console_output(ec2, instance_id))
+    log = read_console(console_output(ec2, instance_id))
     if as_json:
         print_json({"id": instance_id, **asdict(log)})
     else:
@@ -129,7 +129,9 @@ def _ec2() -> "tuple[boto3.Session, EC2Client]":
     return session, session.client("ec2", config=CONFIG)
 
 
-def _switch(change: "Callable[[boto3.Session, EC2Client, Bastion], None]", stack: str, *, as_json: bool) -> None:
+def _switch(
+    change: "Callable[[boto3.Session, EC2Client, BastionInstance], None]", stack: str, *, as_json: bool
+) -> None:
     from lab.bastion.machine import find_bastion
 
     session, ec2 = _ec2()
@@ -137,7 +139,7 @@ def _switch(change: "Callable[[boto3.Session, EC2Client, Bastion], None]", stack
     _tell(find_bastion(ec2, stack), as_json=as_json)
 
 
-def _tell(bastion: "Bastion", *, as_json: bool) -> None:
+def _tell(bastion: "BastionInstance", *, as_json: bool) -> None:
     from lab.deployed import is_local
 
     if as_json:

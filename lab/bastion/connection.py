@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lab.bastion.machine import Bastion
+from lab.bastion.machine import BastionInstance
 from lab.deployed import DENIED
 from lab.problem import ProblemError
 
@@ -24,13 +24,13 @@ AGENT_SECONDS, AGAIN_SECONDS = 120, 3
 PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 
 
-def require_running(bastion: Bastion) -> None:
+def require_running(bastion: BastionInstance) -> None:
     """Raise ProblemError unless there is something to connect to."""
     if bastion.state != "running":
         raise ProblemError(f"{bastion.id} is {bastion.state}. Start it with: python -m lab start")
 
 
-def session_command(bastion: Bastion, region: str) -> list[str]:
+def session_command(bastion: BastionInstance, region: str) -> list[str]:
     """Return the command for a session through Session Manager: no key, no open port.
 
     Raises ProblemError when the AWS CLI version 2 or its plugin is not installed.
@@ -48,7 +48,7 @@ def session_command(bastion: Bastion, region: str) -> list[str]:
     return [aws, "ssm", "start-session", "--region", region, "--target", bastion.id]
 
 
-def wait_for_agent(bastion: Bastion, ssm: "SSMClient") -> None:
+def wait_for_agent(bastion: BastionInstance, ssm: "SSMClient") -> None:
     """Wait until Session Manager's agent on the bastion is online.
 
     It connects anew when the Elastic IP comes, right after a deploy. Whoever may not ask is not kept waiting.
@@ -64,7 +64,7 @@ def wait_for_agent(bastion: Bastion, ssm: "SSMClient") -> None:
         time.sleep(AGAIN_SECONDS)
 
 
-def _is_online(bastion: Bastion, ssm: "SSMClient") -> bool:
+def _is_online(bastion: BastionInstance, ssm: "SSMClient") -> bool:
     try:
         found = ssm.describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [bastion.id]}])
     except ClientError as error:
@@ -74,7 +74,7 @@ def _is_online(bastion: Bastion, ssm: "SSMClient") -> bool:
     return any(each["PingStatus"] == "Online" for each in found["InstanceInformationList"])
 
 
-def ssh_command(bastion: Bastion, ec2: "EC2Client", ssm: "SSMClient") -> list[str]:
+def ssh_command(bastion: BastionInstance, ec2: "EC2Client", ssm: "SSMClient") -> list[str]:
     """Fetch the private key into KEY_FILE and return the command for SSH as ubuntu.
 
     Raises ProblemError when port 22 is open to nobody, or there is no key or no ssh.
@@ -108,7 +108,7 @@ def write_key(file: Path, key: str) -> None:
         opened.write(key if key.endswith("\n") else f"{key}\n")
 
 
-def _port_is_open(bastion: Bastion, ec2: "EC2Client") -> bool:
+def _port_is_open(bastion: BastionInstance, ec2: "EC2Client") -> bool:
     groups = ec2.describe_security_groups(GroupIds=list(bastion.groups))["SecurityGroups"]
     rules = [rule for group in groups for rule in group["IpPermissions"]]
     return any(

@@ -1,5 +1,7 @@
 """The bastion as EC2 knows it. Found by its tags: an operator may look at EC2, and not at CloudFormation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,11 +15,12 @@ from lab.template.reader import BASTION, ROLE, STACK
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, WaiterConfigTypeDef
     from mypy_boto3_iam import IAMClient
 
 TAGS = {"Project": "LearningStack", ROLE: BASTION}
-HERE = ["pending", "running", "stopping", "stopped"]
+EXISTING = ["pending", "running", "stopping", "stopped"]
+EVERY_FIVE_SECONDS: "WaiterConfigTypeDef" = {"Delay": 5, "MaxAttempts": 60}
 AN_OPERATOR_WITHOUT_MFA = (
     "You may not {verb} {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"
 )
@@ -28,7 +31,7 @@ A_SESSION_THAT_MAY_NOT = (
 
 
 @dataclass(frozen=True)
-class Bastion:
+class BastionInstance:
     """The one bastion of a stack, as it was when it was looked up."""
 
     stack: str
@@ -42,12 +45,12 @@ class Bastion:
     launched: datetime
 
 
-def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
+def find_bastion(ec2: "EC2Client", stack: str = STACK) -> BastionInstance:
     """Return the bastion of a stack.
 
     Raises ProblemError when there is none, or more than one, as while a deploy replaces it.
     """
-    found = _instances(ec2, stack, {"Name": "instance-state-name", "Values": HERE})
+    found = _instances(ec2, stack, {"Name": "instance-state-name", "Values": EXISTING})
     where = f"{ec2.meta.region_name} ({ec2.meta.endpoint_url})"
     if not found:
         raise ProblemError(f"{stack} has no bastion in {where}. Deploy it: make local, or cdk deploy {stack}")
@@ -55,7 +58,7 @@ def find_bastion(ec2: "EC2Client", stack: str = STACK) -> Bastion:
         ids = ", ".join(sorted(each["InstanceId"] for each in found))
         raise ProblemError(f"{stack} has {len(found)} bastions in {where}: {ids}. Wait until the deploy has ended")
     [instance] = found
-    return Bastion(
+    return BastionInstance(
         stack=stack,
         id=instance["InstanceId"],
         name=next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), "The bastion"),
@@ -99,39 +102,39 @@ def _instances(ec2: "EC2Client", stack: str, *filters: "FilterTypeDef") -> "list
     return [each for page in pages for reservation in page["Reservations"] for each in reservation["Instances"]]
 
 
-def start(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
+def start(session: boto3.Session, ec2: "EC2Client", bastion: BastionInstance) -> None:
     """Start the bastion and wait until it runs.
 
     Raises ProblemError when whoever asks may not, or it is just stopping.
     """
     if bastion.state == "stopping":
         raise ProblemError(f"{bastion.id} is still stopping. Start it in a minute")
-    try:
+    with _telling_of_mfa(session, "start", bastion):
         ec2.start_instances(InstanceIds=[bastion.id])
-    except ClientError as error:
-        _tell_of_mfa(error, session, "start", bastion)
-        raise
-    ec2.get_waiter("instance_running").wait(InstanceIds=[bastion.id], WaiterConfig={"Delay": 5, "MaxAttempts": 60})
+    ec2.get_waiter("instance_running").wait(InstanceIds=[bastion.id], WaiterConfig=EVERY_FIVE_SECONDS)
 
 
-def stop(session: boto3.Session, ec2: "EC2Client", bastion: Bastion) -> None:
+def stop(session: boto3.Session, ec2: "EC2Client", bastion: BastionInstance) -> None:
     """Stop the bastion and wait until it stands still.
 
     Raises ProblemError when whoever asks may not, or it is just starting.
     """
     if bastion.state == "pending":
         raise ProblemError(f"{bastion.id} is still starting. Stop it in a minute")
-    try:
+    with _telling_of_mfa(session, "stop", bastion):
         ec2.stop_instances(InstanceIds=[bastion.id])
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=[bastion.id], WaiterConfig=EVERY_FIVE_SECONDS)
+
+
+@contextmanager
+def _telling_of_mfa(session: boto3.Session, verb: str, bastion: BastionInstance) -> Iterator[None]:
+    """Raise ProblemError with how to get a session with MFA, in place of a refusal."""
+    try:
+        yield
     except ClientError as error:
-        _tell_of_mfa(error, session, "stop", bastion)
-        raise
-    ec2.get_waiter("instance_stopped").wait(InstanceIds=[bastion.id], WaiterConfig={"Delay": 5, "MaxAttempts": 60})
-
-
-def _tell_of_mfa(error: ClientError, session: boto3.Session, verb: str, bastion: Bastion) -> None:
-    """Raise ProblemError with how to get a session with MFA, when the error is a refusal."""
-    if error.response["Error"]["Code"] not in DENIED:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise
+    else:
         return
     credentials = session.get_credentials()
     # A key of a user, which has no token, never carries MFA; a session may or may not, and STS gives it no other one.

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from lab.cleanup import NO_STACK
 from lab.cost.prices import AS_OF
-from lab.options import console
+from lab.options import confirmed, console
 from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.template.reader import STACK
@@ -136,18 +136,8 @@ def _print(found: "Found", named: "list[Leftover]", region: str) -> None:
 
 def _confirmed(named: "list[Leftover]") -> bool:
     whose = ", ".join(sorted({f"{each.stack} {each.short_id}".rstrip() for each in named}))
-    question = (
-        f"This removes all that is listed of {whose}, with every file and version, for good. Type delete to do it: "
-    )
-    try:
-        answer = input(question)
-    except EOFError:  # no terminal
-        answer = ""
-        console.print()
-    if answer.strip() == "delete":
-        return True
-    console.print("Nothing was removed.")
-    return False
+    question = f"This removes all that is listed of {whose}, with every file and version, for good."
+    return confirmed(question, "delete", "Nothing was removed.")
 
 
 def _remove(account: "Account", left: "list[Leftover]", *, quiet: bool) -> dict[str, str]:

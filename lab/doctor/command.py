@@ -33,7 +33,7 @@ def doctor(
     Example: python -m lab doctor
     """
     from lab.deployed import Deployed, new_session
-    from lab.doctor.findings import look
+    from lab.doctor.findings import look_before_deploy
     from lab.doctor.removal import look_before_destroy
 
     if destroy:
@@ -43,7 +43,7 @@ def doctor(
             session = new_session()
         except ProblemError:
             session = None
-        findings = list(look(session))
+        findings = list(look_before_deploy(session))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

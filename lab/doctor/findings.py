@@ -21,7 +21,7 @@ from lab.template.synthesised import read_template, read_templates
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-Verdict = Literal["fine", "not known", "fails"]
+Outcome = Literal["fine", "not known", "fails"]
 # What counts against a quota, and the quota: its service and its code there.
 BUDGET_STACK = "BudgetStack"
 STANDARD = re.compile(r"[acdhimrtz]\d")  # the families of the quota for standard instances
@@ -37,11 +37,11 @@ class Finding:
     """What one look found: ``text`` says it, and what to do about it where it is not fine."""
 
     about: str
-    verdict: Verdict
+    verdict: Outcome
     text: str
 
 
-def look(session: boto3.Session | None) -> Iterator[Finding]:
+def look_before_deploy(session: boto3.Session | None) -> Iterator[Finding]:
     """Yield a finding for each thing that a deploy needs. ``session`` is None when no region is set."""
     # Nothing here starts on a Python that is too old: make setup says so.
     yield Finding("Python", "fine", ".".join(str(part) for part in sys.version_info[:3]))
@@ -111,7 +111,7 @@ def _known(about: str, find: Callable[[], Finding]) -> Finding:
         return Finding(about, "not known", text)
 
 
-def _nat(template: Template) -> tuple[Verdict, str]:
+def _nat(template: Template) -> tuple[Outcome, str]:
     if template.all(NAT_GATEWAY):
         return "not known", "AWS tells only at the deploy which zones have none: then set availability_zones"
     return "fine", "none are wanted"

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lab.language import Language, shell_language
-from lab.options import AsJson, console
+from lab.options import AsJson, confirmed, console
 from lab.printed import print_json
 from lab.problem import ProblemError
 from lab.template.reader import STACK
@@ -116,7 +116,8 @@ def exercise(
         if chapter != "3":
             raise ProblemError("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin")
         require_whole(aws)
-        if not (yes and is_local()) and not _confirmed(aws):
+        question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint})."
+        if not (yes and is_local()) and not confirmed(question, "break", "Nothing was broken."):
             raise typer.Exit(1)
         break_a_route(aws)
         console.print("A route is gone. Find it with: python -m lab verify")
@@ -151,16 +152,3 @@ def _missing(each: "Exercise", aws: "Deployed") -> str:
         return each.missing(aws)
     except Exception as error:  # noqa: BLE001  # whatever it is
         return f"Cannot be looked at: {explain(error)}"
-
-
-def _confirmed(aws: "Deployed") -> bool:
-    question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint}). Type break to do it: "
-    try:
-        answer = input(question)
-    except EOFError:  # no terminal
-        answer = ""
-        console.print()
-    if answer.strip() == "break":
-        return True
-    console.print("Nothing was broken.")
-    return False

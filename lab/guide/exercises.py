@@ -19,7 +19,7 @@ from lab.template.values import target
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
 BEGUN = "LearningStackExercise3"
 # The defaults of the settings instance_type and office_cidr.
-THE_TYPE, THE_OFFICE = "t3.micro", "50.100.200.0/24"
+DEFAULT_INSTANCE_TYPE, DEFAULT_OFFICE_CIDR = "t3.micro", "50.100.200.0/24"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def stop_and_start(aws: Deployed) -> str:
 @exercise(5, 8, task="Make the bastion a larger machine")
 def larger(aws: Deployed) -> str:
     kind = look(aws, bastion(aws))["InstanceType"]
-    return f"The bastion is a {kind}. Deploy with -c instance_type=t3.small" if kind == THE_TYPE else ""
+    return f"The bastion is a {kind}. Deploy with -c instance_type=t3.small" if kind == DEFAULT_INSTANCE_TYPE else ""
 
 
 @exercise(6, 7, task="Put an object into an archive class")
@@ -136,8 +136,8 @@ def own_address(aws: Deployed) -> str:
     peers = [
         rule.split(" from ")[1].split()[0] for rule in found_rules(aws, "learning-web", "in") if " tcp 8080 " in rule
     ]
-    if peers == [THE_OFFICE]:
-        return f"8080 is open to the example's {THE_OFFICE}. Deploy with -c office_cidr=YOUR.IP.ADD.RESS/32"
+    if peers == [DEFAULT_OFFICE_CIDR]:
+        return f"8080 is open to the example's {DEFAULT_OFFICE_CIDR}. Deploy with -c office_cidr=YOUR.IP.ADD.RESS/32"
     return "" if len(peers) == 1 and peers[0].endswith("/32") else f"8080 is open to {', '.join(peers) or 'nobody'}"
 
 

@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, quote
 from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator, responses, router, sigv4
 
-from lab.local_aws.proof import proof
+from lab.local_aws.challenge import response_to
 from lab.local_aws.state import Store
 
 Scope = MutableMapping[str, Any]
@@ -51,8 +51,8 @@ ACCOUNT = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 
-class RefusedError(Exception):
-    """A request that does not come in, in AWS's words."""
+class DoorError(Exception):
+    """The door refuses a request, with one of AWS's error codes."""
 
     def __init__(self, code: str, message: str, *, service: str = "") -> None:
         super().__init__(message)
@@ -89,7 +89,7 @@ def serve_only_these_services() -> None:
 
     def get_module(name: str) -> Any:
         if name not in modules:
-            raise RefusedError("UnknownOperationException", f"The local AWS does not serve {name}.")
+            raise DoorError("UnknownOperationException", f"The local AWS does not serve {name}.")
         return ministacks(name)
 
     ministack._get_module = get_module
@@ -145,7 +145,7 @@ class Door:
                 await self.app(_as_over_tls(scope), receive, _without_cors(send))
                 if scope["method"] not in ("GET", "HEAD"):
                     self.store.save_soon()
-            except RefusedError as refused:
+            except DoorError as refused:
                 await _answer(send, *_in_its_protocol(refused, scope, headers))
 
     def _telling_when_started(self, send: Any) -> Any:
@@ -158,19 +158,19 @@ class Door:
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         if not self.hosts.fullmatch(headers.get("host", "")):
-            raise RefusedError("AccessDenied", "The local AWS answers under its own address alone.")
+            raise DoorError("AccessDenied", "The local AWS answers under its own address alone.")
         if headers.get("origin", "") not in {"", *self.origins}:
-            raise RefusedError("AccessForbidden", "The local AWS answers no web page.")
+            raise DoorError("AccessForbidden", "The local AWS answers no web page.")
 
     def _check_disk(self) -> None:
         if self.store.trouble:
             self.store.save()
         if self.store.trouble:
-            raise RefusedError("InsufficientStorage", f"The local AWS has lost nothing yet, but {self.store.trouble}")
+            raise DoorError("InsufficientStorage", f"The local AWS has lost nothing yet, but {self.store.trouble}")
 
     def _health(self, scope: Scope) -> bytes:
         question = scope.get("query_string", b"").decode("latin-1")
-        return json.dumps({"proof": proof(self.secret, self.folder, question)}).encode()
+        return json.dumps({"proof": response_to(self.secret, self.folder, question)}).encode()
 
 
 @dataclass
@@ -207,7 +207,7 @@ class _Request:
 
 
 async def _authenticated(request: _Request, receive: Any) -> Any:
-    """Return what to read the body from. Raises RefusedError unless the request may come in."""
+    """Return what to read the body from. Raises DoorError unless the request may come in."""
     given = _given_signature(request)
     # The body of a file may be large; who signed its headers is who sends it.
     if given.service != "s3" or request.claimed_hash.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"):
@@ -216,29 +216,29 @@ async def _authenticated(request: _Request, receive: Any) -> Any:
     form = parse_qs(request.body.decode("latin-1")) if b"Action=" in request.body else {}
     asked = router.detect_service(request.method, request.path, request.headers, {**form, **request.query})
     if asked != given.service or not PATHS.get(given.service, ONLY_ROOT).fullmatch(request.path):
-        raise RefusedError("AccessDenied", NO_SUCH_ADDRESS, service=given.service)
+        raise DoorError("AccessDenied", NO_SUCH_ADDRESS, service=given.service)
     if failure := _failure_of_time(given, request) or _failure_of_signature(given, request):
-        raise RefusedError(*failure, service=given.service)
+        raise DoorError(*failure, service=given.service)
     return receive
 
 
 def _given_signature(request: _Request) -> sigv4.HeaderSignature:
-    """Return what a request says of its signature. Raises RefusedError where it has none for a service of ours."""
+    """Return what a request says of its signature. Raises DoorError where it has none for a service of ours."""
     if request.path.startswith("/_"):
-        raise RefusedError("AccessDenied", NO_SUCH_ADDRESS)
+        raise DoorError("AccessDenied", NO_SUCH_ADDRESS)
     if request.presigned and "X-Amz-Signature" not in request.query:
-        raise RefusedError("MissingAuthenticationToken", "Request is missing Authentication Token")
+        raise DoorError("MissingAuthenticationToken", "Request is missing Authentication Token")
     if not request.presigned and ("X-Amz-Credential" in request.query or "AWSAccessKeyId" in request.query):
-        raise RefusedError("AccessDenied", "Only one way of signing a request is allowed")
+        raise DoorError("AccessDenied", "Only one way of signing a request is allowed")
     given = (
         sigv4.parse_query_signature(request.query)
         if request.presigned
         else sigv4.parse_header_signature(request.headers)
     )
     if not isinstance(given, sigv4.HeaderSignature):
-        raise RefusedError(*given)
+        raise DoorError(*given)
     if given.service not in SERVICES or not REGION.fullmatch(given.region):
-        raise RefusedError("UnknownOperationException", f"The local AWS serves {', '.join(SERVICES)} alone.")
+        raise DoorError("UnknownOperationException", f"The local AWS serves {', '.join(SERVICES)} alone.")
     return given
 
 
@@ -288,19 +288,19 @@ def _headers(scope: Scope) -> dict[str, str]:
     for raw_name, value in scope["headers"]:
         name, text = raw_name.decode("latin-1").lower(), sigv4.decode_header_value(value)
         if name in headers and name in ("authorization", "host", "origin"):
-            raise RefusedError("AccessDenied", f"A request has one header {name}")
+            raise DoorError("AccessDenied", f"A request has one header {name}")
         headers[name] = f"{headers[name]},{text}" if name in headers else text
     return headers
 
 
 async def _read(receive: Any, limit: int) -> bytes:
-    """Read the whole body. Raises RefusedError at more than ``limit`` bytes."""
+    """Read the whole body. Raises DoorError at more than ``limit`` bytes."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > limit:
-            raise RefusedError("RequestEntityTooLarge", f"More than {limit:,} bytes are not read here.")
+            raise DoorError("RequestEntityTooLarge", f"More than {limit:,} bytes are not read here.")
         if message["type"] != "http.request" or not message.get("more_body"):
             return bytes(body)
 
@@ -335,7 +335,7 @@ def _without_cors(send: Any) -> Any:
     return send_on
 
 
-def _in_its_protocol(refused: RefusedError, scope: Scope, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+def _in_its_protocol(refused: DoorError, scope: Scope, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
     """Return the refusal as the service that was asked would word it; S3's and EC2's are XML, others' JSON."""
     service = refused.service or router.detect_service(scope["method"], scope["path"], headers, {})
     answer: tuple[int, dict[str, str], bytes] = iam_actions.access_denied_response(

@@ -28,7 +28,7 @@ from pathlib import Path
 import psutil
 
 from lab.language import shell_language
-from lab.local_aws.proof import proof
+from lab.local_aws.challenge import response_to
 from lab.problem import ProblemError
 
 HOME = Path(".local-aws")
@@ -175,13 +175,13 @@ def point_at_running() -> None:
     point_at(server)
 
 
-def point_at(server: Server, surroundings: MutableMapping[str, str] = os.environ) -> None:
+def point_at(server: Server, variables: MutableMapping[str, str] = os.environ) -> None:
     """Point this process, or the given environment, at the local AWS: nothing of a real account is left in it."""
-    for name in [name for name in surroundings if name.startswith("AWS_")]:
-        del surroundings[name]
-    surroundings.update(environment(server))
+    for name in [name for name in variables if name.startswith("AWS_")]:
+        del variables[name]
+    variables.update(environment(server))
     for name in ("NO_PROXY", "no_proxy"):
-        surroundings[name] = ",".join(filter(None, (NEVER_BY_PROXY, surroundings.get(name))))
+        variables[name] = ",".join(filter(None, (NEVER_BY_PROXY, variables.get(name))))
 
 
 def environment(server: Server) -> dict[str, str]:
@@ -224,7 +224,7 @@ def _answers(server: Server) -> bool:
     try:
         connection.request("GET", f"/_ministack/health?{question}")
         answer = str(json.loads(connection.getresponse().read())["proof"])
-        return hmac.compare_digest(answer, proof(_credentials()[1], str(HOME.resolve()), question))
+        return hmac.compare_digest(answer, response_to(_credentials()[1], str(HOME.resolve()), question))
     except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
         return False
     finally:

@@ -22,7 +22,7 @@ NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 TAGS = "tagSet/item"
 
 
-class RefusalError(Exception):
+class Ec2Error(Exception):
     """EC2 says no, with one of its error codes."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -76,13 +76,13 @@ def known(store: Mapping[str, dict[str, Any]], key: str, code: str, what: str) -
     """Return the record of ``key``, or refuse as EC2 does when there is none."""
     record = store.get(key)
     if record is None:
-        raise RefusalError(code, f"The {what} '{key}' does not exist")
+        raise Ec2Error(code, f"The {what} '{key}' does not exist")
     return record
 
 
-def in_use(what: str) -> RefusalError:
+def dependency_violation(what: str) -> Ec2Error:
     """Return EC2's refusal to delete what others need."""
-    return RefusalError("DependencyViolation", f"{what} has dependencies and cannot be deleted.")
+    return Ec2Error("DependencyViolation", f"{what} has dependencies and cannot be deleted.")
 
 
 # --- answers
@@ -212,8 +212,8 @@ def _refusing(function: Callable[[Params], Answer]) -> Handler:
     def handler(params: Params) -> Answer:
         try:
             return function(params)
-        except RefusalError as refusal:
-            refused: Answer = ec2._error(refusal.code, refusal.message, 400)
+        except Ec2Error as error:
+            refused: Answer = ec2._error(error.code, error.message, 400)
             return refused
 
     return handler
@@ -222,7 +222,7 @@ def _refusing(function: Callable[[Params], Answer]) -> Handler:
 def _existing(wanted: list[str], found: Iterable[ET.Element], member: str, code: str) -> list[str]:
     missing = set(wanted) - {element.text for element in found}
     if missing:
-        raise RefusalError(code, f"{member} {', '.join(sorted(missing))} does not exist")
+        raise Ec2Error(code, f"{member} {', '.join(sorted(missing))} does not exist")
     return wanted
 
 
@@ -237,7 +237,7 @@ def _conditions(action: str, request: Mapping[str, Any], filters: Mapping[str, s
         elif name in filters:
             path = filters[name]
         else:
-            raise RefusalError("InvalidParameterValue", f"{action}: the local AWS does not support the filter '{name}'")
+            raise Ec2Error("InvalidParameterValue", f"{action}: the local AWS does not support the filter '{name}'")
         conditions.append((path, wanted.get("Value", [])))
     return conditions
 

@@ -77,7 +77,7 @@ class Wire:
     points: Sequence[Point]
     colour: str = INK
     dashed: bool = False
-    both: bool = False
+    two_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _texts(drawing: Drawing) -> list[Text]:
 
 def _heads(wire: Wire) -> list[list[Point]]:
     """Return the arrow heads of a wire, whose lines are level or upright."""
-    ends = [(wire.points[-2], wire.points[-1])] + ([(wire.points[1], wire.points[0])] if wire.both else [])
+    ends = [(wire.points[-2], wire.points[-1])] + ([(wire.points[1], wire.points[0])] if wire.two_way else [])
     heads = []
     for (from_x, from_y), (x, y) in ends:
         dx, dy = (x > from_x) - (x < from_x), (y > from_y) - (y < from_y)

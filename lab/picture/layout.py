@@ -1,7 +1,7 @@
 """Where everything stands: zones side by side, public above private, what is no part of the network at the right."""
 
 from lab.picture.architecture import Architecture, Subnet, cidr_of
-from lab.picture.drawing import ICON, INK, Drawing, Frame, Icon, Text, Wire, shortened
+from lab.picture.drawing import ICON, INK, Drawing, Frame, Icon, Point, Text, Wire, shortened
 from lab.template.reader import INSTANCE, NAT_GATEWAY
 from lab.template.values import text
 
@@ -50,7 +50,7 @@ class _Layout:
         self.gateways: dict[str, tuple[float, float]] = {}
         self.public_hosts: list[tuple[float, float]] = []
         self.private_hosts: list[tuple[float, float]] = []
-        self.surroundings(stack)
+        self.region_and_vpc(stack)
         for zone in zones:
             self.zone(zone)
         self.regional_gateway()
@@ -71,8 +71,8 @@ class _Layout:
     def text(self, x: float, y: float, text: str, *, size: int = 11, anchor: str = "start", colour: str = INK) -> None:
         self.drawing.texts.append(Text(x, y, text, size, anchor, colour))
 
-    def wire(self, *points: tuple[float, float], colour: str = INK, dashed: bool = False, both: bool = False) -> None:
-        self.drawing.wires.append(Wire(points, colour, dashed, both))
+    def wire(self, *points: Point, colour: str = INK, dashed: bool = False, two_way: bool = False) -> None:
+        self.drawing.wires.append(Wire(points, colour, dashed, two_way))
 
     def zone_left(self, zone: int) -> float:
         return self.left + PADDING + zone * (ZONE_WIDTH + self.zone_gap)
@@ -83,7 +83,7 @@ class _Layout:
 
     # --- from the outside to the inside
 
-    def surroundings(self, stack: str) -> None:
+    def region_and_vpc(self, stack: str) -> None:
         width, height = self.drawing.width - 2 * MARGIN, self.bottom + MARGIN - REGION_TOP
         cidr = cidr_of(self.architecture.vpc)
         self.drawing.frames.append(
@@ -105,7 +105,7 @@ class _Layout:
         self.text(self.middle + 34, 44, "Internet", size=12)
         self.icon(self.middle, VPC_TOP + 8, "network/internet-gateway")
         self.text(self.middle + 34, VPC_TOP + 26, "Internet gateway")
-        self.wire((self.middle, VPC_TOP + 8 - ICON / 2), (self.middle, 40 + ICON / 2), both=True)
+        self.wire((self.middle, VPC_TOP + 8 - ICON / 2), (self.middle, 40 + ICON / 2), two_way=True)
 
     def zone(self, zone: int) -> None:
         x, y = self.zone_left(zone), self.public_top - 28
@@ -211,7 +211,7 @@ class _Layout:
         if self.architecture.all("AWS::EC2::VPCEndpoint"):
             self.icon(self.right, y, "network/endpoint")
             self.text(self.right + 6, y - ICON / 2 - 6, "S3 endpoint")
-            self.wire((self.right + ICON / 2, y), (x - ICON / 2, y), both=True)
+            self.wire((self.right + ICON / 2, y), (x - ICON / 2, y), two_way=True)
         if buckets.keys() & logs:
             self.icon(x, y + 150, "storage/simple-storage-service-s3-bucket", "Log bucket")
         if self.architecture.all("AWS::EC2::FlowLog"):

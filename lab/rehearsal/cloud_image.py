@@ -47,7 +47,7 @@ def prepare(file: Path, packages: Path | None, folder: Path) -> CloudImage:
             "An image of your own needs its packages too, for it boots with no internet: give a folder with the .deb "
             "files of s3fs, awscli and what they depend on, for its release, with --packages FOLDER"
         )
-    processes.need("apt-ftparchive", "qemu-img")
+    processes.require_commands("apt-ftparchive", "qemu-img")
     image = CloudImage(folder, file=file.absolute())
     shutil.copytree(packages, image.repository)
     index = 'cd "$0" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release'

@@ -11,7 +11,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-PREFIX = "ASIA"  # how AWS marks temporary ones
+PREFIX = "ASIA"  # the access key ids of temporary credentials begin with it
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def issue(key: bytes, *, seconds: float) -> Credentials:
     return _of(key, PREFIX + base64.b32encode(said + _seal(key, said)).decode())
 
 
-def known(key: bytes, access_key: str) -> Credentials | None:
+def find_issued(key: bytes, access_key: str) -> Credentials | None:
     """Return the credentials of an access key id, or None when they were never issued."""
     try:
         carried = base64.b32decode(access_key.removeprefix(PREFIX))

@@ -45,7 +45,7 @@ class Deploy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def signal(self, call: Mapping[str, str]) -> bool:
-        """Take a signal; return whether it counts. Raises Refusal as CloudFormation does."""
+        """Take a signal; return whether it counts. Raises AwsError as CloudFormation does."""
         with self._lock:
             self._check(call)
             unique_id, status = call["UniqueId"], call["Status"]
@@ -78,5 +78,5 @@ class Deploy:
         Path(self.address).write_text(self.elastic_ip)
 
 
-def _invalid(message: str) -> signature.Refusal:
-    return signature.Refusal(400, "ValidationError", message)
+def _invalid(message: str) -> signature.AwsError:
+    return signature.AwsError(400, "ValidationError", message)

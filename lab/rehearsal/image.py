@@ -28,7 +28,7 @@ SYSTEM = (
     "systemd-resolved,systemd-sysv,udev,zstd"
 )
 # What the bastion installs at its first boot: it finds these, with what they depend on, in a repository of its own.
-ON_OFFER = ("s3fs", "awscli")
+PUBLISHED = ("s3fs", "awscli")
 REPOSITORY_PORT = 8000
 REPOSITORY = f"http://packages.test:{REPOSITORY_PORT}"
 CLOUD_CONFIG = """\
@@ -122,7 +122,7 @@ def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> 
         return Image(folder)
     if os.geteuid():
         raise ProblemError("Building the system to boot needs root, once: run this with sudo")
-    processes.need("mmdebstrap", "mke2fs", "apt-ftparchive", "setpriv")
+    processes.require_commands("mmdebstrap", "mke2fs", "apt-ftparchive", "setpriv")
     images.mkdir(parents=True, exist_ok=True)
     # Whoever else wants it waits for us, and finds it there.
     with _locked(images, fcntl.LOCK_EX):
@@ -150,7 +150,7 @@ def _build(folder: Path, progress: Callable[[str], None]) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def offer(image: Image, packages: Sequence[str], progress: Callable[[str], None] = print) -> None:
+def publish(image: Image, packages: Sequence[str], progress: Callable[[str], None] = print) -> None:
     """Let the machines that boot from an image install more packages: fetched once, with what they depend on."""
     done = image.folder / f"offers-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:8]}"
     with _locked(image.folder.parent, fcntl.LOCK_EX):
@@ -193,7 +193,7 @@ def _sources() -> list[str]:
 
 
 def _install(image: Image, log: Path) -> None:
-    offer = " ".join(ON_OFFER)
+    published = " ".join(PUBLISHED)
     processes.run(
         [
             "mmdebstrap",
@@ -204,7 +204,7 @@ def _install(image: Image, log: Path) -> None:
             *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "doc", "locale")),
             f"--include={SYSTEM}",
             '--customize-hook=chroot "$1" apt-get clean',
-            f'--customize-hook=chroot "$1" apt-get install -qy --no-install-recommends --download-only {offer}',
+            f'--customize-hook=chroot "$1" apt-get install -qy --no-install-recommends --download-only {published}',
             f'--customize-hook=mv "$1"/var/cache/apt/archives/*.deb {image.repository}/',
             SUITE,
             image.root,

@@ -27,7 +27,7 @@ class Isolation:
     """A network, and a view of the file system, of our own."""
 
     def __init__(self, folder: Path) -> None:
-        processes.need("unshare", "nsenter", "setpriv", "mount")
+        processes.require_commands("unshare", "nsenter", "setpriv", "mount")
         # QEMU passes the machine's questions for names on to the server that it finds in /etc/resolv.conf.
         resolver = folder / "resolv.conf"
         resolver.write_text("nameserver 127.0.0.1\n")

@@ -35,7 +35,7 @@ ALL = Size()
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class MachineSetup:
     """Where a machine stands: its image, its network, a folder for its disk and its console, and its size."""
 
     image: Image
@@ -70,12 +70,12 @@ class Machine(ABC):
     # The beginning of a user agent that may ask the metadata service without a token; nobody, on a faithful machine.
     tokenless = ""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self.image = surroundings.image
-        self.isolation = surroundings.isolation
-        self.folder = surroundings.folder
-        self.size = surroundings.size
-        self._login_key = surroundings.login_key
+    def __init__(self, setup: MachineSetup) -> None:
+        self.image = setup.image
+        self.isolation = setup.isolation
+        self.folder = setup.folder
+        self.size = setup.size
+        self._login_key = setup.login_key
         self.console = self.folder / "console.log"
         self.console.touch()
 

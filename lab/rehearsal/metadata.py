@@ -26,7 +26,7 @@ TOKEN_SECONDS = range(1, 21601)
 VERSIONS = ("1.0", "2009-04-04", "2016-09-02", "2018-09-24", "2021-03-23", "latest")
 
 
-class Metadata(service.Service):
+class Metadata(service.ServiceServer):
     """The service, with the tokens and the credentials that it has given out."""
 
     facts: dict[str, Any]
@@ -119,7 +119,7 @@ class Request(service.Handler):
     server_version, sys_version = "EC2ws", ""
 
     def do_PUT(self) -> None:  # noqa: N802  # the name that http.server looks for
-        if self.gone():
+        if self.drops_request():
             return
         self._read_body()
         seconds = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
@@ -138,7 +138,7 @@ class Request(service.Handler):
             self._answer(HTTPStatus.OK, token, headers={"X-aws-ec2-metadata-token-ttl-seconds": seconds})
 
     def do_GET(self) -> None:  # noqa: N802
-        if self.gone() or self._refused():
+        if self.drops_request() or self._refused():
             return
         token = self.headers.get("X-aws-ec2-metadata-token", "")
         if self.server.tokens.get(token, 0) < time.time() and not self._tokenless():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.problem import ProblemError
 from lab.rehearsal import processes
-from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, Machine, Surroundings
+from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, Machine, MachineSetup
 
 BRIDGE = "aws"
 PRIVATE = ("unshare", "--mount", "--propagation=private")
@@ -87,9 +87,9 @@ class Nspawn(Machine):
 
     tokenless = "Cloud-Init/"  # without the firmware, cloud-init does not know that EC2 wants a token
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        super().__init__(surroundings)
-        processes.need("systemd-nspawn", "ip", "ssh", "unshare")
+    def __init__(self, setup: MachineSetup) -> None:
+        super().__init__(setup)
+        processes.require_commands("systemd-nspawn", "ip", "ssh", "unshare")
         if os.geteuid():
             raise ProblemError("A machine by systemd-nspawn needs root: run this with sudo, or take --machine qemu")
         if not Path("/dev/fuse").exists():

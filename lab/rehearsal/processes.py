@@ -31,7 +31,7 @@ PACKAGES = {
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
-def need(*commands: str) -> None:
+def require_commands(*commands: str) -> None:
     """Raise ProblemError, with what to install, unless all commands are there."""
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     missing = sorted({PACKAGES.get(command, command) for command in commands if not shutil.which(command, path=path)})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lab.problem import ProblemError
 from lab.rehearsal import processes
 from lab.rehearsal.cloud_image import CloudImage
-from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, MAC, Machine, Surroundings
+from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, MAC, Machine, MachineSetup
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,9 +28,9 @@ class Qemu(Machine):
     ssh_host = "127.0.0.1"
     ssh_port = SSH_PORT
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        super().__init__(surroundings)
-        processes.need("qemu-system-x86_64", "ssh")
+    def __init__(self, setup: MachineSetup) -> None:
+        super().__init__(setup)
+        processes.require_commands("qemu-system-x86_64", "ssh")
         if platform.machine() != "x86_64":
             raise ProblemError(f"The machine in software is an x86 one, and this is {platform.machine()}")
         self._process: subprocess.Popen[bytes] | None = None

@@ -24,7 +24,7 @@ from lab.rehearsal.instance import Instance, deployed_bastion
 from lab.rehearsal.isolation import Isolation
 from lab.rehearsal.nspawn import Nspawn
 from lab.rehearsal.qemu import Qemu
-from lab.rehearsal.switches import Panel
+from lab.rehearsal.switches import FaultSwitches
 
 MachineName = Literal["qemu", "nspawn"]
 MACHINES: Mapping[MachineName, type[machines.Machine]] = {"qemu": Qemu, "nspawn": Nspawn}
@@ -54,7 +54,7 @@ class Service:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.panel = Panel(folder / "switches.json")
+        self.faults = FaultSwitches(folder / "switches.json")
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -200,10 +200,10 @@ class Rehearsal:
         self.progress("Setting up a network of its own, with metadata, S3, names and packages")
         isolation = Isolation(self.folder)
         self._cleanup.callback(isolation.close)
-        surroundings = machines.Surroundings(built, isolation, self.folder, self._changes.size)
-        public_key = machines.make_login_key(surroundings.login_key)
-        self._start_services(deployed, surroundings, public_key)
-        self.machine = MACHINES[self._machine_name](surroundings)
+        setup = machines.MachineSetup(built, isolation, self.folder, self._changes.size)
+        public_key = machines.make_login_key(setup.login_key)
+        self._start_services(deployed, setup, public_key)
+        self.machine = MACHINES[self._machine_name](setup)
         self._cleanup.callback(self.machine.stop)
 
     def _image(self) -> image.Image:
@@ -216,8 +216,8 @@ class Rehearsal:
         (self.folder / "image").mkdir()
         return cloud_image.prepare(self._image_file, self._packages, self.folder / "image")
 
-    def _start_services(self, deployed: Deployed, surroundings: machines.Surroundings, public_key: str) -> None:
-        isolation, bastion = surroundings.isolation, self.bastion
+    def _start_services(self, deployed: Deployed, setup: machines.MachineSetup, public_key: str) -> None:
+        isolation, bastion = setup.isolation, self.bastion
         key = secrets.token_hex(32)
         listen = isolation.listen
         public_address = self.folder / "public-ipv4"
@@ -247,7 +247,7 @@ class Rehearsal:
         # Without a region too: what the primer's own command calls.
         names = [f"{prefix}{bastion.region}.amazonaws.com" for prefix in ("*.s3.", "s3.", "*.")]
         names += ["*.s3.amazonaws.com", "s3.amazonaws.com"]
-        certificate = certificates.make_certificate(surroundings.image.authority, names, self.folder)
+        certificate = certificates.make_certificate(setup.image.authority, names, self.folder)
         self.s3 = self._start_service(
             self._changes.s3,
             {"socket": listen("tcp", 443)},
@@ -270,9 +270,9 @@ class Rehearsal:
             },
         )
         self.packages = self._start_service(
-            "lab.rehearsal.surroundings",
+            "lab.rehearsal.dns_and_packages",
             {"socket": listen("tcp", image.REPOSITORY_PORT), "names": listen("udp", 53)},
-            {"address": machines.AWS_ADDRESS, "repository": str(surroundings.image.repository)},
+            {"address": machines.AWS_ADDRESS, "repository": str(setup.image.repository)},
         )
 
     def _role_session(self) -> tuple[str, str, str]:

@@ -28,11 +28,17 @@ IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
 MAX_SMALL_BODY = 1 << 20
 # Between client and server of one connection: not for the next one.
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "upgrade", "expect", "host", "authorization")
-OF_CHUNKS = ("content-encoding", "content-length")
-OURS = ("x-amz-content-sha256", "x-amz-date", "x-amz-decoded-content-length", "x-amz-security-token", "x-amz-trailer")
+CHUNK_HEADERS = ("content-encoding", "content-length")
+SIGNATURE_HEADERS = (
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-security-token",
+    "x-amz-trailer",
+)
 
 
-class Front(service.Service):
+class Front(service.ServiceServer):
     """The front, with what it must know."""
 
     facts: dict[str, Any]
@@ -57,15 +63,15 @@ class Request(service.Handler):
     _last_used = 0.0
 
     def do_GET(self) -> None:  # noqa: N802  # the names that http.server looks for
-        if self.gone():
+        if self.drops_request():
             return
         self._service = "s3"
         self._unread = int(self.headers.get("Content-Length") or 0)
         self._body = self._pieces()
         try:
             self._route()
-        except signature.Refusal as refusal:
-            self._refuse(refusal)
+        except signature.AwsError as error:
+            self._reply_error(error)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
 
@@ -76,7 +82,7 @@ class Request(service.Handler):
 
     def _route(self) -> None:
         if self.server.switches.fault_now == "error":
-            raise signature.Refusal(503, "SlowDown", "Please reduce your request rate.")
+            raise signature.AwsError(503, "SlowDown", "Please reduce your request rate.")
         host = self.headers.get("Host", "").lower()
         region = self.server.facts["region"]
         for domain in (f"s3.{region}.amazonaws.com", "s3.amazonaws.com"):
@@ -89,7 +95,7 @@ class Request(service.Handler):
         if found := re.fullmatch(rf"([a-z0-9]+)\.{region}\.amazonaws\.com", host):
             self._call(found[1])
         else:
-            raise signature.Refusal(404, "NotFound", f"{host or 'A request without a host'} is not served here")
+            raise signature.AwsError(404, "NotFound", f"{host or 'A request without a host'} is not served here")
 
     def _s3(self, path_style: str) -> None:
         """Judge a request to S3, and hand it on; the bucket is the first part of ``path_style``."""
@@ -98,14 +104,14 @@ class Request(service.Handler):
         bucket, _, key = path.lstrip("/").partition("/")
         acl = self.headers.get("x-amz-acl", "bucket-owner-full-control")
         if acl != "bucket-owner-full-control":
-            raise signature.Refusal(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+            raise signature.AwsError(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
         if self.command == "PUT" and self._size() is None:
-            raise signature.Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+            raise signature.AwsError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
         action = action_of(self.command, bucket, unquote(key), dict(parse_qsl(query, keep_blank_values=True)))
         self._deny(action)
         if self.command == "HEAD" and key == "/":
             # s3fs asks for the key "/": the local AWS takes it for the bucket, and says that it is there.
-            raise signature.Refusal(404, "NoSuchKey", "The specified key does not exist.")
+            raise signature.AwsError(404, "NoSuchKey", "The specified key does not exist.")
         status = self._hand_on(path_style, missing_is_denied=self._is_denied("s3:ListBucket"))
         self._log(status, action=action, key=unquote(key))
 
@@ -114,7 +120,7 @@ class Request(service.Handler):
         while self.server.switches.fault_now == "no internet":
             time.sleep(service.POLL_SECONDS)
         if self._unread > MAX_SMALL_BODY:
-            raise signature.Refusal(413, "RequestEntityTooLarge", "The request is too large.")
+            raise signature.AwsError(413, "RequestEntityTooLarge", "The request is too large.")
         body = self.rfile.read(self._unread)
         self._unread = 0
         self._authenticate(body)
@@ -131,7 +137,7 @@ class Request(service.Handler):
         """Take a signal for the deploy that is rehearsed; whether the role may send it, the local AWS judges."""
         with contextlib.closing(self._ask(self.target, body=body)) as answer:
             if answer.status == 403:
-                raise signature.Refusal(403, "AccessDenied", "The role may not signal the stack.")
+                raise signature.AwsError(403, "AccessDenied", "The role may not signal the stack.")
             answer.read()
         counted = self.server.deploy.signal(call)
         self._log(200, action="cloudformation:SignalResource", call=call, counted=counted)
@@ -139,7 +145,7 @@ class Request(service.Handler):
 
     def _authenticate(self, body: bytes = b"") -> None:
         url = f"https://{self.headers.get('Host', '')}{self.target}"
-        signature.check(self.server.key, self.command, url, self.headers, body)
+        signature.check_signature(self.server.key, self.command, url, self.headers, body)
 
     def _is_denied(self, action: str) -> bool:
         """Whether a switch takes this right away, whatever the role's policies say."""
@@ -147,14 +153,14 @@ class Request(service.Handler):
 
     def _deny(self, action: str) -> None:
         if self._is_denied(action):
-            raise signature.Refusal(403, "AccessDenied", f"The role is not authorized to perform: {action}")
+            raise signature.AwsError(403, "AccessDenied", f"The role is not authorized to perform: {action}")
 
     def _hand_on(self, target: str, *, body: bytes | None = None, missing_is_denied: bool = False) -> int:
         """Send the request to the local AWS, body and answer piece by piece; return the status."""
         answer = self._ask(target, body=body)
         if answer.status == 404 and missing_is_denied:
             answer.read()
-            raise signature.Refusal(403, "AccessDenied", "Access Denied")
+            raise signature.AwsError(403, "AccessDenied", "Access Denied")
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in HOP_BY_HOP:
@@ -176,7 +182,7 @@ class Request(service.Handler):
             if self._upstream:
                 self._upstream.close()
             self._upstream = http.client.HTTPConnection(self.server.local, timeout=60)
-        ours = (*HOP_BY_HOP, *OURS, *(OF_CHUNKS if self._is_aws_chunked() else ()))
+        ours = (*HOP_BY_HOP, *SIGNATURE_HEADERS, *(CHUNK_HEADERS if self._is_aws_chunked() else ()))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
         if self._is_aws_chunked():
             headers["Content-Length"] = str(self._size())
@@ -202,7 +208,7 @@ class Request(service.Handler):
         chunked = self.headers.get("Transfer-Encoding", "") == "chunked"
         sent = dechunked(self.rfile) if chunked else self._counted()
         if self._is_aws_chunked():
-            yield from dechunked(io.BufferedReader(Joined(sent)))
+            yield from dechunked(io.BufferedReader(PieceReader(sent)))
         yield from sent
 
     def _counted(self) -> Iterator[bytes]:
@@ -214,13 +220,13 @@ class Request(service.Handler):
             self._unread -= len(piece)
             yield piece
 
-    def _refuse(self, refusal: signature.Refusal) -> None:
-        self._log(refusal.status, refused=refusal.code)
+    def _reply_error(self, error: signature.AwsError) -> None:
+        self._log(error.status, refused=error.code)
         for _ in self._body:
             pass  # read to its end: a client that is still sending would not hear the answer
-        body = f"<Error><Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message></Error>"
+        body = f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
         self.reply(
-            refusal.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode(), content_type="application/xml"
+            error.status, f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode(), content_type="application/xml"
         )
 
     def _log(self, status: int, **facts: Any) -> None:
@@ -236,8 +242,8 @@ class Request(service.Handler):
         )
 
 
-class Joined(io.RawIOBase):
-    """Pieces, as something to read from."""
+class PieceReader(io.RawIOBase):
+    """A stream that is read from pieces, one after the other."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces

@@ -18,7 +18,7 @@ POLL_SECONDS = 0.05
 BACKLOG = 128
 
 
-class Service(ThreadingHTTPServer):
+class ServiceServer(ThreadingHTTPServer):
     """An HTTP server on a socket that somebody else opened."""
 
     daemon_threads = True
@@ -85,7 +85,7 @@ class Service(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """A request; ``target`` is the path and query exactly as they were sent."""
 
-    server: Service
+    server: ServiceServer
     disable_nagle_algorithm = True
     timeout = 300
 
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name that it has
         """Say nothing: each service logs in its own way."""
 
-    def gone(self) -> bool:
+    def drops_request(self) -> bool:
         """Behave as the switches say on a connection that was open before; return whether nothing is to be answered."""
         switches = self.server.switches
         time.sleep(switches.delay)

@@ -22,7 +22,7 @@ MAX_SKEW = dt.timedelta(minutes=15)
 DATE = "%Y%m%dT%H%M%SZ"
 
 
-class Refusal(Exception):  # noqa: N818  # it is what AWS answers
+class AwsError(Exception):
     """Why a request is not accepted, in AWS's words."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -32,28 +32,28 @@ class Refusal(Exception):  # noqa: N818  # it is what AWS answers
         self.message = message
 
 
-def check(key: bytes, method: str, url: str, headers: Message, body: bytes = b"") -> None:
-    """Raise Refusal unless the request is signed with credentials that the metadata service issued, and still good.
+def check_signature(key: bytes, method: str, url: str, headers: Message, body: bytes = b"") -> None:
+    """Raise AwsError unless the request is signed with credentials that the metadata service issued, and still good.
 
     ``url`` is exactly as sent. ``body`` matters only where no header says its hash.
     """
     given = AUTHORIZATION.match(headers.get("Authorization", ""))
     if not given:
-        raise Refusal(403, "AccessDenied", "Access Denied")
-    known = credentials.known(key, given["access_key"])
+        raise AwsError(403, "AccessDenied", "Access Denied")
+    known = credentials.find_issued(key, given["access_key"])
     if not known:
-        raise Refusal(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+        raise AwsError(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
     if headers.get("X-Amz-Security-Token") != known.token:
-        raise Refusal(403, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+        raise AwsError(403, "InvalidToken", "The provided token is malformed or otherwise invalid.")
     if known.expired:
-        raise Refusal(403, "ExpiredToken", "The provided token has expired.")
+        raise AwsError(403, "ExpiredToken", "The provided token has expired.")
     _check_date(headers.get("X-Amz-Date", ""))
     path, _, query = url.partition("?")
     signed = {name: headers.get(name, "") for name in given["headers"].split(";")}
     request = AWSRequest(method, f"{path}?{_canonical(query)}", signed, data=body)
     request.context["timestamp"] = headers["X-Amz-Date"]
     if _signature(known, given, request) != given["signature"]:
-        raise Refusal(
+        raise AwsError(
             403,
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
@@ -92,9 +92,9 @@ def _check_date(text: str) -> None:
     try:
         sent = dt.datetime.strptime(text, DATE).replace(tzinfo=dt.UTC)
     except ValueError:
-        raise Refusal(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
+        raise AwsError(403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
     if abs(dt.datetime.now(dt.UTC) - sent) > MAX_SKEW:
-        raise Refusal(
+        raise AwsError(
             403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
         )
 

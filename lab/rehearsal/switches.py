@@ -16,8 +16,8 @@ class Switches:
 
     ``fault`` is nothing, or one of: ``refuse``, nobody listens; ``drop``, packets vanish, as in a black hole;
     ``error``, each answer is an error of the service; ``no internet``, of S3's front: what no VPC endpoint leads to
-    vanishes; ``no names``, of the surroundings: no question for a name is answered. It ends by itself at ``until``, in
-    seconds since the epoch.
+    vanishes; ``no names``, of ``dns_and_packages``: no question for a name is answered. It ends by itself at ``until``,
+    in seconds since the epoch.
     ``deny`` are actions such as ``s3:ListBucket`` that the role may not do, whatever its policy says. ``delay`` seconds
     are added to each request.
     """
@@ -40,8 +40,8 @@ class Switches:
             return cls()
 
 
-class Panel:
-    """The other side: sets the switches of one running service."""
+class FaultSwitches:
+    """Sets the switches of one running service, from outside."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

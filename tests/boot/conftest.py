@@ -47,7 +47,7 @@ def why_not() -> str:
     if not Path("/dev/fuse").exists():
         return "s3fs needs /dev/fuse"
     try:
-        processes.need(*COMMANDS)
+        processes.require_commands(*COMMANDS)
         with tempfile.TemporaryDirectory() as folder:
             isolation.Isolation(Path(folder)).close()  # root in a container may not be allowed this
     except ProblemError as error:
@@ -83,7 +83,7 @@ def stage(
 
 
 @pytest.fixture(params=proofs.PROOFS, ids=lambda proof: proof.look.__name__.strip("_"))
-def proof(request: pytest.FixtureRequest) -> proofs.Proof:
+def response_to(request: pytest.FixtureRequest) -> proofs.Proof:
     found: proofs.Proof = request.param
     return found
 

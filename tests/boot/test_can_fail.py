@@ -26,7 +26,7 @@ def with_option(option: str) -> Callable[[str], str]:
 def test_the_deploy_fails_when_nothing_can_be_written(stage: Stage) -> None:
     """As an instance would: by its report, as soon as S3's refusal is sure, and with no time shortened."""
     with stage("nspawn") as rehearsal:
-        rehearsal.s3.panel.set(deny=["s3:PutObject"])
+        rehearsal.s3.faults.set(deny=["s3:PutObject"])
         rehearsal.machine.start()
         rehearsal.machine.wait_for_boot()
         signal = rehearsal.wait_for_report(seconds=REFUSAL_SECONDS)
@@ -34,7 +34,7 @@ def test_the_deploy_fails_when_nothing_can_be_written(stage: Stage) -> None:
         assert "status: error" in rehearsal.wait_for_first_boot()
         assert not rehearsal.machine.run("command -v aws").ok, "time was spent on the AWS CLI"
         # The reason is where `lab boot-log` reads it.
-        log = boot_log.read(rehearsal.machine.console.read_text(errors="replace"))
+        log = boot_log.read_console(rehearsal.machine.console.read_text(errors="replace"))
         assert log.state == "failed"
         assert log.reason.startswith(f"no file can be written to {rehearsal.bastion.bucket}: AccessDenied")
         assert "s3:PutObject" in log.reason

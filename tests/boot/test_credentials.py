@@ -32,7 +32,7 @@ def test_credentials_expire(stage: Stage, recoveries: Recoveries) -> None:
     with stage("nspawn", Changes(credential_seconds=CREDENTIAL_SECONDS)) as rehearsal:
         rehearsal.boot()
         rehearsal.wait_for_first_boot()
-        rehearsal.s3.panel.set(delay=0.2)  # so that some requests begin with the last of a key's seconds
+        rehearsal.s3.faults.set(delay=0.2)  # so that some requests begin with the last of a key's seconds
         witness = Witness(rehearsal, recoveries)
         time.sleep(COPY_SECONDS)
         assert witness.failures == 0

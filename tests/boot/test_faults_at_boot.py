@@ -30,7 +30,7 @@ MEND_SECONDS, BOOT_SECONDS = 30, 30
 def test_service_is_away(witness: Witness, services: str, fault: str, seconds: int) -> None:
     over = time.monotonic() + seconds
     for service in services.split(" and "):
-        getattr(witness.bastion, service).panel.set(fault=fault, seconds=seconds)
+        getattr(witness.bastion, service).faults.set(fault=fault, seconds=seconds)
     witness.bastion.machine.reboot()
     what = f"at boot: {services}: {fault} for {seconds} s"
     witness.testify(what, since=over, within=MEND_SECONDS + BOOT_SECONDS)
@@ -39,9 +39,9 @@ def test_service_is_away(witness: Witness, services: str, fault: str, seconds: i
 def test_right_comes_late(witness: Witness) -> None:
     """The role has no ListBucket at boot, and is granted it later."""
     bastion = witness.bastion
-    bastion.s3.panel.set(deny=["s3:ListBucket"])
+    bastion.s3.faults.set(deny=["s3:ListBucket"])
     bastion.machine.reboot()
     time.sleep(20)
     assert not bastion.is_mounted()
-    bastion.s3.panel.set()
+    bastion.s3.faults.set()
     witness.testify("at boot: no ListBucket for a while", since=time.monotonic(), within=MEND_SECONDS)

@@ -30,7 +30,7 @@ def boots_well(rehearsal: Rehearsal, recoveries: Recoveries, what: str, *, over:
 
 def test_packages_come_late(stage: Stage, recoveries: Recoveries) -> None:
     with stage("nspawn") as rehearsal:
-        rehearsal.packages.panel.set(fault="refuse", seconds=60)
+        rehearsal.packages.faults.set(fault="refuse", seconds=60)
         over = time.monotonic() + 60
         rehearsal.machine.start()
         boots_well(rehearsal, recoveries, "packages refused for 60 s", over=over)
@@ -39,8 +39,8 @@ def test_packages_come_late(stage: Stage, recoveries: Recoveries) -> None:
 def test_internet_comes_late(stage: Stage, recoveries: Recoveries) -> None:
     """The Elastic IP comes only once the bastion runs: until then only metadata and S3 are there."""
     with stage("nspawn") as rehearsal:
-        rehearsal.packages.panel.set(fault="drop", seconds=60)
-        rehearsal.s3.panel.set(fault="no internet", seconds=60)
+        rehearsal.packages.faults.set(fault="drop", seconds=60)
+        rehearsal.s3.faults.set(fault="no internet", seconds=60)
         over = time.monotonic() + 60
         rehearsal.machine.start()
         boots_well(rehearsal, recoveries, "no internet for 60 s", over=over)
@@ -67,7 +67,7 @@ def address_server(rehearsal: Rehearsal) -> Iterator[None]:
 def test_address_comes_late(stage: Stage, recoveries: Recoveries) -> None:
     """The fast machine has a fixed address; here it asks for one, as on EC2, and for 20 s nobody answers."""
     try:
-        processes.need("dnsmasq")
+        processes.require_commands("dnsmasq")
     except ProblemError as error:
         pytest.skip(str(error))
     with stage("nspawn") as rehearsal:

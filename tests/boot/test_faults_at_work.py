@@ -29,7 +29,7 @@ def test_service_is_away(witness: Witness, services: str, fault: str) -> None:
     seconds = 30
     over = time.monotonic() + seconds
     for service in services.split(" and "):
-        getattr(witness.bastion, service).panel.set(fault=fault, seconds=seconds)
+        getattr(witness.bastion, service).faults.set(fault=fault, seconds=seconds)
     time.sleep(seconds)
     witness.testify(f"at work: {services}: {fault} for {seconds} s", since=over, within=MEND_SECONDS)
 

@@ -80,11 +80,11 @@ def pinned(commit: str) -> Changes:
 @contextlib.contextmanager
 def from_source(stage: Stage, repositories: Path, commit: str) -> Iterator[Rehearsal]:
     """Set up a machine that finds the packages to build with, and the repository of s3fs."""
-    processes.need("git")
+    processes.require_commands("git")
     with stage("nspawn", pinned(commit), s3fs_install="source") as rehearsal:
         script = (BOOT / "s3fs-from-source.sh").read_text().replace("\\\n", " ")
         needed = re.findall(r"apt_install (.*)", script)
-        image.offer(rehearsal.machine.image, needed[0].split())
+        image.publish(rehearsal.machine.image, needed[0].split())
         # The machine does not learn that it is not GitHub that answers, nor by which protocol.
         (rehearsal.folder / "upper/etc/gitconfig").write_text(
             '[url "git://packages.test/"]\n  insteadOf = https://github.com/\n'

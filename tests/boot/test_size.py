@@ -46,7 +46,7 @@ def test_the_nat_instance_forwards_within_a_minute_and_a_half(
     (nat,) = (each for each in Template(template(nat="instance")).all(INSTANCE) if each.is_nat_instance)
     user_data = nat.properties["UserData"]["Fn::Base64"]
     with stage("nspawn", Changes(user_data=lambda _: user_data, size=MICRO)) as rehearsal:
-        image.offer(rehearsal.machine.image, ["nftables"])
+        image.publish(rehearsal.machine.image, ["nftables"])
         began = time.monotonic()
         rehearsal.machine.start()
         rehearsal.machine.wait_for_boot()

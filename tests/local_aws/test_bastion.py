@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from lab.bastion.machine import Bastion, find_bastion, find_last_booted, start, stop
+from lab.bastion.machine import BastionInstance, find_bastion, find_last_booted, start, stop
 from lab.cli import app
 from lab.deployed import Deployed
 from lab.problem import ProblemError
@@ -28,7 +28,7 @@ def lab(*words: str) -> str:
 
 
 @pytest.fixture
-def bastion(learning_stack: Deployed) -> Bastion:
+def bastion(learning_stack: Deployed) -> BastionInstance:
     return find_bastion(learning_stack.ec2)
 
 
@@ -68,7 +68,7 @@ def test_no_bastion(learning_stack: Deployed, monkeypatch: pytest.MonkeyPatch) -
         lab("status")
 
 
-def test_only_the_tagged_instance_is_the_bastion(learning_stack: Deployed, bastion: Bastion) -> None:
+def test_only_the_tagged_instance_is_the_bastion(learning_stack: Deployed, bastion: BastionInstance) -> None:
     """Its neighbour, the private host, is never stopped in its place; with two bastions none is."""
     host = learning_stack.outputs["PrivateHostId"]
     assert bastion.id != host
@@ -85,7 +85,7 @@ def test_only_the_tagged_instance_is_the_bastion(learning_stack: Deployed, basti
 
 @pytest.mark.parametrize("action", [start, stop])
 def test_an_operator_without_mfa_is_told_so_and_how_to_get_it(
-    action: Any, bastion: Bastion, monkeypatch: pytest.MonkeyPatch
+    action: Any, bastion: BastionInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with refusing(monkeypatch, token=None, devices=[DEVICE]) as (session, ec2):
         if action is stop:  # the stubs come in their order
@@ -109,7 +109,7 @@ def test_an_operator_without_mfa_is_told_so_and_how_to_get_it(
     ],
 )
 def test_other_refusals(
-    token: str | None, devices: list[str] | None, said: str, bastion: Bastion, monkeypatch: pytest.MonkeyPatch
+    token: str | None, devices: list[str] | None, said: str, bastion: BastionInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
         refusing(monkeypatch, token=token, devices=devices) as (session, ec2),

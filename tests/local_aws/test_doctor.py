@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from lab.cli import app
 from lab.deployed import Deployed
 from lab.doctor.command import deployed_zones
-from lab.doctor.findings import Finding, look
+from lab.doctor.findings import Finding, look_before_deploy
 
 Template = Callable[..., dict[str, Any]]
 # What a stack with the default settings holds, by its logical ids in the template.
@@ -113,7 +113,7 @@ def findings(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    return lambda account: {finding.about: finding for finding in look(account)}
+    return lambda account: {finding.about: finding for finding in look_before_deploy(account)}
 
 
 def test_an_account_that_a_deploy_works_in(findings: Any) -> None:

@@ -25,8 +25,8 @@ from botocore.credentials import Credentials as Signer
 from constructs_lib.bastion import boot_file
 from lab.local_aws import lifecycle
 from lab.rehearsal import certificates, credentials, metadata, s3_front, service
-from lab.rehearsal.surroundings import answer
-from lab.rehearsal.switches import Panel
+from lab.rehearsal.dns_and_packages import dns_answer
+from lab.rehearsal.switches import FaultSwitches
 
 KEY = b"k" * 32
 REGION, BUCKET, VERSION = "us-east-1", "the-bucket", "2012-10-17"
@@ -40,7 +40,7 @@ POLICY = [
 
 
 @contextlib.contextmanager
-def serving(server: service.Service) -> Iterator[int]:
+def serving(server: service.ServiceServer) -> Iterator[int]:
     """Serve in a thread; give the port."""
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
@@ -134,16 +134,16 @@ def test_body_in_pieces_is_read(imds: Callable[..., tuple[int, str]]) -> None:
 
 
 def test_faults_come_and_go(imds: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    panel = Panel(tmp_path / "switches.json")
-    panel.set(fault="error")
+    faults = FaultSwitches(tmp_path / "switches.json")
+    faults.set(fault="error")
     assert imds("GET", "/")[0] == 500
-    panel.set(fault="refuse", seconds=1)
+    faults.set(fault="refuse", seconds=1)
     time.sleep(0.2)
     with pytest.raises(ConnectionRefusedError):
         imds("GET", "/")
     time.sleep(1)
     assert imds("GET", "/")[0] == 401
-    panel.set(fault="drop", seconds=1)
+    faults.set(fault="drop", seconds=1)
     began = time.monotonic()
     time.sleep(0.2)
     assert imds("GET", "/")[0] == 401
@@ -279,11 +279,11 @@ def test_refused(ask: Callable[..., tuple[int, str]]) -> None:
 
 
 def test_a_right_is_taken_and_given_back(ask: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    panel = Panel(tmp_path / "switches.json")
-    panel.set(deny=["s3:ListBucket"])
+    faults = FaultSwitches(tmp_path / "switches.json")
+    faults.set(deny=["s3:ListBucket"])
     assert ask("GET", "/")[0] == 403
     assert ask("HEAD", "/not-there")[0] == 403, "without ListBucket nobody learns what is not there"
-    panel.set()
+    faults.set()
     assert ask("GET", "/")[0] == 200
     assert ask("HEAD", "/not-there")[0] == 404
 
@@ -352,7 +352,7 @@ def test_a_signal_after_the_policys_time_is_refused(signal: Signal) -> None:
 
 
 def test_a_signal_takes_a_right_of_the_role(signal: Signal, tmp_path: Path) -> None:
-    Panel(tmp_path / "switches.json").set(deny=["cloudformation:*"])
+    FaultSwitches(tmp_path / "switches.json").set(deny=["cloudformation:*"])
     assert signal()[0] == 403
 
 
@@ -380,11 +380,11 @@ signed cloudformation https://localhost -f {words} -d 'Action=SignalResource&Ver
 signed s3 https://localhost/{BUCKET}/.first-boot {words} -X PUT -d x -w '%{{http_code}}' \\
   -H 'Host: s3.{REGION}.amazonaws.com'
 """
-    surroundings = {"KEYS": json.dumps(keys, indent=2), "ROLE": "r", "REGION": REGION, "PORT": str(front)}
+    environment = {"KEYS": json.dumps(keys, indent=2), "ROLE": "r", "REGION": REGION, "PORT": str(front)}
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], **surroundings},
+        env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -399,7 +399,7 @@ signed s3 https://localhost/{BUCKET}/.first-boot {words} -X PUT -d x -w '%{{http
 
 
 def test_delay(ask: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    Panel(tmp_path / "switches.json").set(delay=0.3)
+    FaultSwitches(tmp_path / "switches.json").set(delay=0.3)
     began = time.monotonic()
     ask("GET", "/")
     assert time.monotonic() - began > 0.3
@@ -423,7 +423,7 @@ def test_large_objects_stream(ask: Callable[..., tuple[int, str]], objects: Any)
 def test_names(name: str, kind: int, code: int, answers: int) -> None:
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     query = b"\x12\x34\x01\x00\x00\x01" + b"\0" * 6 + labels + b"\0" + bytes([0, kind, 0, 1])
-    reply = answer(query, "169.254.169.254")
+    reply = dns_answer(query, "169.254.169.254")
     assert reply[:2] == b"\x12\x34"
     assert reply[3] & 0x0F == code
     assert reply[7] == answers

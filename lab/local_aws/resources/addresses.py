@@ -6,27 +6,16 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, retag, tags_for, unless
 from lab.local_aws.resources import interfaces
-from lab.local_aws.wire import (
-    Answer,
-    Params,
-    RefusalError,
-    answer,
-    completes,
-    known,
-    new_id,
-    put,
-    replaces,
-    tree,
-)
 
 
 def require_internet_gateway(vpc_id: str) -> None:
     """Refuse, as EC2 does, a public address in a VPC that the internet cannot reach."""
     attached = [link["VpcId"] for gateway in ec2._internet_gateways.values() for link in gateway["Attachments"]]
     if vpc_id not in attached:
-        raise RefusalError("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
+        raise wire.Ec2Error("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
 
 
 def bind(address: dict[str, Any], interface: dict[str, Any], instance_id: str | None = None) -> None:
@@ -34,7 +23,7 @@ def bind(address: dict[str, Any], interface: dict[str, Any], instance_id: str | 
     require_internet_gateway(interface["VpcId"])
     release(address)
     address.update(
-        AssociationId=new_id("eipassoc"),
+        AssociationId=wire.new_id("eipassoc"),
         InstanceId=instance_id,
         NetworkInterfaceId=interface["NetworkInterfaceId"],
         PrivateIpAddress=interface["PrivateIpAddress"],
@@ -65,51 +54,53 @@ def of_instance(instance_id: str) -> list[dict[str, Any]]:
 def _named_in(request: dict[str, Any]) -> dict[str, Any]:
     by_ip = {address["PublicIp"]: address for address in ec2._addresses.values()}
     if "PublicIp" in request:
-        return known(by_ip, request["PublicIp"], "InvalidAddress.NotFound", "address")
-    return known(ec2._addresses, request.get("AllocationId", ""), "InvalidAllocationID.NotFound", "allocation ID")
+        return wire.known(by_ip, request["PublicIp"], "InvalidAddress.NotFound", "address")
+    return wire.known(ec2._addresses, request.get("AllocationId", ""), "InvalidAllocationID.NotFound", "allocation ID")
 
 
-@replaces("AssociateAddress")
-def _associate(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("AssociateAddress")
+def _associate(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     address = _named_in(request)
     instance_id = request.get("InstanceId")
     if instance_id:
-        known(ec2._instances, instance_id, "InvalidInstanceID.NotFound", "instance ID")
+        wire.known(ec2._instances, instance_id, "InvalidInstanceID.NotFound", "instance ID")
         interface = next(iter(interfaces.of_instance(instance_id)), None)
         if interface is None:
-            raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' has no network interface")
+            raise wire.Ec2Error("IncorrectInstanceState", f"The instance '{instance_id}' has no network interface")
     else:
         name = request.get("NetworkInterfaceId", "")
-        interface = known(ec2._network_interfaces, name, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
+        interface = wire.known(
+            ec2._network_interfaces, name, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"
+        )
         instance_id = (interface["Attachment"] or {}).get("InstanceId")
     bind(address, interface, instance_id)
-    return answer("AssociateAddress", {"return": True, "associationId": address["AssociationId"]})
+    return wire.answer("AssociateAddress", {"return": True, "associationId": address["AssociationId"]})
 
 
-@replaces("DisassociateAddress")
-def _disassociate(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("DisassociateAddress")
+def _disassociate(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     for address in ec2._addresses.values():
         if request.get("AssociationId", request.get("PublicIp")) in (address["AssociationId"], address["PublicIp"]):
             release(address)
-            return answer("DisassociateAddress")
-    raise RefusalError(
+            return wire.answer("DisassociateAddress")
+    raise wire.Ec2Error(
         "InvalidAssociationID.NotFound", f"The association ID '{request.get('AssociationId')}' does not exist"
     )
 
 
-@replaces("ReleaseAddress")
-def _release(params: Params) -> Answer:
-    address = _named_in(tree(params))
+@wire.replaces("ReleaseAddress")
+def _release(params: wire.Params) -> wire.Answer:
+    address = _named_in(wire.tree(params))
     if address["AssociationId"]:
-        raise RefusalError("InvalidIPAddress.InUse", f"Address {address['PublicIp']} is in use.")
+        raise wire.Ec2Error("InvalidIPAddress.InUse", f"Address {address['PublicIp']} is in use.")
     del ec2._addresses[address["AllocationId"]]
     ec2._tags.pop(address["AllocationId"], None)
-    return answer("ReleaseAddress")
+    return wire.answer("ReleaseAddress")
 
 
-@completes(
+@wire.completes(
     "DescribeAddresses",
     items="addressesSet/item",
     ids={
@@ -128,7 +119,7 @@ def _release(params: Params) -> Answer:
 )
 def _complete_address(item: ET.Element) -> None:
     address = ec2._addresses[item.findtext("allocationId")]
-    put(
+    wire.put(
         item,
         {
             "networkInterfaceId": address["NetworkInterfaceId"],

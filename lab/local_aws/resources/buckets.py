@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from lab.local_aws import wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, unless
-from lab.local_aws.wire import (
-    is_true,
-)
 
 Setting = tuple[Callable[[str, Any], None], Callable[[str], None]]  # how to put it, how to take it away
 
@@ -84,7 +82,7 @@ def _put_encryption(bucket: str, value: Properties) -> None:
     rules = [
         {
             "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
-            "BucketKeyEnabled": is_true(rule.get("BucketKeyEnabled", False)),
+            "BucketKeyEnabled": wire.is_true(rule.get("BucketKeyEnabled", False)),
         }
         for rule in value["ServerSideEncryptionConfiguration"]
     ]
@@ -103,7 +101,9 @@ def _lifecycle_rule(rule: Properties) -> Properties:
     if "ExpirationInDays" in rule:
         asked["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
     if "ExpiredObjectDeleteMarker" in rule:
-        asked.setdefault("Expiration", {})["ExpiredObjectDeleteMarker"] = is_true(rule["ExpiredObjectDeleteMarker"])
+        asked.setdefault("Expiration", {})["ExpiredObjectDeleteMarker"] = wire.is_true(
+            rule["ExpiredObjectDeleteMarker"]
+        )
     for name in ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration"):
         if name in rule:
             asked[name] = {key: int(number) for key, number in rule[name].items()}
@@ -124,7 +124,7 @@ def _put_logging(bucket: str, value: Properties) -> None:
 
 
 def _put_public_access_block(bucket: str, value: Properties) -> None:
-    blocked = {name: is_true(each) for name, each in value.items()}
+    blocked = {name: wire.is_true(each) for name, each in value.items()}
     aws("s3").put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocked)
 
 

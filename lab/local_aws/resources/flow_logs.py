@@ -5,26 +5,26 @@ from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, retag, tags_for
 from lab.local_aws.resources import vpcs
-from lab.local_aws.wire import Answer, Handler, Params, around, completes, parse, put, tree
 
 
-@around("CreateFlowLogs")
-def _create_flow_logs(params: Params, ministacks: Handler) -> Answer:
-    request = tree(params)
+@wire.around("CreateFlowLogs")
+def _create_flow_logs(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
+    request = wire.tree(params)
     for resource_id in request.get("ResourceId", []):
         if request.get("ResourceType") == "VPC":
             vpcs.known_vpc(resource_id)
     result = ministacks(params)
-    for created in parse(result[2]).findall("flowLogIdSet/item"):
+    for created in wire.parse(result[2]).findall("flowLogIdSet/item"):
         record = ec2._flow_logs[created.text]
         record["MaxAggregationInterval"] = int(request.get("MaxAggregationInterval", 600))
         record["LogFormat"] = request.get("LogFormat", "")
     return result
 
 
-@completes(
+@wire.completes(
     "DescribeFlowLogs",
     items="flowLogSet/item",
     ids={"FlowLogId": ("flowLogId", "InvalidFlowLogId.NotFound")},
@@ -42,7 +42,7 @@ def _complete_flow_log(item: ET.Element) -> None:
         "logFormat": record["LogFormat"],
         "maxAggregationInterval": record["MaxAggregationInterval"],
     }
-    put(item, fields)
+    wire.put(item, fields)
 
 
 # --- in CloudFormation

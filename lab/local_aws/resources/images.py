@@ -9,13 +9,7 @@ from typing import Any
 
 from ministack.services import ec2, ssm
 
-from lab.local_aws.wire import (
-    Answer,
-    Handler,
-    Params,
-    around,
-    tree,
-)
+from lab.local_aws import wire
 
 CANONICAL = "099720109477"
 PARAMETER = re.compile(
@@ -77,10 +71,10 @@ def _view(image: str, *rest: Any) -> dict[str, Any]:
     return {**view, "Architecture": architecture_of_image(image) or view["Architecture"]}
 
 
-@around("DescribeImages")
-def _describe(params: Params, ministacks: Handler) -> Answer:
+@wire.around("DescribeImages")
+def _describe(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
     """Let ministack know each image of Canonical that it is asked for."""
-    for image in tree(params).get("ImageId", []):
+    for image in wire.tree(params).get("ImageId", []):
         stub = _stub(image)
         if stub and stub not in ec2._STUB_AMIS:
             ec2._STUB_AMIS.append(stub)

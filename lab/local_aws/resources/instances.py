@@ -8,26 +8,9 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
-from lab.local_aws import signals
+from lab.local_aws import signals, wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, retag, tags_for, unless
 from lab.local_aws.resources import addresses, images, interfaces
-from lab.local_aws.wire import (
-    Answer,
-    Handler,
-    Params,
-    RefusalError,
-    answer,
-    around,
-    completes,
-    filters_alone,
-    is_true,
-    known,
-    new_id,
-    parse,
-    put,
-    replaces,
-    tree,
-)
 
 USER_DATA_LIMIT = 16384
 LAUNCH_MEMBERS = {
@@ -49,16 +32,16 @@ METADATA_DEFAULTS = {
 
 
 def _instance(instance_id: str) -> dict[str, Any]:
-    return known(ec2._instances, instance_id, "InvalidInstanceID.NotFound", "instance ID")
+    return wire.known(ec2._instances, instance_id, "InvalidInstanceID.NotFound", "instance ID")
 
 
 def _checked_user_data(encoded: str) -> str:
     try:
         size = len(base64.b64decode(encoded, validate=False))
     except binascii.Error:
-        raise RefusalError("InvalidParameterValue", "Invalid BASE64 encoding of user data.") from None
+        raise wire.Ec2Error("InvalidParameterValue", "Invalid BASE64 encoding of user data.") from None
     if size > USER_DATA_LIMIT:
-        raise RefusalError("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
+        raise wire.Ec2Error("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
     return encoded
 
 
@@ -69,34 +52,34 @@ def _wire_name(name: str) -> str:
 # --- launch
 
 
-@replaces("RunInstances")
-def _run_instances(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("RunInstances")
+def _run_instances(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     unknown = sorted(request.keys() - LAUNCH_MEMBERS)
     if unknown:
-        raise RefusalError(
+        raise wire.Ec2Error(
             "InvalidParameterValue", f"RunInstances: the local AWS does not support {', '.join(unknown)}"
         )
     count = min(int(request.get("MinCount", 1)), int(request.get("MaxCount", 1)))
     launched = [_launch(request, params) for _ in range(count)]
     items = "".join(ec2._instance_xml(record) for record in launched)
-    root = parse(f"<RunInstancesResponse><instancesSet>{items}</instancesSet></RunInstancesResponse>")
+    root = wire.parse(f"<RunInstancesResponse><instancesSet>{items}</instancesSet></RunInstancesResponse>")
     for item in root.findall("instancesSet/item"):
         complete(item)
-    put(root, {"reservationId": new_id("r"), "ownerId": get_account_id()})
+    wire.put(root, {"reservationId": wire.new_id("r"), "ownerId": get_account_id()})
     return 200, {"Content-Type": "application/xml"}, ET.tostring(root)
 
 
-def _launch(request: dict[str, Any], params: Params) -> dict[str, Any]:
+def _launch(request: dict[str, Any], params: wire.Params) -> dict[str, Any]:
     wanted = (request.get("NetworkInterface") or [{}])[0]
     subnet_id = wanted.get("SubnetId") or request.get("SubnetId") or ec2._DEFAULT_SUBNET_ID
-    subnet = known(ec2._subnets, subnet_id, "InvalidSubnetID.NotFound", "subnet ID")
+    subnet = wire.known(ec2._subnets, subnet_id, "InvalidSubnetID.NotFound", "subnet ID")
     groups = wanted.get("SecurityGroupId") or request.get("SecurityGroupId") or [_default_group(subnet["VpcId"])]
     instance_type = request.get("InstanceType", "m1.small")
     _check_launch(request, subnet, instance_type)
     address = wanted.get("PrivateIpAddress") or request.get("PrivateIpAddress") or interfaces.free_address(subnet)
     interfaces.check_address(subnet, address)
-    public = is_true(wanted.get("AssociatePublicIpAddress", subnet["MapPublicIpOnLaunch"]))
+    public = wire.is_true(wanted.get("AssociatePublicIpAddress", subnet["MapPublicIpOnLaunch"]))
     extras = {
         "VpcId": subnet["VpcId"],
         "Architecture": images.architecture_of_type(instance_type),
@@ -104,10 +87,10 @@ def _launch(request: dict[str, Any], params: Params) -> dict[str, Any]:
         "UserData": _checked_user_data(request.get("UserData", "")),
         "MetadataOptions": {**METADATA_DEFAULTS, **request.get("MetadataOptions", {})},
         "CpuCredits": _credits(request, instance_type),
-        "DisableApiTermination": is_true(request.get("DisableApiTermination", False)),
+        "DisableApiTermination": wire.is_true(request.get("DisableApiTermination", False)),
         "ShutdownBehavior": request.get("InstanceInitiatedShutdownBehavior", "stop"),
         "GetsPublicAddress": public,
-        "Monitoring": {"State": MONITORING[is_true(request.get("Monitoring", {}).get("Enabled", False))]},
+        "Monitoring": {"State": MONITORING[wire.is_true(request.get("Monitoring", {}).get("Enabled", False))]},
     }
     profile = _profile(request.get("IamInstanceProfile"))
     # Everything is checked: from here on nothing is refused, so nothing is left half made.
@@ -145,17 +128,17 @@ def _default_group(vpc_id: str) -> str:
 
 def _check_launch(request: dict[str, Any], subnet: dict[str, Any], instance_type: str) -> None:
     if "KeyName" in request:
-        known(ec2._key_pairs, request["KeyName"], "InvalidKeyPair.NotFound", "key pair")
+        wire.known(ec2._key_pairs, request["KeyName"], "InvalidKeyPair.NotFound", "key pair")
     zone = request.get("Placement", {}).get("AvailabilityZone", subnet["AvailabilityZone"])
     if zone != subnet["AvailabilityZone"]:
-        raise RefusalError("InvalidParameterValue", f"The subnet {subnet['SubnetId']} is not in the zone {zone}")
+        raise wire.Ec2Error("InvalidParameterValue", f"The subnet {subnet['SubnetId']} is not in the zone {zone}")
     for mapping in request.get("BlockDeviceMapping", []):
         unknown = mapping.get("Ebs", {}).keys() - VOLUME_MEMBERS
         if mapping["DeviceName"] != _root_device(request["ImageId"]) or unknown:
-            raise RefusalError("InvalidParameterValue", f"The local AWS does not support the block device {mapping}")
+            raise wire.Ec2Error("InvalidParameterValue", f"The local AWS does not support the block device {mapping}")
     image, machine = images.architecture_of_image(request["ImageId"]), images.architecture_of_type(instance_type)
     if image not in (None, machine):
-        raise RefusalError(
+        raise wire.Ec2Error(
             "InvalidParameterValue",
             f"The architecture '{machine}' of the specified instance type does not match the architecture '{image}' "
             "of the specified AMI. Specify an instance type and an AMI that have matching architectures.",
@@ -168,7 +151,7 @@ def _profile(wanted: dict[str, str] | None) -> dict[str, str] | None:
     found, refused = ec2._resolve_iam_instance_profile(iam_arn=wanted.get("Arn", ""), iam_name=wanted.get("Name", ""))
     if refused:
         name = wanted.get("Name") or wanted.get("Arn")
-        raise RefusalError("InvalidParameterValue", f"Invalid IAM Instance Profile name: {name}")
+        raise wire.Ec2Error("InvalidParameterValue", f"Invalid IAM Instance Profile name: {name}")
     return dict(found)
 
 
@@ -177,7 +160,7 @@ def _credits(request: dict[str, Any], instance_type: str) -> str | None:
     wanted = request.get("CreditSpecification", {}).get("CpuCredits")
     if not instance_type.startswith("t"):
         if wanted:
-            raise RefusalError("InvalidParameterCombination", f"{instance_type} takes no credit specification")
+            raise wire.Ec2Error("InvalidParameterCombination", f"{instance_type} takes no credit specification")
         return None
     return str(wanted or ("standard" if instance_type.startswith("t2.") else "unlimited"))
 
@@ -197,15 +180,15 @@ def _set_up_root_volume(record: dict[str, Any], mappings: list[dict[str, Any]]) 
         volume["Size"] = int(wanted.get("VolumeSize", volume["Size"]))
         volume["VolumeType"] = wanted.get("VolumeType", volume["VolumeType"])
         volume["Iops"] = int(wanted.get("Iops", volume["Iops"]))
-        volume["Encrypted"] = is_true(wanted.get("Encrypted", False))
-        kept = is_true(wanted.get("DeleteOnTermination", True))
+        volume["Encrypted"] = wire.is_true(wanted.get("Encrypted", False))
+        kept = wire.is_true(wanted.get("DeleteOnTermination", True))
         root["Ebs"]["DeleteOnTermination"] = attachment["DeleteOnTermination"] = kept
 
 
 # --- what describe shows
 
 
-@completes(
+@wire.completes(
     "DescribeInstances",
     items="reservationSet/item",
     inside="instancesSet/item",
@@ -231,7 +214,7 @@ def complete(item: ET.Element) -> None:
     record = ec2._instances[item.findtext("instanceId")]
     options = {_wire_name(name): value for name, value in record.get("MetadataOptions", METADATA_DEFAULTS).items()}
     shown = [_interface_fields(interface) for interface in interfaces.of_instance(record["InstanceId"])]
-    put(
+    wire.put(
         item,
         {
             "metadataOptions": options,
@@ -284,9 +267,9 @@ def _with_elastic_ip() -> set[str]:
     return {address["NetworkInterfaceId"] for address in ec2._addresses.values()}
 
 
-@replaces("DescribeInstanceAttribute")
-def _describe_attribute(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("DescribeInstanceAttribute")
+def _describe_attribute(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     record, name = _instance(request.get("InstanceId", "")), request.get("Attribute", "")
     values = {
         "userData": record["UserData"],
@@ -295,29 +278,29 @@ def _describe_attribute(params: Params) -> Answer:
         "sourceDestCheck": record["SourceDestCheck"],
     }
     if name not in values:
-        unchanged: Answer = ec2._describe_instance_attribute(params)
+        unchanged: wire.Answer = ec2._describe_instance_attribute(params)
         return unchanged
     value = values[name]
-    return answer(
+    return wire.answer(
         "DescribeInstanceAttribute", {"instanceId": record["InstanceId"], name: {} if value == "" else {"value": value}}
     )
 
 
-@replaces("DescribeInstanceCreditSpecifications")
-def _describe_credits(params: Params) -> Answer:
-    wanted = tree(params).get("InstanceId") or [
+@wire.replaces("DescribeInstanceCreditSpecifications")
+def _describe_credits(params: wire.Params) -> wire.Answer:
+    wanted = wire.tree(params).get("InstanceId") or [
         record["InstanceId"] for record in ec2._instances.values() if record["CpuCredits"]
     ]
     shown = []
     for instance_id in wanted:
         cpu_credits = _instance(instance_id)["CpuCredits"]
         if not cpu_credits:
-            raise RefusalError("InvalidParameterCombination", f"{instance_id} is not a burstable performance instance")
+            raise wire.Ec2Error("InvalidParameterCombination", f"{instance_id} is not a burstable performance instance")
         shown.append({"instanceId": instance_id, "cpuCredits": cpu_credits})
-    return answer("DescribeInstanceCreditSpecifications", {"instanceCreditSpecificationSet": shown})
+    return wire.answer("DescribeInstanceCreditSpecifications", {"instanceCreditSpecificationSet": shown})
 
 
-completes(
+wire.completes(
     "DescribeVolumes",
     items="volumeSet/item",
     filters={
@@ -332,57 +315,57 @@ completes(
         "volume-id": "volumeId",
         "volume-type": "volumeType",
     },
-)(filters_alone)
+)(wire.filters_alone)
 
 
 # --- changes
 
 
-@replaces("ModifyInstanceMetadataOptions")
-def _modify_metadata_options(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("ModifyInstanceMetadataOptions")
+def _modify_metadata_options(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     options = _instance(request.get("InstanceId", ""))["MetadataOptions"]
     options.update({name: value for name, value in request.items() if name in METADATA_DEFAULTS})
     shown = {_wire_name(name): value for name, value in options.items()}
     fields = {"instanceId": request["InstanceId"], "instanceMetadataOptions": shown}
-    return answer("ModifyInstanceMetadataOptions", fields)
+    return wire.answer("ModifyInstanceMetadataOptions", fields)
 
 
-@replaces("MonitorInstances")
-def _monitor(params: Params) -> Answer:
+@wire.replaces("MonitorInstances")
+def _monitor(params: wire.Params) -> wire.Answer:
     return _set_monitoring("MonitorInstances", params, on=True)
 
 
-@replaces("UnmonitorInstances")
-def _unmonitor(params: Params) -> Answer:
+@wire.replaces("UnmonitorInstances")
+def _unmonitor(params: wire.Params) -> wire.Answer:
     return _set_monitoring("UnmonitorInstances", params, on=False)
 
 
-def _set_monitoring(action: str, params: Params, *, on: bool) -> Answer:
-    records = [_instance(each) for each in tree(params).get("InstanceId", [])]
+def _set_monitoring(action: str, params: wire.Params, *, on: bool) -> wire.Answer:
+    records = [_instance(each) for each in wire.tree(params).get("InstanceId", [])]
     for record in records:
         record["Monitoring"] = {"State": MONITORING[on]}
     shown = [{"instanceId": each["InstanceId"], "monitoring": {"state": MONITORING[on]}} for each in records]
-    return answer(action, {"instancesSet": shown})
+    return wire.answer(action, {"instancesSet": shown})
 
 
-@replaces("ModifyInstanceCreditSpecification")
-def _modify_credits(params: Params) -> Answer:
+@wire.replaces("ModifyInstanceCreditSpecification")
+def _modify_credits(params: wire.Params) -> wire.Answer:
     changed = []
-    for wanted in tree(params).get("InstanceCreditSpecification", []):
+    for wanted in wire.tree(params).get("InstanceCreditSpecification", []):
         record = _instance(wanted["InstanceId"])
         record["CpuCredits"] = _credits({"CreditSpecification": wanted}, record["InstanceType"])
         changed.append({"instanceId": wanted["InstanceId"]})
     fields = {"successfulInstanceCreditSpecificationSet": changed, "unsuccessfulInstanceCreditSpecificationSet": []}
-    return answer("ModifyInstanceCreditSpecification", fields)
+    return wire.answer("ModifyInstanceCreditSpecification", fields)
 
 
-@replaces("ModifyInstanceAttribute")
-def _modify_attribute(params: Params) -> Answer:
-    request = {name: value for name, value in tree(params).items() if name not in ("Action", "Version")}
+@wire.replaces("ModifyInstanceAttribute")
+def _modify_attribute(params: wire.Params) -> wire.Answer:
+    request = {name: value for name, value in wire.tree(params).items() if name not in ("Action", "Version")}
     record = _instance(request.pop("InstanceId", ""))
     if request.keys() & {"InstanceType", "UserData"} and record["State"]["Name"] != "stopped":
-        raise RefusalError(
+        raise wire.Ec2Error(
             "IncorrectInstanceState", f"The instance '{record['InstanceId']}' is not in the 'stopped' state."
         )
     for name, value in request.items():
@@ -394,17 +377,17 @@ def _modify_attribute(params: Params) -> Answer:
         elif name == "UserData":
             record["UserData"] = _checked_user_data(value.get("Value", ""))
         elif name == "SourceDestCheck":
-            record["SourceDestCheck"] = is_true(value["Value"])
+            record["SourceDestCheck"] = wire.is_true(value["Value"])
             _change_interfaces(record, SourceDestCheck=record["SourceDestCheck"])
         elif name == "DisableApiTermination":
-            record["DisableApiTermination"] = is_true(value["Value"])
+            record["DisableApiTermination"] = wire.is_true(value["Value"])
         elif name == "InstanceInitiatedShutdownBehavior":
             record["ShutdownBehavior"] = value["Value"]
         else:
-            raise RefusalError(
+            raise wire.Ec2Error(
                 "InvalidParameterValue", f"ModifyInstanceAttribute: the local AWS does not support {name}"
             )
-    return answer("ModifyInstanceAttribute")
+    return wire.answer("ModifyInstanceAttribute")
 
 
 def _change_interfaces(record: dict[str, Any], **fields: Any) -> None:
@@ -414,7 +397,7 @@ def _change_interfaces(record: dict[str, Any], **fields: Any) -> None:
 
 def _change_type(record: dict[str, Any], instance_type: str) -> None:
     if images.architecture_of_type(instance_type) != record["Architecture"]:
-        raise RefusalError(
+        raise wire.Ec2Error(
             "InvalidParameterValue", f"{instance_type} does not have the architecture {record['Architecture']}"
         )
     record["InstanceType"] = instance_type
@@ -427,23 +410,23 @@ def _has_elastic_ip(record: dict[str, Any]) -> bool:
     return bool(addresses.of_instance(record["InstanceId"]))
 
 
-@around("StopInstances")
-def _stop(params: Params, ministacks: Handler) -> Answer:
+@wire.around("StopInstances")
+def _stop(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
     """Stop, and give an automatic public address back; an Elastic IP stays."""
     result = ministacks(params)
-    for instance_id in tree(params).get("InstanceId", []):
+    for instance_id in wire.tree(params).get("InstanceId", []):
         if result[0] < 400 and not _has_elastic_ip(_instance(instance_id)):
             addresses.show_public_address(instance_id, "")
     return result
 
 
-@around("StartInstances")
-def _start(params: Params, ministacks: Handler) -> Answer:
+@wire.around("StartInstances")
+def _start(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
     """Start, with a new launch time, and an automatic public address where the instance gets one."""
-    instance_ids = tree(params).get("InstanceId", [])
+    instance_ids = wire.tree(params).get("InstanceId", [])
     for instance_id in instance_ids:
         if _instance(instance_id)["State"]["Name"] == "terminated":
-            raise RefusalError("IncorrectInstanceState", f"The instance '{instance_id}' is terminated")
+            raise wire.Ec2Error("IncorrectInstanceState", f"The instance '{instance_id}' is terminated")
     stopped = [each for each in instance_ids if _instance(each)["State"]["Name"] == "stopped"]
     result = ministacks(params)
     for instance_id in stopped:
@@ -455,13 +438,13 @@ def _start(params: Params, ministacks: Handler) -> Answer:
     return result
 
 
-@around("TerminateInstances")
-def _terminate(params: Params, ministacks: Handler) -> Answer:
+@wire.around("TerminateInstances")
+def _terminate(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
     """Terminate, and take along what belongs to the instance: interfaces, volumes and associations."""
-    instance_ids = tree(params).get("InstanceId", [])
+    instance_ids = wire.tree(params).get("InstanceId", [])
     for instance_id in instance_ids:
         if _instance(instance_id)["DisableApiTermination"]:
-            raise RefusalError("OperationNotPermitted", f"The instance '{instance_id}' may not be terminated.")
+            raise wire.Ec2Error("OperationNotPermitted", f"The instance '{instance_id}' may not be terminated.")
     result = ministacks(params)
     for instance_id in instance_ids:
         record = _instance(instance_id)
@@ -565,9 +548,9 @@ class Instance(Provider):
             asked["MetadataOptions"] = _metadata_options(properties)
         asked["NetworkInterfaces"] = [_interface(each) for each in properties.get("NetworkInterfaces", [])]
         asked["BlockDeviceMappings"] = [_block_device(each) for each in properties.get("BlockDeviceMappings", [])]
-        asked["Monitoring"] = {"Enabled": is_true(properties.get("Monitoring", False))}
+        asked["Monitoring"] = {"Enabled": wire.is_true(properties.get("Monitoring", False))}
         asked["TagSpecifications"] = tags_for("instance", properties)
-        if is_true(properties.get("PropagateTagsToVolumeOnCreation", False)):
+        if wire.is_true(properties.get("PropagateTagsToVolumeOnCreation", False)):
             # CloudFormation's own tags are not handed on.
             own = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
             asked["TagSpecifications"] += tags_for("volume", {"Tags": own})
@@ -592,7 +575,7 @@ class Instance(Provider):
         if _changed("SecurityGroupIds", old, new):
             ec2.modify_instance_attribute(InstanceId=physical_id, Groups=new["SecurityGroupIds"])
         if _changed("Monitoring", old, new):
-            monitor = ec2.monitor_instances if is_true(new.get("Monitoring", False)) else ec2.unmonitor_instances
+            monitor = ec2.monitor_instances if wire.is_true(new.get("Monitoring", False)) else ec2.unmonitor_instances
             monitor(InstanceIds=[physical_id])
         if _changed("SourceDestCheck", old, new):
             _set_source_dest_check(physical_id, new)
@@ -614,7 +597,7 @@ def _changed(name: str, old: Properties, new: Properties) -> bool:
 
 
 def _set_source_dest_check(instance_id: str, properties: Properties) -> None:
-    checked = is_true(properties.get("SourceDestCheck", True))
+    checked = wire.is_true(properties.get("SourceDestCheck", True))
     aws("ec2").modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": checked})
 
 
@@ -628,7 +611,7 @@ def _interface(wanted: Properties) -> Properties:
     asked = {name: value for name, value in wanted.items() if name != "GroupSet"}
     asked["DeviceIndex"] = int(wanted.get("DeviceIndex", 0))
     if "AssociatePublicIpAddress" in wanted:
-        asked["AssociatePublicIpAddress"] = is_true(wanted["AssociatePublicIpAddress"])
+        asked["AssociatePublicIpAddress"] = wire.is_true(wanted["AssociatePublicIpAddress"])
     if "GroupSet" in wanted:
         asked["Groups"] = wanted["GroupSet"]
     return asked
@@ -637,7 +620,7 @@ def _interface(wanted: Properties) -> Properties:
 def _block_device(wanted: Properties) -> Properties:
     ebs = dict(wanted.get("Ebs", {}))
     ebs |= {name: int(ebs[name]) for name in ("Iops", "VolumeSize") if name in ebs}
-    ebs |= {name: is_true(ebs[name]) for name in ("DeleteOnTermination", "Encrypted") if name in ebs}
+    ebs |= {name: wire.is_true(ebs[name]) for name in ("DeleteOnTermination", "Encrypted") if name in ebs}
     return {**wanted, "Ebs": ebs}
 
 

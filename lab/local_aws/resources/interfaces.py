@@ -9,12 +9,7 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from lab.local_aws.wire import (
-    RefusalError,
-    completes,
-    new_id,
-    put,
-)
+from lab.local_aws import wire
 
 RESERVED_AT_START = 4  # AWS keeps the first four addresses of a subnet, and the last
 
@@ -24,12 +19,12 @@ def free_address(subnet: dict[str, Any]) -> str:
     for address in list(ipaddress.ip_network(subnet["CidrBlock"]))[RESERVED_AT_START:-1]:
         if str(address) not in used:
             return str(address)
-    raise RefusalError("InsufficientFreeAddressesInSubnet", f"{subnet['SubnetId']} has no free address left")
+    raise wire.Ec2Error("InsufficientFreeAddressesInSubnet", f"{subnet['SubnetId']} has no free address left")
 
 
 def check_address(subnet: dict[str, Any], address: str) -> None:
     if ipaddress.ip_address(address) not in ipaddress.ip_network(subnet["CidrBlock"]):
-        raise RefusalError(
+        raise wire.Ec2Error(
             "InvalidParameterValue", f"Address {address} does not fall within the subnet's address range"
         )
 
@@ -38,7 +33,7 @@ def create(
     subnet: dict[str, Any], *, address: str, groups: Iterable[str], description: str, kind: str = "interface"
 ) -> dict[str, Any]:
     """Create an interface in ministack's own store, so that every call about interfaces sees it."""
-    interface_id = new_id("eni")
+    interface_id = wire.new_id("eni")
     interface = {
         "NetworkInterfaceId": interface_id,
         "SubnetId": subnet["SubnetId"],
@@ -60,7 +55,7 @@ def create(
 
 def attach(interface: dict[str, Any], instance_id: str, *, index: int) -> None:
     interface["Attachment"] = {
-        "AttachmentId": new_id("eni-attach"),
+        "AttachmentId": wire.new_id("eni-attach"),
         "InstanceId": instance_id,
         "DeviceIndex": index,
         "Status": "attached",
@@ -82,7 +77,7 @@ def named(groups: Iterable[str]) -> list[dict[str, str]]:
     for group_id in groups:
         group = ec2._security_groups.get(group_id)
         if group is None:
-            raise RefusalError("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
+            raise wire.Ec2Error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
         found.append({"GroupId": group_id, "GroupName": group["GroupName"]})
     return found
 
@@ -100,7 +95,7 @@ def public_name(address: str, vpc_id: str) -> str:
     return f"ec2-{address.replace('.', '-')}.{domain}.amazonaws.com"
 
 
-@completes(
+@wire.completes(
     "DescribeNetworkInterfaces",
     items="networkInterfaceSet/item",
     ids={"NetworkInterfaceId": ("networkInterfaceId", "InvalidNetworkInterfaceID.NotFound")},
@@ -119,7 +114,7 @@ def _complete_interface(item: ET.Element) -> None:
     interface_id = item.findtext("networkInterfaceId")
     for address in ec2._addresses.values():
         if address["NetworkInterfaceId"] == interface_id:
-            put(
+            wire.put(
                 item,
                 {
                     "association": {

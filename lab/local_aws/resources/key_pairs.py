@@ -9,19 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
-from lab.local_aws.wire import (
-    Answer,
-    Params,
-    RefusalError,
-    answer,
-    completes,
-    new_id,
-    put,
-    replaces,
-    tag_items,
-    tree,
-)
 
 PublicKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
@@ -57,14 +46,14 @@ def _generate(kind: str) -> tuple[PublicKey, str, str]:
     return large.public_key(), private.decode(), _colons(hashlib.sha1(der, usedforsecurity=False).hexdigest())
 
 
-def _store(params: Params, key: PublicKey, fingerprint: str) -> dict[str, Any]:
-    name = tree(params).get("KeyName", "")
+def _store(params: wire.Params, key: PublicKey, fingerprint: str) -> dict[str, Any]:
+    name = wire.tree(params).get("KeyName", "")
     if name in ec2._key_pairs:
-        raise RefusalError("InvalidKeyPair.Duplicate", f"The keypair already exists: {name}")
+        raise wire.Ec2Error("InvalidKeyPair.Duplicate", f"The keypair already exists: {name}")
     line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     record = {
         "KeyName": name,
-        "KeyPairId": new_id("key"),
+        "KeyPairId": wire.new_id("key"),
         "KeyFingerprint": fingerprint,
         "KeyType": "ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "rsa",
         "PublicKey": f"{line.decode()} {name}",
@@ -80,44 +69,44 @@ def _fields(record: dict[str, Any]) -> dict[str, Any]:
         "keyName": record["KeyName"],
         "keyPairId": record["KeyPairId"],
         "keyFingerprint": record["KeyFingerprint"],
-        "tagSet": tag_items(record["KeyPairId"]),
+        "tagSet": wire.tag_items(record["KeyPairId"]),
     }
 
 
-@replaces("CreateKeyPair")
-def _create(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("CreateKeyPair")
+def _create(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     kind, form = request.get("KeyType", "rsa"), request.get("KeyFormat", "pem")
     if kind not in ("rsa", "ed25519") or form != "pem":
-        raise RefusalError("InvalidParameterValue", f"The local AWS makes no key of type {kind} in format {form}")
+        raise wire.Ec2Error("InvalidParameterValue", f"The local AWS makes no key of type {kind} in format {form}")
     key, private, fingerprint = _generate(kind)
     record = _store(params, key, fingerprint)
-    return answer("CreateKeyPair", {**_fields(record), "keyMaterial": private})
+    return wire.answer("CreateKeyPair", {**_fields(record), "keyMaterial": private})
 
 
-@replaces("ImportKeyPair")
-def _import(params: Params) -> Answer:
+@wire.replaces("ImportKeyPair")
+def _import(params: wire.Params) -> wire.Answer:
     try:
-        key = serialization.load_ssh_public_key(base64.b64decode(tree(params)["PublicKeyMaterial"]))
+        key = serialization.load_ssh_public_key(base64.b64decode(wire.tree(params)["PublicKeyMaterial"]))
     except (KeyError, ValueError):
         key = None
     if not isinstance(key, PublicKey):
-        raise RefusalError("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
-    return answer("ImportKeyPair", _fields(_store(params, key, _imported_fingerprint(key))))
+        raise wire.Ec2Error("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
+    return wire.answer("ImportKeyPair", _fields(_store(params, key, _imported_fingerprint(key))))
 
 
-@replaces("DeleteKeyPair")
-def _delete(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("DeleteKeyPair")
+def _delete(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     for record in list(ec2._key_pairs.values()):
         if request.get("KeyName") == record["KeyName"] or request.get("KeyPairId") == record["KeyPairId"]:
             del ec2._key_pairs[record["KeyName"]]
             ec2._tags.pop(record["KeyPairId"], None)
-            return answer("DeleteKeyPair", {"return": True, "keyPairId": record["KeyPairId"]})
-    return answer("DeleteKeyPair", {"return": True})
+            return wire.answer("DeleteKeyPair", {"return": True, "keyPairId": record["KeyPairId"]})
+    return wire.answer("DeleteKeyPair", {"return": True})
 
 
-@completes(
+@wire.completes(
     "DescribeKeyPairs",
     items="keySet/item",
     ids={"KeyPairId": ("keyPairId", "InvalidKeyPair.NotFound")},
@@ -126,7 +115,7 @@ def _delete(params: Params) -> Answer:
 def _complete(item: ET.Element) -> None:
     record = ec2._key_pairs[item.findtext("keyName")]
     fields = {"keyType": record["KeyType"], "createTime": record["CreateTime"], "publicKey": record["PublicKey"]}
-    put(item, {**_fields(record), **fields})
+    wire.put(item, {**_fields(record), **fields})
 
 
 # --- in CloudFormation

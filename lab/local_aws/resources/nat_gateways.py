@@ -5,41 +5,29 @@ from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
 from lab.local_aws.resources import addresses, interfaces, vpcs
-from lab.local_aws.wire import (
-    Answer,
-    Params,
-    RefusalError,
-    answer,
-    completes,
-    known,
-    new_id,
-    put,
-    replaces,
-    tag_items,
-    tree,
-)
 
 
 def _subnet(subnet_id: str) -> dict[str, Any]:
-    return known(ec2._subnets, subnet_id, "InvalidSubnetID.NotFound", "subnet ID")
+    return wire.known(ec2._subnets, subnet_id, "InvalidSubnetID.NotFound", "subnet ID")
 
 
-@replaces("CreateNatGateway")
-def _create_nat_gateway(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("CreateNatGateway")
+def _create_nat_gateway(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     regional = request.get("AvailabilityMode") == "regional"
     private = request.get("ConnectivityType") == "private"
     if regional:
         if "SubnetId" in request:
-            raise RefusalError("InvalidParameterCombination", "A regional NAT gateway takes VpcId, not SubnetId")
+            raise wire.Ec2Error("InvalidParameterCombination", "A regional NAT gateway takes VpcId, not SubnetId")
         vpc_id = vpcs.known_vpc(request.get("VpcId", ""))["VpcId"]
     else:
         vpc_id = _subnet(request.get("SubnetId", ""))["VpcId"]
     if not private:
         addresses.require_internet_gateway(vpc_id)
-    nat_id = new_id("nat")
+    nat_id = wire.new_id("nat")
     record = {
         "NatGatewayId": nat_id,
         "SubnetId": request.get("SubnetId", ""),
@@ -54,7 +42,7 @@ def _create_nat_gateway(params: Params) -> Answer:
     record["Addresses"] = _regional_addresses(vpc_id) if regional else [_zonal_address(nat_id, request)]
     ec2._nat_gateways[nat_id] = record
     ec2._parse_tag_specs(params, "natgateway", nat_id)
-    return answer("CreateNatGateway", {"natGateway": _nat_gateway_fields(record)})
+    return wire.answer("CreateNatGateway", {"natGateway": _nat_gateway_fields(record)})
 
 
 def _zonal_address(nat_id: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -63,9 +51,9 @@ def _zonal_address(nat_id: str, request: dict[str, Any]) -> dict[str, Any]:
     address = None
     if request.get("ConnectivityType") != "private":
         allocation_id = request.get("AllocationId", "")
-        address = known(ec2._addresses, allocation_id, "InvalidAllocationID.NotFound", "allocation ID")
+        address = wire.known(ec2._addresses, allocation_id, "InvalidAllocationID.NotFound", "allocation ID")
         if address["AssociationId"]:
-            raise RefusalError("Resource.AlreadyAssociated", f"{allocation_id} is already associated")
+            raise wire.Ec2Error("Resource.AlreadyAssociated", f"{allocation_id} is already associated")
     interface = interfaces.create(
         subnet, address=private_ip, groups=[], description=f"Interface for NAT Gateway {nat_id}", kind="nat_gateway"
     )
@@ -89,8 +77,8 @@ def _regional_addresses(vpc_id: str) -> list[dict[str, Any]]:
     zones = sorted({subnet["AvailabilityZone"] for subnet in ec2._subnets.values() if subnet["VpcId"] == vpc_id})
     return [
         {
-            "allocationId": new_id("eipalloc"),
-            "associationId": new_id("eipassoc"),
+            "allocationId": wire.new_id("eipalloc"),
+            "associationId": wire.new_id("eipassoc"),
             "publicIp": ec2._random_ip("52."),
             "status": "succeeded",
             "availabilityZone": zone,
@@ -113,14 +101,14 @@ def _nat_gateway_fields(record: dict[str, Any]) -> dict[str, Any]:
         "createTime": record["CreateTime"],
         "deleteTime": record.get("DeleteTime"),
         "natGatewayAddressSet": [] if record["State"] == "deleted" else record["Addresses"],
-        "tagSet": tag_items(record["NatGatewayId"]),
+        "tagSet": wire.tag_items(record["NatGatewayId"]),
     }
 
 
-@replaces("DeleteNatGateway")
-def _delete_nat_gateway(params: Params) -> Answer:
-    nat_id = tree(params).get("NatGatewayId", "")
-    record = known(ec2._nat_gateways, nat_id, "NatGatewayNotFound", "NAT gateway")
+@wire.replaces("DeleteNatGateway")
+def _delete_nat_gateway(params: wire.Params) -> wire.Answer:
+    nat_id = wire.tree(params).get("NatGatewayId", "")
+    record = wire.known(ec2._nat_gateways, nat_id, "NatGatewayNotFound", "NAT gateway")
     if record["State"] != "deleted":
         record.update(State="deleted", DeleteTime=ec2._now_ts())
         for fields in record["Addresses"]:
@@ -128,10 +116,10 @@ def _delete_nat_gateway(params: Params) -> Answer:
             if address:
                 addresses.release(address)
             ec2._network_interfaces.pop(fields.get("networkInterfaceId"), None)
-    return answer("DeleteNatGateway", {"natGatewayId": nat_id})
+    return wire.answer("DeleteNatGateway", {"natGatewayId": nat_id})
 
 
-@completes(
+@wire.completes(
     "DescribeNatGateways",
     items="natGatewaySet/item",
     ids={"NatGatewayId": ("natGatewayId", "NatGatewayNotFound")},
@@ -143,7 +131,7 @@ def _delete_nat_gateway(params: Params) -> Answer:
     },
 )
 def _complete_nat_gateway(item: ET.Element) -> None:
-    put(item, _nat_gateway_fields(ec2._nat_gateways[item.findtext("natGatewayId")]))
+    wire.put(item, _nat_gateway_fields(ec2._nat_gateways[item.findtext("natGatewayId")]))
 
 
 # --- in CloudFormation

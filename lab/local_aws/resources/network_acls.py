@@ -6,26 +6,9 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.provider import TAG, Made, Properties, Provider, Schema, aws, tags_for, unless
 from lab.local_aws.resources import vpcs
-from lab.local_aws.wire import (
-    Answer,
-    Handler,
-    Params,
-    RefusalError,
-    answer,
-    around,
-    canonical,
-    completes,
-    in_use,
-    is_true,
-    known,
-    new_id,
-    parse,
-    put,
-    replaces,
-    tree,
-)
 
 DEFAULT_DENY = 32767
 
@@ -38,19 +21,19 @@ def _settle_associations() -> None:
     defaults = {acl["VpcId"]: acl for acl in ec2._network_acls.values() if acl["IsDefault"]}
     for subnet in ec2._subnets.values():
         if subnet["SubnetId"] not in settled and subnet["VpcId"] in defaults:
-            link = {"NetworkAclAssociationId": new_id("aclassoc"), "SubnetId": subnet["SubnetId"]}
+            link = {"NetworkAclAssociationId": wire.new_id("aclassoc"), "SubnetId": subnet["SubnetId"]}
             defaults[subnet["VpcId"]]["Associations"].append(link)
 
 
 def _network_acl(acl_id: str) -> dict[str, Any]:
-    return known(ec2._network_acls, acl_id, "InvalidNetworkAclID.NotFound", "networkAcl ID")
+    return wire.known(ec2._network_acls, acl_id, "InvalidNetworkAclID.NotFound", "networkAcl ID")
 
 
-@replaces("CreateNetworkAcl")
-def _create_network_acl(params: Params) -> Answer:
+@wire.replaces("CreateNetworkAcl")
+def _create_network_acl(params: wire.Params) -> wire.Answer:
     """Create an ACL as EC2 does: it denies everything, by a last rule in each direction."""
-    vpc_id = vpcs.known_vpc(tree(params).get("VpcId", ""))["VpcId"]
-    acl_id = new_id("acl")
+    vpc_id = vpcs.known_vpc(wire.tree(params).get("VpcId", ""))["VpcId"]
+    acl_id = wire.new_id("acl")
     denies = [
         {"RuleNumber": DEFAULT_DENY, "Protocol": "-1", "RuleAction": "deny", "Egress": egress, "CidrBlock": "0.0.0.0/0"}
         for egress in (True, False)
@@ -66,7 +49,7 @@ def _create_network_acl(params: Params) -> Answer:
     }
     ec2._parse_tag_specs(params, "network-acl", acl_id)
     described = ec2._ACTION_MAP["DescribeNetworkAcls"]({"NetworkAclId.1": [acl_id]})
-    item = parse(described[2]).find("networkAclSet/item")
+    item = wire.parse(described[2]).find("networkAclSet/item")
     root = ET.Element("CreateNetworkAclResponse")
     if item is not None:
         item.tag = "networkAcl"
@@ -74,18 +57,18 @@ def _create_network_acl(params: Params) -> Answer:
     return 200, described[1], ET.tostring(root)
 
 
-@replaces("DeleteNetworkAcl")
-def _delete_network_acl(params: Params) -> Answer:
-    acl_id = tree(params).get("NetworkAclId", "")
+@wire.replaces("DeleteNetworkAcl")
+def _delete_network_acl(params: wire.Params) -> wire.Answer:
+    acl_id = wire.tree(params).get("NetworkAclId", "")
     acl = _network_acl(acl_id)
     _settle_associations()
     if acl["IsDefault"]:
-        raise RefusalError("InvalidParameterValue", f"{acl_id} is the default network ACL of its VPC")
+        raise wire.Ec2Error("InvalidParameterValue", f"{acl_id} is the default network ACL of its VPC")
     if acl["Associations"]:
-        raise in_use(f"The networkAcl '{acl_id}'")
+        raise wire.dependency_violation(f"The networkAcl '{acl_id}'")
     del ec2._network_acls[acl_id]
     ec2._tags.pop(acl_id, None)
-    return answer("DeleteNetworkAcl")
+    return wire.answer("DeleteNetworkAcl")
 
 
 def _entry(request: dict[str, Any]) -> dict[str, Any]:
@@ -93,30 +76,32 @@ def _entry(request: dict[str, Any]) -> dict[str, Any]:
         "RuleNumber": int(request["RuleNumber"]),
         "Protocol": request["Protocol"],
         "RuleAction": request["RuleAction"],
-        "Egress": is_true(request["Egress"]),
+        "Egress": wire.is_true(request["Egress"]),
     }
     for name in ("CidrBlock", "Ipv6CidrBlock"):
         if name in request:
-            entry[name] = canonical(request[name])
+            entry[name] = wire.canonical(request[name])
     if "PortRange" in request:
         entry["PortRange"] = {"from": int(request["PortRange"]["From"]), "to": int(request["PortRange"]["To"])}
     if "Icmp" in request:
         entry["Icmp"] = {"code": int(request["Icmp"]["Code"]), "type": int(request["Icmp"]["Type"])}
     if entry["Protocol"] in ("6", "17") and "PortRange" not in entry:
-        raise RefusalError("MissingParameter", "The parameter PortRange is required for TCP and UDP")
+        raise wire.Ec2Error("MissingParameter", "The parameter PortRange is required for TCP and UDP")
     return entry
 
 
-def _put_entry(params: Params, *, new: bool) -> None:
-    request = tree(params)
+def _put_entry(params: wire.Params, *, new: bool) -> None:
+    request = wire.tree(params)
     acl, entry = _network_acl(request.get("NetworkAclId", "")), _entry(request)
     others = [old for old in acl["Entries"] if _place(old) != _place(entry)]
     direction = "egress" if entry["Egress"] else "ingress"
     if new and len(others) < len(acl["Entries"]):
         number = entry["RuleNumber"]
-        raise RefusalError("NetworkAclEntryAlreadyExists", f"The network acl entry {direction} {number} already exists")
+        raise wire.Ec2Error(
+            "NetworkAclEntryAlreadyExists", f"The network acl entry {direction} {number} already exists"
+        )
     if not new and len(others) == len(acl["Entries"]):
-        raise RefusalError("InvalidNetworkAclEntry.NotFound", f"There is no {direction} entry {entry['RuleNumber']}")
+        raise wire.Ec2Error("InvalidNetworkAclEntry.NotFound", f"There is no {direction} entry {entry['RuleNumber']}")
     acl["Entries"] = sorted([*others, entry], key=lambda each: (not each["Egress"], each["RuleNumber"]))
 
 
@@ -124,41 +109,43 @@ def _place(entry: dict[str, Any]) -> tuple[int, bool]:
     return entry["RuleNumber"], entry["Egress"]
 
 
-@replaces("CreateNetworkAclEntry")
-def _create_entry(params: Params) -> Answer:
+@wire.replaces("CreateNetworkAclEntry")
+def _create_entry(params: wire.Params) -> wire.Answer:
     _put_entry(params, new=True)
-    return answer("CreateNetworkAclEntry")
+    return wire.answer("CreateNetworkAclEntry")
 
 
-@replaces("ReplaceNetworkAclEntry")
-def _replace_entry(params: Params) -> Answer:
+@wire.replaces("ReplaceNetworkAclEntry")
+def _replace_entry(params: wire.Params) -> wire.Answer:
     _put_entry(params, new=False)
-    return answer("ReplaceNetworkAclEntry")
+    return wire.answer("ReplaceNetworkAclEntry")
 
 
-@replaces("ReplaceNetworkAclAssociation")
-def _replace_association(params: Params) -> Answer:
-    request = tree(params)
+@wire.replaces("ReplaceNetworkAclAssociation")
+def _replace_association(params: wire.Params) -> wire.Answer:
+    request = wire.tree(params)
     _settle_associations()
     wanted = _network_acl(request.get("NetworkAclId", ""))
     for acl in ec2._network_acls.values():
         for link in acl["Associations"]:
             if link["NetworkAclAssociationId"] == request.get("AssociationId"):
                 acl["Associations"].remove(link)
-                moved = {"NetworkAclAssociationId": new_id("aclassoc"), "SubnetId": link["SubnetId"]}
+                moved = {"NetworkAclAssociationId": wire.new_id("aclassoc"), "SubnetId": link["SubnetId"]}
                 wanted["Associations"].append(moved)
-                return answer("ReplaceNetworkAclAssociation", {"newAssociationId": moved["NetworkAclAssociationId"]})
+                return wire.answer(
+                    "ReplaceNetworkAclAssociation", {"newAssociationId": moved["NetworkAclAssociationId"]}
+                )
     association_id = request.get("AssociationId")
-    raise RefusalError("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
+    raise wire.Ec2Error("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
 
 
-@around("DescribeNetworkAcls")
-def _describe(params: Params, ministacks: Handler) -> Answer:
+@wire.around("DescribeNetworkAcls")
+def _describe(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
     _settle_associations()
     return ministacks(params)
 
 
-@completes(
+@wire.completes(
     "DescribeNetworkAcls",
     items="networkAclSet/item",
     ids={"NetworkAclId": ("networkAclId", "InvalidNetworkAclID.NotFound")},
@@ -174,7 +161,7 @@ def _describe(params: Params, ministacks: Handler) -> Answer:
 def _complete_network_acl(item: ET.Element) -> None:
     entries = ec2._network_acls[item.findtext("networkAclId")]["Entries"]
     for shown, entry in zip(item.findall("entrySet/item"), entries, strict=True):
-        put(shown, {"portRange": entry.get("PortRange"), "icmpTypeCode": entry.get("Icmp")})
+        wire.put(shown, {"portRange": entry.get("PortRange"), "icmpTypeCode": entry.get("Icmp")})
 
 
 # --- in CloudFormation
@@ -229,7 +216,7 @@ class NetworkAclEntry(Provider):
 
     def _asked(self, properties: Properties) -> Properties:
         asked = {name: value for name, value in properties.items() if name not in ("Icmp", "PortRange")}
-        asked["Egress"] = is_true(properties.get("Egress", False))
+        asked["Egress"] = wire.is_true(properties.get("Egress", False))
         asked["RuleNumber"] = int(properties["RuleNumber"])
         asked["Protocol"] = str(properties["Protocol"])
         for name, wanted in (("PortRange", "PortRange"), ("Icmp", "IcmpTypeCode")):

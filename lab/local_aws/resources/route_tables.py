@@ -6,21 +6,21 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.resources import interfaces
-from lab.local_aws.wire import Answer, Handler, Params, RefusalError, around, completes, put, tree
 
 
-@around("CreateRoute")
-def _create_route(params: Params, ministacks: Handler) -> Answer:
+@wire.around("CreateRoute")
+def _create_route(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
     """Create a route; a table has one for each destination."""
-    request = tree(params)
+    request = wire.tree(params)
     destination, table = request.get("DestinationCidrBlock"), ec2._route_tables.get(request.get("RouteTableId"))
     if table and destination in [route.get("DestinationCidrBlock") for route in table["Routes"]]:
-        raise RefusalError("RouteAlreadyExists", f"The route identified by {destination} already exists.")
+        raise wire.Ec2Error("RouteAlreadyExists", f"The route identified by {destination} already exists.")
     return ministacks(params)
 
 
-@completes(
+@wire.completes(
     "DescribeRouteTables",
     items="routeTableSet/item",
     ids={"RouteTableId": ("routeTableId", "InvalidRouteTableID.NotFound")},
@@ -46,9 +46,11 @@ def _complete_route_table(item: ET.Element) -> None:
     for route in routes:
         if instance_id := route.findtext("instanceId"):
             interface = next(iter(interfaces.of_instance(instance_id)), {})
-            put(route, {"instanceOwnerId": get_account_id(), "networkInterfaceId": interface.get("NetworkInterfaceId")})
+            wire.put(
+                route, {"instanceOwnerId": get_account_id(), "networkInterfaceId": interface.get("NetworkInterfaceId")}
+            )
         if not _leads_somewhere(route, vpc_id):
-            put(route, {"state": "blackhole"})
+            wire.put(route, {"state": "blackhole"})
     for endpoint in ec2._vpc_endpoints.values():
         if endpoint["VpcEndpointType"] == "Gateway" and item.findtext("routeTableId") in endpoint["RouteTableIds"]:
             fields = {
@@ -57,7 +59,7 @@ def _complete_route_table(item: ET.Element) -> None:
                 "state": "active",
                 "origin": "CreateRoute",
             }
-            put(ET.SubElement(routes, "item"), fields)
+            wire.put(ET.SubElement(routes, "item"), fields)
 
 
 def _leads_somewhere(route: ET.Element, vpc_id: str) -> bool:

@@ -8,18 +8,8 @@ from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
 
+from lab.local_aws import wire
 from lab.local_aws.provider import Made, Properties, Provider, Schema, aws, unless
-from lab.local_aws.wire import (
-    Answer,
-    Handler,
-    Params,
-    RefusalError,
-    around,
-    canonical,
-    completes,
-    in_use,
-    tree,
-)
 
 _ministacks_parse = ec2._parse_ip_permissions
 _ministacks_strip = ec2._strip_descriptions
@@ -31,7 +21,7 @@ SOURCES = {
 }
 
 
-def _one_source_each(params: Params, prefix: str) -> list[dict[str, Any]]:
+def _one_source_each(params: wire.Params, prefix: str) -> list[dict[str, Any]]:
     """Split permissions into rules, so that each gets its own id and description and is revoked alone."""
     return [
         {**permission, **{kind: [] for kind in SOURCES}, kind: [_canonical(source)]}
@@ -42,7 +32,7 @@ def _one_source_each(params: Params, prefix: str) -> list[dict[str, Any]]:
 
 
 def _canonical(source: dict[str, Any]) -> dict[str, Any]:
-    blocks: dict[str, Any] = {name: canonical(source[name]) for name in ("CidrIp", "CidrIpv6") if name in source}
+    blocks: dict[str, Any] = {name: wire.canonical(source[name]) for name in ("CidrIp", "CidrIpv6") if name in source}
     return {**source, **blocks}
 
 
@@ -57,13 +47,13 @@ ec2._parse_ip_permissions = _one_source_each
 ec2._strip_descriptions = _without_descriptions
 
 
-@around("RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress")
-def _revoke(params: Params, ministacks: Handler) -> Answer:
-    group = ec2._security_groups.get(tree(params).get("GroupId", ""), {})
+@wire.around("RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress")
+def _revoke(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
+    group = ec2._security_groups.get(wire.tree(params).get("GroupId", ""), {})
     before = _rules_in(group)
     result = ministacks(params)
     if result[0] < 400 and _rules_in(group) == before:
-        raise RefusalError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+        raise wire.Ec2Error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
     return result
 
 
@@ -71,19 +61,19 @@ def _rules_in(group: dict[str, Any]) -> int:
     return len(group.get("IpPermissions", [])) + len(group.get("IpPermissionsEgress", []))
 
 
-@around("DeleteSecurityGroup")
-def _delete(params: Params, ministacks: Handler) -> Answer:
-    group_id = tree(params).get("GroupId", "")
+@wire.around("DeleteSecurityGroup")
+def _delete(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
+    group_id = wire.tree(params).get("GroupId", "")
     on_interfaces = (group["GroupId"] for each in ec2._network_interfaces.values() for group in each["Groups"])
     others = (group for group in ec2._security_groups.values() if group["GroupId"] != group_id)
     rules = (rule for group in others for rule in (*group["IpPermissions"], *group["IpPermissionsEgress"]))
     in_rules = (pair.get("GroupId") for rule in rules for pair in rule["UserIdGroupPairs"])
     if group_id in (*on_interfaces, *in_rules):
-        raise in_use(f"resource '{group_id}'")
+        raise wire.dependency_violation(f"resource '{group_id}'")
     return ministacks(params)
 
 
-@completes(
+@wire.completes(
     "DescribeSecurityGroups",
     items="securityGroupInfo/item",
     filters={

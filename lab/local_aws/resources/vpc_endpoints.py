@@ -5,10 +5,7 @@ from xml.etree import ElementTree as ET
 
 from ministack.services import ec2
 
-from lab.local_aws.wire import (
-    completes,
-    put,
-)
+from lab.local_aws import wire
 
 OPEN_POLICY = {
     "Version": "2008-10-17",
@@ -16,7 +13,7 @@ OPEN_POLICY = {
 }
 
 
-@completes(
+@wire.completes(
     "DescribeVpcEndpoints",
     items="vpcEndpointSet/item",
     ids={"VpcEndpointId": ("vpcEndpointId", "InvalidVpcEndpointId.NotFound")},
@@ -30,4 +27,4 @@ OPEN_POLICY = {
 )
 def _complete_endpoint(item: ET.Element) -> None:
     policy = ec2._vpc_endpoints[item.findtext("vpcEndpointId")].get("PolicyDocument") or OPEN_POLICY
-    put(item, {"policyDocument": policy if isinstance(policy, str) else json.dumps(policy)})
+    wire.put(item, {"policyDocument": policy if isinstance(policy, str) else json.dumps(policy)})

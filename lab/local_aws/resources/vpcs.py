@@ -4,36 +4,36 @@ from typing import Any
 
 from ministack.services import ec2
 
-from lab.local_aws.wire import Answer, Handler, Params, around, canonical, completes, filters_alone, in_use, known, tree
+from lab.local_aws import wire
 
 
 def known_vpc(vpc_id: str) -> dict[str, Any]:
-    return known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
+    return wire.known(ec2._vpcs, vpc_id, "InvalidVpcID.NotFound", "vpc ID")
 
 
-@around("CreateVpc", "CreateSubnet")
-def _create(params: Params, ministacks: Handler) -> Answer:
-    given = tree(params).get("CidrBlock")
-    return ministacks(params if given is None else {**params, "CidrBlock": [canonical(given)]})
+@wire.around("CreateVpc", "CreateSubnet")
+def _create(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
+    given = wire.tree(params).get("CidrBlock")
+    return ministacks(params if given is None else {**params, "CidrBlock": [wire.canonical(given)]})
 
 
-@around("DeleteSubnet")
-def _delete_subnet(params: Params, ministacks: Handler) -> Answer:
-    subnet_id = tree(params).get("SubnetId", "")
+@wire.around("DeleteSubnet")
+def _delete_subnet(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
+    subnet_id = wire.tree(params).get("SubnetId", "")
     if any(interface["SubnetId"] == subnet_id for interface in ec2._network_interfaces.values()):
-        raise in_use(f"The subnet '{subnet_id}'")
+        raise wire.dependency_violation(f"The subnet '{subnet_id}'")
     return ministacks(params)
 
 
-@around("DeleteInternetGateway")
-def _delete_internet_gateway(params: Params, ministacks: Handler) -> Answer:
-    gateway_id = tree(params).get("InternetGatewayId", "")
+@wire.around("DeleteInternetGateway")
+def _delete_internet_gateway(params: wire.Params, ministacks: wire.Handler) -> wire.Answer:
+    gateway_id = wire.tree(params).get("InternetGatewayId", "")
     if ec2._internet_gateways.get(gateway_id, {}).get("Attachments"):
-        raise in_use(f"The internetGateway '{gateway_id}'")
+        raise wire.dependency_violation(f"The internetGateway '{gateway_id}'")
     return ministacks(params)
 
 
-completes(
+wire.completes(
     "DescribeVpcs",
     items="vpcSet/item",
     filters={
@@ -44,8 +44,8 @@ completes(
         "state": "state",
         "vpc-id": "vpcId",
     },
-)(filters_alone)
-completes(
+)(wire.filters_alone)
+wire.completes(
     "DescribeSubnets",
     items="subnetSet/item",
     filters={
@@ -58,8 +58,8 @@ completes(
         "subnet-id": "subnetId",
         "vpc-id": "vpcId",
     },
-)(filters_alone)
-completes(
+)(wire.filters_alone)
+wire.completes(
     "DescribeInternetGateways",
     items="internetGatewaySet/item",
     filters={
@@ -68,4 +68,4 @@ completes(
         "internet-gateway-id": "internetGatewayId",
         "owner-id": "ownerId",
     },
-)(filters_alone)
+)(wire.filters_alone)

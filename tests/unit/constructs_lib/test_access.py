@@ -53,29 +53,6 @@ def test_the_role_may_do_exactly_this(template: Template, statements: dict[str, 
             ],
             "Resource": {"Fn::Join": ["", [bucket, "/*"]]},
         },
-        "OpenSessions": {
-            "Sid": "OpenSessions",
-            "Effect": "Allow",
-            "Action": [
-                "ssmmessages:CreateControlChannel",
-                "ssmmessages:CreateDataChannel",
-                "ssmmessages:OpenControlChannel",
-                "ssmmessages:OpenDataChannel",
-            ],
-            "Resource": "*",
-        },
-        "RegisterForThem": {
-            "Sid": "RegisterForThem",
-            "Effect": "Allow",
-            "Action": "ssm:UpdateInstanceInformation",
-            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"},
-        },
-        "ReportTheFirstBoot": {
-            "Sid": "ReportTheFirstBoot",
-            "Effect": "Allow",
-            "Action": "cloudformation:SignalResource",
-            "Resource": {"Ref": "AWS::StackId"},
-        },
     }
 
 
@@ -84,7 +61,7 @@ def test_no_action_has_a_wildcard_or_touches_acls(statements: dict[str, dict[str
     assert [action for action in actions if "*" in action or "Acl" in action] == []
 
 
-def test_the_role_has_these_two_policies_and_no_other(template: Template) -> None:
+def test_the_role_has_this_policy_and_no_other(template: Template) -> None:
     (role,) = properties(template, "AWS::IAM::Role").values()
     attached = [target(policy) for policy in role["ManagedPolicyArns"]]
     assert sorted(attached) == sorted(properties(template, "AWS::IAM::ManagedPolicy"))
@@ -103,11 +80,6 @@ def test_only_ec2_can_take_the_role(template: Template) -> None:
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
     ]
-
-
-def test_the_instance_profile_carries_the_role(template: Template) -> None:
-    (role_id,) = properties(template, "AWS::IAM::Role")
-    template.has_resource_properties("AWS::IAM::InstanceProfile", {"Roles": [{"Ref": role_id}]})
 
 
 def test_no_key_is_made(template: Template) -> None:

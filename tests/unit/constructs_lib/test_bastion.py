@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 import pytest
@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from constructs_lib.bastion import BOOT, Bastion, boot_file, masked, render_user_data
+from constructs_lib.bastion import BOOT, Bastion, boot_file, masked, name_of, render_user_data
 from lab.template.values import resolved, target
 from tests.unit.constructs_lib.reading import files_in, properties, tag
 
@@ -52,15 +52,15 @@ def bastion(plain_stack: Callable[[], cdk.Stack]) -> Callable[..., Template]:
     def make(**settings: Any) -> Template:
         stack = plain_stack()
         vpc = ec2.Vpc(stack, "Vpc", nat_gateways=0, restrict_default_security_group=False)
-        role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        settings = {"role_name": "access-s3-role"} | settings
+        role_name = settings.pop("role_name", "access-s3-role")
+        role = iam.Role(stack, "Role", role_name=role_name, assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         Bastion(
             stack,
             "Bastion",
             vpc=vpc,
             subnet=vpc.public_subnets[0],
             security_group=ec2.SecurityGroup(stack, "Group", vpc=vpc),
-            instance_profile=iam.InstanceProfile(stack, "Profile", role=role),
+            role=role,
             bucket=s3.Bucket(stack, "Bucket"),
             **settings,
         )
@@ -83,7 +83,14 @@ def instance_id(template: Template) -> str:
 def user_data(template: Template, bucket: str = "my-bucket", region: str = "ap-northeast-1") -> str:
     """Return the user data as the instance gets it."""
     (bucket_id,) = properties(template, "AWS::S3::Bucket")
-    names = {bucket_id: bucket, "AWS::Region": region, "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": STACK}
+    ((role_id, role),) = properties(template, "AWS::IAM::Role").items()
+    names = {
+        bucket_id: bucket,
+        role_id: role["RoleName"],
+        "AWS::Region": region,
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": STACK,
+    }
     return str(resolved(instance(template)["UserData"]["Fn::Base64"], names))
 
 
@@ -158,9 +165,49 @@ def test_its_key_pair_is_made_by_cloudformation(bastion: Callable[..., Template]
     assert "PublicKeyMaterial" not in key  # with it, AWS would keep no private key for us
 
 
-def test_it_carries_the_instance_profile_that_it_is_given(bastion: Callable[..., Template]) -> None:
-    (profile_id,) = properties(bastion(), "AWS::IAM::InstanceProfile")
+def test_an_instance_profile_carries_the_role_that_it_is_given(bastion: Callable[..., Template]) -> None:
+    ((profile_id, profile),) = properties(bastion(), "AWS::IAM::InstanceProfile").items()
+    (role_id,) = properties(bastion(), "AWS::IAM::Role")
+    assert profile["Roles"] == [{"Ref": role_id}]
     assert instance(bastion())["IamInstanceProfile"] == {"Ref": profile_id}
+
+
+def test_the_role_gets_what_the_instance_itself_needs_and_nothing_else(bastion: Callable[..., Template]) -> None:
+    ((policy_id, policy),) = properties(bastion(), "AWS::IAM::ManagedPolicy").items()
+    (role,) = properties(bastion(), "AWS::IAM::Role").values()
+    assert role["ManagedPolicyArns"] == [{"Ref": policy_id}]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "OpenSessions",
+            "Effect": "Allow",
+            "Action": [
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+            ],
+            "Resource": "*",
+        },
+        {
+            "Sid": "RegisterForThem",
+            "Effect": "Allow",
+            "Action": "ssm:UpdateInstanceInformation",
+            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"},
+        },
+        {
+            "Sid": "ReportTheFirstBoot",
+            "Effect": "Allow",
+            "Action": "cloudformation:SignalResource",
+            "Resource": {"Ref": "AWS::StackId"},
+        },
+    ]
+
+
+def test_a_role_whose_name_aws_makes_up_is_named_by_reference(plain_stack: Callable[[], cdk.Stack]) -> None:
+    stack = plain_stack()
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+    role_id = stack.get_logical_id(cast("cdk.CfnElement", role.node.default_child))
+    assert stack.resolve(name_of(role)) == {"Ref": role_id}
 
 
 def test_it_waits_for_the_internet(bastion: Callable[..., Template]) -> None:

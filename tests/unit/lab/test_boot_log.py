@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, console_output, read
+from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, console_output, read_console
 from tests.conftest import ROOT
 
 FIRST_BOOT = ROOT / "constructs_lib" / "boot" / "first-boot.sh"
@@ -30,7 +30,7 @@ def test_it_reads_the_words_that_the_script_writes() -> None:
 
 def test_what_has_no_end_is_told_by_its_last_step() -> None:
     step = "cloud-init[812]: learning-stack 2026-11-24T01:00:05Z: s3fs is to be installed\n"
-    log = read(
+    log = read_console(
         BEGUN + step + APT + FAILED_AT.replace("no file can be written to b:   AccessDenied ", "no end after 720 s")
     )
     assert log.reason == "no end after 720 s; the last step: s3fs is to be installed"
@@ -39,20 +39,20 @@ def test_what_has_no_end_is_told_by_its_last_step() -> None:
 
 @pytest.mark.parametrize("output", ["", "\r\n  \n"])
 def test_no_output_yet(output: str) -> None:
-    log = read(output)
+    log = read_console(output)
     assert (log.state, log.lines) == ("no output", ())
     assert "Try again in two minutes" in log.advice
 
 
 def test_begun() -> None:
-    log = read("Linux version 7\n" + BEGUN + "Get:1 s3fs\n")
+    log = read_console("Linux version 7\n" + BEGUN + "Get:1 s3fs\n")
     assert (log.state, log.at) == ("begun", "2026-11-24T01:00:00Z")
     assert log.lines[-1] == "Get:1 s3fs"
     assert "Linux version 7" not in log.lines
 
 
 def test_failed_with_its_reason_and_what_went_before() -> None:
-    log = read(BEGUN + APT + FAILED_AT + "keep-s3-mounted: nothing\n")
+    log = read_console(BEGUN + APT + FAILED_AT + "keep-s3-mounted: nothing\n")
     assert (log.state, log.at, log.reason) == (
         "failed",
         "2026-11-24T01:12:03Z",
@@ -64,24 +64,24 @@ def test_failed_with_its_reason_and_what_went_before() -> None:
 
 
 def test_complete() -> None:
-    log = read(BEGUN + APT + MOUNTED + COMPLETED + "login: \n")
+    log = read_console(BEGUN + APT + MOUNTED + COMPLETED + "login: \n")
     assert (log.state, log.at) == ("complete", "2026-11-24T01:02:00Z")
     assert log.lines[1] == "2026-11-24T01:01:00Z files is mounted at /mnt/s3"
     assert log.advice == ""
 
 
 def test_the_last_run_counts() -> None:
-    assert read(BEGUN + FAILED_AT + BEGUN + COMPLETED).state == "complete"
-    assert read(BEGUN + COMPLETED + BEGUN + FAILED_AT).state == "failed"
-    assert read(BEGUN + FAILED_AT + BEGUN).state == "begun"
+    assert read_console(BEGUN + FAILED_AT + BEGUN + COMPLETED).state == "complete"
+    assert read_console(BEGUN + COMPLETED + BEGUN + FAILED_AT).state == "failed"
+    assert read_console(BEGUN + FAILED_AT + BEGUN).state == "begun"
 
 
 def test_the_beginning_may_have_been_pushed_out_of_the_64_kb() -> None:
-    assert read("...\n" + MOUNTED + COMPLETED).state == "complete"
+    assert read_console("...\n" + MOUNTED + COMPLETED).state == "complete"
 
 
 def test_trouble_before_our_part_is_shown() -> None:
-    log = read("fine\ncloud-init[700]: ERROR: cannot parse user data\n" + "fine\n" * 50)
+    log = read_console("fine\ncloud-init[700]: ERROR: cannot parse user data\n" + "fine\n" * 50)
     assert (log.state, log.lines) == ("not begun", ("cloud-init[700]: ERROR: cannot parse user data",))
 
 

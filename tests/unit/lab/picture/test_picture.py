@@ -88,7 +88,9 @@ def test_draws_the_gateways_of_each_choice(nat: str, gateways: int, template: Te
     assert count(template(nat=nat), "nat-gateway") == gateways
     # Two public subnets to the internet gateway, and the private ones to NAT, if there is any.
     solid = [
-        wire for wire in drawing(template(nat=nat)).wires if len(wire.points) > 1 and not wire.dashed and not wire.both
+        wire
+        for wire in drawing(template(nat=nat)).wires
+        if len(wire.points) > 1 and not wire.dashed and not wire.two_way
     ]
     assert len(solid) == 2 + (2 if gateways else 0) + (nat == "regional")
 

@@ -4,6 +4,6 @@ import hashlib
 import hmac
 
 
-def proof(secret: str, folder: str, question: str) -> str:
+def response_to(secret: str, folder: str, question: str) -> str:
     """Return what only a server of this folder can answer to a question that was never asked before."""
     return hmac.new(secret.encode(), f"{folder}\n{question}".encode(), hashlib.sha256).hexdigest()

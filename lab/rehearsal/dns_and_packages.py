@@ -1,4 +1,4 @@
-"""The rest of what a machine finds around it: ``python -m lab.rehearsal.surroundings``.
+"""The names and the packages that a machine asks for: ``python -m lab.rehearsal.dns_and_packages``.
 
 A name server that answers the names of AWS, and of the repository, with one address, and nothing else; and a repository
 of packages in place of Ubuntu's, from which the bastion installs what it needs.
@@ -22,7 +22,7 @@ DOMAINS = (".amazonaws.com", ".test")
 QUERY_A, NXDOMAIN = 1, 3
 
 
-def answer(query: bytes, address: str) -> bytes:
+def dns_answer(query: bytes, address: str) -> bytes:
     """Return the name server's answer: one address for the names that we serve, no such name for all others."""
     identity, flags, _, _, _, _ = struct.unpack(">6H", query[:12])
     labels, position = [], 12
@@ -31,12 +31,12 @@ def answer(query: bytes, address: str) -> bytes:
         position += 1 + length
     question = query[12 : position + 5]
     kind = struct.unpack(">H", query[position + 1 : position + 3])[0]
-    ours = f".{'.'.join(labels)}".endswith(DOMAINS)
+    is_served = f".{'.'.join(labels)}".endswith(DOMAINS)
     record = b""
-    if ours and kind == QUERY_A:
+    if is_served and kind == QUERY_A:
         # A pointer to the question's name, type A, class IN, 5 seconds, 4 bytes.
         record = struct.pack(">3HIH", 0xC00C, QUERY_A, 1, 5, 4) + socket.inet_aton(address)
-    response = 0x8480 | (flags & 0x0100) | (0 if ours else NXDOMAIN)
+    response = 0x8480 | (flags & 0x0100) | (0 if is_served else NXDOMAIN)
     return struct.pack(">6H", identity, response, 1, bool(record), 0, 0) + question + record
 
 
@@ -46,7 +46,7 @@ def serve_names(names: socket.socket, address: str, switches: Path) -> None:
         if Switches.read(switches).fault_now == "no names":
             continue
         try:
-            names.sendto(answer(query, address), client)
+            names.sendto(dns_answer(query, address), client)
         except (IndexError, struct.error, OSError):
             continue  # not a question, or nobody there any more
 
@@ -60,7 +60,7 @@ class Package(service.Handler, SimpleHTTPRequestHandler):
         SimpleHTTPRequestHandler.__init__(self, request, client_address, server, directory=repository)
 
     def do_GET(self) -> None:
-        if self.gone():
+        if self.drops_request():
             return
         if self.server.switches.fault_now == "error":
             self.reply(500)
@@ -81,4 +81,4 @@ if __name__ == "__main__":
     threading.Thread(
         target=serve_names, args=(opened, facts["address"], given.folder / "switches.json"), daemon=True
     ).start()
-    service.Service(socket.socket(fileno=given.socket), Package, given.folder).serve()
+    service.ServiceServer(socket.socket(fileno=given.socket), Package, given.folder).serve()
