@@ -1,7 +1,7 @@
 """Stacks and templates for the tests: made in this process, each one once, with no credentials and no network."""
 
 import json
-import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,10 +17,8 @@ from lab.local_aws import lifecycle
 from stacks.build import build
 from stacks.settings import Settings
 
-# Whoever starts the tests in the background has them ignore Ctrl-C, and so all that they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 

@@ -16,6 +16,7 @@ import pytest
 from aws_cdk.assertions import Template
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
+from cfnlint.core import get_rules
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,8 @@ from tests.unit.test_templates import LONGEST, LONGEST_OF_A_LEARNER, LONGEST_WIT
 # .ci/run sets CI.
 EXAMPLES = 300 if os.environ.get("CI") else 10
 ANY = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-VALIDATION = Validation()
+# Reading cfn-lint's rules takes as long as linting a template.
+VALIDATION, LINT_RULES = Validation(), get_rules([], [], [])
 Resources = dict[str, Any]
 
 
@@ -157,7 +159,8 @@ def test_what_holds_for_any_settings(chosen: Settings, assembly: Callable[..., P
 @cache
 def lint_findings(template: str) -> list[str]:
     # W3010 asks for no zone by name; the settings exist to give one.
-    return [str(match) for match in lint(template, config=ManualArgs(regions=["us-east-1"], ignore_checks=["W3010"]))]
+    config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3010"])
+    return [str(match) for match in lint(template, rules=LINT_RULES, config=config)]
 
 
 def of(resources: Resources, kind: str) -> dict[str, Any]:
