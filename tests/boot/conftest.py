@@ -15,7 +15,9 @@ from lab.problem import ProblemError
 from lab.rehearsal import isolation, processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
 from tests.boot.witness import Recoveries, Witness
+from tests.local_aws.server import deploy, local_aws
 
+__all__ = ["deploy", "local_aws"]
 RECOVERIES = pytest.StashKey[Recoveries]()
 Stage = Callable[..., AbstractContextManager[Rehearsal]]
 COMMANDS = ("apt-ftparchive", "ip", "mke2fs", "mmdebstrap", "qemu-system-x86_64", "ssh", "systemd-nspawn", "unshare")

@@ -73,11 +73,11 @@ def test_a_half_deleted_stack(local_aws: lifecycle.Server) -> None:
     s3: Any = session.client("s3", endpoint_url=local_aws.endpoint)
     template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "half-deleted"}}}}
     stack = cloudformation.create_stack(StackName="LearningStack", TemplateBody=json.dumps(template))["StackId"]
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack)
     s3.put_object(Bucket="half-deleted", Key="note.txt")
     cloudformation.delete_stack(StackName=stack)
     with pytest.raises(WaiterError, match="DELETE_FAILED"):
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack)
     for command in ("verify", "exercise"):
         said = fails(command, **environment)
         assert said.startswith(

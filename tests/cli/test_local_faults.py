@@ -22,7 +22,8 @@ from botocore.exceptions import ClientError
 from lab.local_aws import lifecycle
 from lab.problem import ProblemError
 from tests.cli.test_local import Project
-from tests.conftest import ROOT, local_aws_in
+from tests.conftest import ROOT
+from tests.local_aws.server import local_aws_in
 
 CURE = "make local-clean"
 
