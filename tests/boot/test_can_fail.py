@@ -65,7 +65,9 @@ def test_no_credentials(stage: Stage, changes: Changes, reason: str) -> None:
     with stage("nspawn", changes) as rehearsal:
         rehearsal.machine.start()
         rehearsal.machine.wait_for_boot()
+        seconds = 60 * slowness()
+        rehearsal.machine.wait_for(lambda: reason in rehearsal.refusals(), "Nothing is refused", seconds=seconds)
         with pytest.raises(ProblemError) as raised:
-            rehearsal.wait_for_mount(seconds=15)
+            rehearsal.wait_for_mount(seconds=5)
         assert reason in str(raised.value)
         assert "\n" not in str(raised.value)

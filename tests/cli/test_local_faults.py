@@ -25,6 +25,7 @@ from lab.problem import ProblemError
 from tests.cli.test_local import Project
 from tests.conftest import ROOT
 from tests.local_aws.server import local_aws_in
+from tests.pace import slowness
 
 CURE = "make local-clean"
 REPORTS = 'if "UserData" in properties:'  # how the local AWS makes up a bastion's report
@@ -279,7 +280,7 @@ def test_damaged_state_is_said_in_one_line_with_the_cure(
 def test_a_crash_loses_no_more_than_a_moment(home: Path) -> None:
     with local_aws_in(home) as server:
         boto3.client("iam").create_user(UserName="carol")
-        time.sleep(1)
+        time.sleep(slowness())
         server.process.kill()
         server.process.wait()
         lifecycle.stop()
@@ -366,4 +367,4 @@ def test_the_server_ends_with_what_started_it(home: Path) -> None:
         assert starter.stdout
         server = psutil.Process(int(starter.stdout.readline()))
         starter.kill()
-    server.wait(10)
+    server.wait(10 * slowness())
