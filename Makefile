@@ -16,7 +16,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -89,10 +89,15 @@ destroy: $(READY) ## Doctor, question, destroy, and a list of what is left
 	@$(VENV)/bin/cdk destroy LearningStack --app cdk.out --force
 	@$(VENV)/bin/python -m lab cleanup --list
 
-# A process for each core; a file's tests stay together, as they share what they deploy.
-test: $(READY) ## Run all tests and checks
+# A process for each core; tests/conftest.py says which tests stay together.
+PYTEST := $(VENV)/bin/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+
+test: $(READY) ## Run all tests and checks (a minute)
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+test-unit: $(READY) ## Only the quick tests, which start nothing
+	@$(PYTEST) tests/unit
 
 # checkov pins boto3 and much else, so it has an environment of its own.
 $(VENV)/scanners/.ready: $(READY) requirements-scanners.txt

@@ -29,6 +29,16 @@ COMPANIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of a file run in one process, as they share what they deploy, but for those that are parts."""
+    parts = [item for item in items if item.get_closest_marker("xdist_group")]
+    others = [item for item in items if item not in parts]
+    for item in others:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items[:] = [*parts, *others]  # the longest first
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_account() -> Iterator[None]:
     """Hide the credentials and the configuration of whoever runs the tests."""
