@@ -1,30 +1,25 @@
 """Stacks and templates for the tests: made in this process, each one once, with no credentials and no network."""
 
 import json
-import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
-import boto3
+import botocore.session
 import pytest
+from botocore.loaders import Loader, create_loader
+from botocore.waiter import Waiter
 
-from lab.deployed import Deployed
-from lab.local_aws import lifecycle
 from stacks.build import build
 from stacks.settings import Settings
 
-# Whoever starts the tests in the background has them ignore Ctrl-C, and so all that they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
 # With its feature flags: they change templates.
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
-
-QUOTAS = ("elastic-ips=50", "vcpu=200", "vpcs=50", "internet-gateways=50", "nat-gateways=50")
 
 # What a setting needs beside it, to be allowed or to have an effect.
 COMPANIONS: dict[str, dict[str, Any]] = {
@@ -32,6 +27,16 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "monthly_budget_usd": {"alert_email": "you@example.com"},
     "alert_email": {"monthly_budget_usd": 20},
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of a file run in one process, as they share what they deploy, but for those that are parts."""
+    parts = [item for item in items if item.get_closest_marker("xdist_group")]
+    others = [item for item in items if item not in parts]
+    for item in others:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items[:] = [*parts, *others]  # the longest first
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +48,28 @@ def no_aws_account() -> Iterator[None]:
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             patch.setenv(name, "/dev/null")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_boto3() -> Iterator[None]:
+    """Have all sessions of this process read botocore's descriptions of services once, and waiters look often."""
+    loaders = cache(create_loader)
+
+    def shared(data_path: str | None = None) -> Loader:
+        loader = loaders(data_path)
+        del loader.search_paths[len(create_loader(data_path).search_paths) :]  # each session adds to them
+        return loader
+
+    wait = Waiter.wait
+
+    def often(waiter: Waiter, **given: Any) -> None:
+        given["WaiterConfig"] = {"Delay": 0.05, "MaxAttempts": 2400}
+        wait(waiter, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", shared)
+        patch.setattr(Waiter, "wait", often)
         yield
 
 
@@ -86,60 +113,3 @@ def template(assembly: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
         return content
 
     return read
-
-
-@contextmanager
-def local_aws_in(folder: Path) -> Iterator[lifecycle.Server]:
-    """Start a local AWS with its state in a folder, and point this process at it.
-
-    It grants more than a new account has: many tests share it.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lifecycle, "HOME", folder)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of another server
-        server = lifecycle.start(quotas=QUOTAS)
-        for name, value in lifecycle.environment(server).items():
-            patch.setenv(name, value)
-        yield server
-        lifecycle.stop()
-
-
-def deployer(assembly: Callable[..., Path]) -> Callable[..., Deployed]:
-    """Return a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
-    there: dict[str, dict[str, Any]] = {}
-
-    def create_or_update(stack: str, **settings: object) -> Deployed:
-        folder = assembly(**settings)
-        wanted = json.loads((folder / f"{stack}.template.json").read_text())
-        if there.get(stack) != wanted:
-            cloudformation = boto3.client("cloudformation")
-            change = cloudformation.update_stack if stack in there else cloudformation.create_stack
-            manifest = json.loads((folder / "manifest.json").read_text())
-            tags = manifest["artifacts"][stack]["properties"]["tags"].items()
-            change(
-                StackName=stack,
-                TemplateBody=json.dumps(wanted),
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-                Tags=[{"Key": key, "Value": value} for key, value in tags],
-            )
-            if stack in there:
-                cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
-            else:
-                cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
-            there[stack] = wanted
-        return Deployed(stack)
-
-    return create_or_update
-
-
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lifecycle.Server]:
-    """Start the local AWS that most tests share."""
-    with local_aws_in(tmp_path_factory.mktemp("local-aws")) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def deploy(local_aws: lifecycle.Server, assembly: Callable[..., Path]) -> Callable[..., Deployed]:  # noqa: ARG001
-    """Give a function that deploys a stack into the shared local AWS."""
-    return deployer(assembly)

@@ -9,6 +9,7 @@ from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
 from lab.rehearsal.rehearsal import Changes
 from tests.boot.conftest import Stage
+from tests.pace import slowness
 
 pytestmark = pytest.mark.boot
 REFUSAL_SECONDS = 90  # a minute, in which a new role may not be known everywhere, and the way there
@@ -29,7 +30,7 @@ def test_the_deploy_fails_when_nothing_can_be_written(stage: Stage) -> None:
         rehearsal.s3.faults.set(deny=["s3:PutObject"])
         rehearsal.machine.start()
         rehearsal.machine.wait_for_boot()
-        signal = rehearsal.wait_for_report(seconds=REFUSAL_SECONDS)
+        signal = rehearsal.wait_for_report(seconds=REFUSAL_SECONDS * slowness())
         assert (signal["Status"], signal["UniqueId"]) == ("FAILURE", rehearsal.bastion.instance_id)
         assert "status: error" in rehearsal.wait_for_first_boot()
         assert not rehearsal.machine.run("command -v aws").ok, "time was spent on the AWS CLI"
@@ -64,7 +65,9 @@ def test_no_credentials(stage: Stage, changes: Changes, reason: str) -> None:
     with stage("nspawn", changes) as rehearsal:
         rehearsal.machine.start()
         rehearsal.machine.wait_for_boot()
+        seconds = 60 * slowness()
+        rehearsal.machine.wait_for(lambda: reason in rehearsal.refusals(), "Nothing is refused", seconds=seconds)
         with pytest.raises(ProblemError) as raised:
-            rehearsal.wait_for_mount(seconds=15)
+            rehearsal.wait_for_mount(seconds=5)
         assert reason in str(raised.value)
         assert "\n" not in str(raised.value)

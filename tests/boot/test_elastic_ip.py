@@ -5,6 +5,7 @@ import pytest
 from lab.rehearsal import rehearsal as stages
 from lab.rehearsal.rehearsal import Rehearsal
 from tests.boot.conftest import Stage
+from tests.pace import slowness
 
 pytestmark = pytest.mark.boot
 # As Ubuntu's image has it: a snap's service, which holds what it has connected.
@@ -30,7 +31,9 @@ def test_the_agent_connects_anew_once_the_elastic_ip_is_there(stage: Stage, monk
         assert "status: done" in rehearsal.wait_for_first_boot()
         assert invocation(rehearsal) == first, "the address is still the old one"
         (rehearsal.folder / "public-ipv4").write_text(stages.ELASTIC_IP)
-        rehearsal.machine.wait_for(lambda: invocation(rehearsal) != first, "the agent was not restarted", seconds=90)
+        rehearsal.machine.wait_for(
+            lambda: invocation(rehearsal) != first, "the agent was not restarted", seconds=90 * slowness()
+        )
         again = invocation(rehearsal)
         rehearsal.machine.run("sleep 12")
         assert invocation(rehearsal) == again, "once is enough"

@@ -12,6 +12,7 @@ from lab.rehearsal.nspawn import BRIDGE
 from lab.rehearsal.rehearsal import Rehearsal
 from tests.boot.conftest import Stage
 from tests.boot.witness import Recoveries
+from tests.pace import slowness
 
 pytestmark = pytest.mark.boot
 # The promise is 30 s; what a slow machine needs to boot and to install s3fs comes on top.
@@ -22,7 +23,8 @@ NETWORK = "[Match]\nName=host0\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n"
 def boots_well(rehearsal: Rehearsal, recoveries: Recoveries, what: str, *, over: float) -> None:
     """Wait for the mount after a fault that is over at a certain moment, and for the end of the first boot."""
     rehearsal.machine.wait_for_boot()
-    taken = rehearsal.wait_for_mount(seconds=max(over - time.monotonic(), 0) + MEND_SECONDS + BOOT_SECONDS)
+    allowed = (MEND_SECONDS + BOOT_SECONDS) * slowness()
+    taken = rehearsal.wait_for_mount(seconds=max(over - time.monotonic(), 0) + allowed)
     assert taken > 0
     recoveries.append((f"at first boot: {what}", time.monotonic() - over, None))
     assert "status: done" in rehearsal.wait_for_first_boot()

@@ -13,6 +13,7 @@ import pytest
 
 from lab.deployed import Deployed
 from lab.rehearsal.rehearsal import MachineName
+from tests.pace import slowness
 
 pytestmark = pytest.mark.boot
 # Whatever runs the tests in the background may have them ignore Ctrl-C, and so their children.
@@ -62,10 +63,10 @@ def test_nothing_is_left(deploy: Callable[..., Deployed], tmp_path: Path, machin
                 os.kill(process.pid, SIGNALS[end])
             else:
                 process.communicate("\n")
-            process.wait(30)
+            process.wait(30 * slowness())
         finally:
             process.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * slowness()
     while belonging_to(runs) - {process.pid}:
         assert time.monotonic() < deadline, belonging_to(runs)
         time.sleep(0.1)

@@ -7,10 +7,11 @@ import pytest
 from lab.rehearsal import proofs
 from lab.rehearsal.rehearsal import Rehearsal
 from tests.boot.conftest import Stage
+from tests.boot.test_large_file import goes_up_in_parts
 from tests.boot.witness import Recoveries
 
 pytestmark = pytest.mark.boot
-MEGABYTES = 200
+MEGABYTES = 24  # three parts; test_large_file.py copies more, where that is quick
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +41,7 @@ def test_first_boot(bastion: Rehearsal, proof: proofs.Proof) -> None:
 
 
 def test_large_file(bastion: Rehearsal) -> None:
-    """Many megabytes go up in parts and come back the same, through an s3fs that no longer has them."""
-    point = bastion.bastion.mount_point
-    machine = bastion.machine
-    machine.output(f"head -c {MEGABYTES}M /dev/urandom > large && sha256sum < large > large.sum", seconds=120)
-    machine.output(f"cp large {point}/large", seconds=300)
-    parts = [
-        request for request in bastion.s3.requests if "/large?" in request["path"] and "partNumber=" in request["path"]
-    ]
-    assert sum(part["bytes"] for part in parts) == MEGABYTES << 20
-    assert {part["status"] for part in parts} == {200}
-    machine.output(f"rm large; cp {point}/large back", seconds=300)
-    assert machine.output("sha256sum < back") == machine.output("cat large.sum")
-    machine.output(f"rm back {point}/large")
+    goes_up_in_parts(bastion, MEGABYTES)
 
 
 def test_after_reboot(rebooted: Rehearsal, proof: proofs.Proof) -> None:

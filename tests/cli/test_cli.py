@@ -1,10 +1,7 @@
 """What goes wrong is told in one line that says what to do, with status 1 and no stack trace."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +11,17 @@ from botocore.exceptions import ClientError, WaiterError
 
 from lab.deployed import explain
 from lab.local_aws import lifecycle
-from tests.conftest import ROOT
+from tests.cli.running import BARE, Ended, lab, lab_here
 
 NOWHERE = "http://127.0.0.1:9"
 
 
 def fails(*words: str, **environment: str) -> str:
     """Run a command of the lab in a bare environment and return what it says on its way to status 1."""
-    run = subprocess.run(
-        [sys.executable, "-m", "lab", *words],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (run.returncode, run.stdout) == (1, "")
-    assert len(run.stderr.splitlines()) == 1, run.stderr
-    return run.stderr
+    ended = lab_here(*words, environment=BARE | environment)
+    assert (ended.status, ended.out) == (1, "")
+    assert len(ended.err.splitlines()) == 1, ended.err
+    return ended.err
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -51,6 +41,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 )
 def test_without_an_aws_to_look_at(environment: dict[str, str], said: str) -> None:
     assert said in fails("verify", **environment)
+
+
+def test_a_process_of_its_own_says_the_same() -> None:
+    assert lab("verify") == Ended(1, "", fails("verify"))
 
 
 @pytest.mark.parametrize("command", ["status", "start", "stop", "boot-log", "connect", "cleanup", "exercise"])
@@ -73,11 +67,11 @@ def test_a_half_deleted_stack(local_aws: lifecycle.Server) -> None:
     s3: Any = session.client("s3", endpoint_url=local_aws.endpoint)
     template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "half-deleted"}}}}
     stack = cloudformation.create_stack(StackName="LearningStack", TemplateBody=json.dumps(template))["StackId"]
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack)
     s3.put_object(Bucket="half-deleted", Key="note.txt")
     cloudformation.delete_stack(StackName=stack)
     with pytest.raises(WaiterError, match="DELETE_FAILED"):
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack)
     for command in ("verify", "exercise"):
         said = fails(command, **environment)
         assert said.startswith(
@@ -121,27 +115,14 @@ def test_a_refusal_is_one_line_without_what_only_machines_read() -> None:
 
 
 def test_a_locale_without_the_characters_gets_their_codes() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "lab", "guide", "--lang", "ja", "--json"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
-        capture_output=True,
-        check=True,
-    )
-    assert json.loads(run.stdout)[1]["title"] == "VPC: 自分のネットワーク"
+    ended = lab("guide", "--lang", "ja", "--json", environment=BARE | {"PYTHONIOENCODING": "latin-1"})
+    assert json.loads(ended.out)[1]["title"] == "VPC: 自分のネットワーク"
 
 
 def test_ctrl_c_while_it_is_loading_is_no_stack_trace(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
-    run = subprocess.run(
-        [sys.executable, "-m", "lab", "guide"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (run.returncode, run.stderr) == (130, "")
+    ended = lab("guide", environment=BARE | {"PYTHONPATH": str(tmp_path)})
+    assert (ended.status, ended.err) == (130, "")
 
 
 COMMANDS = [
@@ -177,7 +158,5 @@ COMMANDS = [
 
 def test_every_command_has_an_example() -> None:
     for command in COMMANDS:
-        run = subprocess.run(
-            [sys.executable, "-m", "lab", *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        assert re.search(rf"Example: .*python -m lab {' '.join(command)}", run.stdout), run.stdout
+        printed = lab_here(*command, "--help").out
+        assert re.search(rf"Example: .*python -m lab {' '.join(command)}", printed), printed

@@ -7,17 +7,23 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from subprocess import PIPE
 from threading import Event, Thread
 from typing import Any
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
+from lab import deployed
+from tests.cli.running import BARE, lab, lab_here
 from tests.conftest import ROOT
+from tests.pace import slowness
 
 SIGN_IN = b"<html><head><title>Sign in to the Wi-Fi</title></head><body><p>Welcome<br></body></html>"
 ANSWERS: dict[str, tuple[int, str, bytes]] = {
@@ -65,38 +71,27 @@ def answering(answer: str) -> Iterator[str]:
         server.shutdown()
 
 
-def started(command: str, endpoint: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "lab", *command.split()],
-        cwd=folder,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "TMPDIR": str(folder),
-            "PYTHONPATH": str(ROOT),
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "nobody",
-            "AWS_SECRET_ACCESS_KEY": "nothing",
-            "AWS_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **environment,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def pointed_at(endpoint: str, folder: Path = Path("/nonexistent")) -> dict[str, str]:
+    """Return a bare environment whose AWS is at an address."""
+    keys = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_REGION": "us-east-1"}
+    return BARE | keys | {"AWS_ENDPOINT_URL": endpoint, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 @pytest.mark.parametrize("answer", [*ANSWERS, "never"])
-def test_an_answer_that_is_not_awss_is_one_line(answer: str, tmp_path: Path) -> None:
-    """All commands at once, each in a process of its own."""
+def test_an_answer_that_is_not_awss_is_one_line(answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times of a request that gets no answer are said in one place for all, and shortened here."""
+    config: Any = deployed.CONFIG
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (5, 8, 2)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if answer == "never":
+        monkeypatch.setattr(config, "read_timeout", 0.1)
     begin = time.monotonic()
     with answering(answer) as endpoint:
-        running = {command: started(command, endpoint, tmp_path) for command in COMMANDS}
-        ended = {command: (*process.communicate(), process.returncode) for command, process in running.items()}
-    assert time.monotonic() - begin < 60
-    for command, (out, err, status) in ended.items():
+        environment = pointed_at(endpoint, tmp_path)
+        ended = {command: lab_here(*command.split(), folder=tmp_path, environment=environment) for command in COMMANDS}
+    assert time.monotonic() - begin < 60 * slowness()
+    for command, (status, out, err) in ended.items():
         assert "Traceback" not in out + err, command
         if command == "doctor":  # it says what is wrong where its findings stand
             assert status == 1
@@ -115,7 +110,7 @@ def test_an_answer_that_is_not_awss_is_one_line(answer: str, tmp_path: Path) -> 
 def test_the_trace_is_where_the_line_says(tmp_path: Path) -> None:
     (tmp_path / ".local-aws").mkdir()
     with answering("foreign-xml") as endpoint:
-        _, err = started("verify", endpoint, tmp_path).communicate()
+        err = lab("verify", folder=tmp_path, environment=pointed_at(endpoint, tmp_path)).err
     trace = Path(err.split("The trace: ")[1].strip())
     assert trace.parent == tmp_path / ".local-aws"
     assert trace.stat().st_mode & 0o777 == 0o600
@@ -123,19 +118,13 @@ def test_the_trace_is_where_the_line_says(tmp_path: Path) -> None:
     assert "KeyError" in trace.read_text()
 
 
-def test_a_slow_answer_is_told_in_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
+def test_a_slow_answer_is_told_in_a_terminal_and_nowhere_else() -> None:
     terminal, its_end = pty.openpty()
     with answering("never") as endpoint:
-        process = started("status --json", endpoint, tmp_path)
-        environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1"}
-        environment |= {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
-        shown = subprocess.Popen(
-            [sys.executable, "-m", "lab", "status", "--json"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=its_end,
-        )
+        command = [sys.executable, "-m", "lab", "status", "--json"]
+        environment = pointed_at(endpoint)
+        silent = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE, text=True)
+        shown = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=PIPE, stderr=its_end)
         seen = os.read(terminal, 1000).decode()
         assert seen.startswith("\r\x1b[2KWaiting for http://127.0.0.1:")
         assert seen.endswith(" to answer DescribeInstances ...")
@@ -144,8 +133,8 @@ def test_a_slow_answer_is_told_in_a_terminal_and_nowhere_else(tmp_path: Path) ->
         assert shown.returncode == 130
         os.close(its_end)
         assert _rest(terminal) in ("", "\r\x1b[2K")
-        process.kill()
-        assert process.communicate() == ("", "")
+        silent.kill()
+        assert silent.communicate() == ("", "")
 
 
 def _rest(terminal: int) -> str:
@@ -159,20 +148,6 @@ def _rest(terminal: int) -> str:
 
 
 # --- the file system
-
-
-def lab(folder: Path, *words: str, before: Callable[[], None] | None = None, **more: Any) -> Any:
-    """Run a command of the lab in a folder that has a template, and return how it ended."""
-    return subprocess.run(
-        [sys.executable, "-m", "lab", *words],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(folder)},
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        preexec_fn=before,
-        **{"stdout": subprocess.PIPE, **more},
-    )
 
 
 @pytest.fixture
@@ -201,25 +176,16 @@ def full(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_one_line_and_loses_nothing(full: Path) -> None:
     before = (full / "architecture.svg").read_text()
-    run = lab(full, "picture")
-    assert (run.returncode, run.stderr) == (1, "architecture.svg cannot be written: No space left on device\n")
+    run = lab_here("picture", folder=full)
+    assert (run.status, run.err) == (1, "architecture.svg cannot be written: No space left on device\n")
     assert (full / "architecture.svg").read_text() == before
     assert {each.name for each in full.iterdir()} == {".local-aws", "architecture.svg", "ballast", "cdk.out"}
 
 
 def test_a_trace_that_the_folder_has_no_room_for_goes_elsewhere(full: Path) -> None:
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": "/", "AWS_REGION": "us-east-1"}
-    environment |= {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
     with answering("foreign-xml") as endpoint:
-        run = subprocess.run(
-            [sys.executable, "-m", "lab", "status"],
-            cwd=full,
-            env=environment | {"AWS_ENDPOINT_URL": endpoint},
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    trace = Path(run.stderr.split("The trace: ")[1].strip())
+        run = lab_here("status", folder=full, environment=pointed_at(endpoint))
+    trace = Path(run.err.split("The trace: ")[1].strip())
     assert not trace.is_relative_to(full)
     assert "KeyError" in trace.read_text()
     assert not list((full / ".local-aws").iterdir())
@@ -229,24 +195,24 @@ def test_a_trace_that_the_folder_has_no_room_for_goes_elsewhere(full: Path) -> N
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_written_is_one_line() -> None:
     with Path("/dev/full").open("w") as nowhere:
-        run = lab(ROOT, "guide", "3", stdout=nowhere)
-    assert run.returncode == 1
-    assert re.fullmatch(r"lab guide failed: No space left on device\. The trace: /.*\n", run.stderr), run.stderr
-    Path(run.stderr.split("The trace: ")[1].strip()).unlink()
+        run = lab("guide", "3", stdout=nowhere)
+    assert run.status == 1
+    assert re.fullmatch(r"lab guide failed: No space left on device\. The trace: /.*\n", run.err), run.err
+    Path(run.err.split("The trace: ")[1].strip()).unlink()
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_failure_to_speak_of() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    run = lab(ROOT, "guide", "3", stdout=writer)
+    run = lab("guide", "3", stdout=writer)
     os.close(writer)
-    assert (run.returncode, run.stderr) == (1, "")
+    assert (run.status, run.err) == (1, "")
 
 
 def test_a_file_system_that_is_read_only_is_one_line(full: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", full], check=True)
-    run = lab(full, "picture")
-    assert (run.returncode, run.stderr) == (1, "architecture.svg cannot be written: Read-only file system\n")
+    run = lab_here("picture", folder=full)
+    assert (run.status, run.err) == (1, "architecture.svg cannot be written: Read-only file system\n")
 
 
 # --- what is not the net's
@@ -254,7 +220,7 @@ def test_a_file_system_that_is_read_only_is_one_line(full: Path) -> None:
 
 @pytest.mark.parametrize("words", [["verfy"], ["verify", "--wrong"], ["guide", "--lang", "fr"]])
 def test_usage_errors_are_typers_own(words: list[str]) -> None:
-    run = lab(ROOT, *words)
-    assert run.returncode == 2
-    assert "Usage: python -m lab" in run.stderr
-    assert "The trace:" not in run.stderr
+    run = lab_here(*words)
+    assert run.status == 2
+    assert "Usage: python -m lab" in run.err
+    assert "The trace:" not in run.err

@@ -1,10 +1,13 @@
-"""Both stacks, deployed in a local AWS."""
+"""A local AWS for each worker, and the stacks in it that most tests share."""
 
 from collections.abc import Callable
 
 import pytest
 
 from lab.deployed import Deployed
+from tests.local_aws.server import deploy, local_aws
+
+__all__ = ["deploy", "local_aws"]
 
 
 @pytest.fixture(scope="session")

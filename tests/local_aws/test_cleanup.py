@@ -57,14 +57,14 @@ def stack(name: str, *buckets: str, learner: str = "", **more: Any) -> str:
     template = json.dumps({"Resources": {**resources, **more}})
     stack_id: str = cloudformation.create_stack(StackName=name, TemplateBody=template, Tags=tags)["StackId"]  # type: ignore[arg-type]
     if not more:
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
     return stack_id
 
 
 def destroy(stack_id: str) -> None:
     cloudformation = boto3.client("cloudformation")
     cloudformation.delete_stack(StackName=stack_id)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_id, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_id)
 
 
 def leave(name: str, *buckets: str, learner: str = "") -> str:
@@ -127,7 +127,7 @@ def test_what_a_failed_create_kept_is_nobodys_any_more(s3: Any) -> None:
     stack("LearningStack", "kept", Taken=taken)
     cloudformation = boto3.client("cloudformation")
     with pytest.raises(WaiterError, match="ROLLBACK_COMPLETE"):
-        cloudformation.get_waiter("stack_create_complete").wait(StackName="LearningStack", WaiterConfig={"Delay": 1})
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="LearningStack")
     held = cloudformation.describe_stack_resources(PhysicalResourceId="kept")["StackResources"]
     assert [each["ResourceStatus"] for each in held if each["LogicalResourceId"] == "Bucket0"] == ["DELETE_SKIPPED"]
     assert "Removed: bucket kept" in cleanup(*YES).stdout
@@ -154,7 +154,7 @@ def failing(template: Callable[..., dict[str, Any]]) -> str:
 def test_a_failed_create_leaves_a_chosen_name_free(s3: Any, failing: str) -> None:
     waiter = boto3.client("cloudformation").get_waiter("stack_create_complete")
     with pytest.raises(WaiterError, match="ROLLBACK_COMPLETE"):
-        waiter.wait(StackName=failing, WaiterConfig={"Delay": 1})
+        waiter.wait(StackName=failing)
     [logs] = names(s3)
     assert logs.startswith("learningstack-storagelogs")
     assert cleanup(*YES).exit_code == 0
@@ -167,7 +167,7 @@ def test_what_was_written_meanwhile_outlives_a_failed_create(s3: Any, failing: s
     s3.put_object(Bucket="chosen", Key="diary", Body=b"today")
     waiter = boto3.client("cloudformation").get_waiter("stack_create_complete")
     with pytest.raises(WaiterError, match="ROLLBACK_FAILED"):
-        waiter.wait(StackName=failing, WaiterConfig={"Delay": 1})
+        waiter.wait(StackName=failing)
     assert s3.get_object(Bucket="chosen", Key="diary")["Body"].read() == b"today"
     destroy(failing)
     assert "chosen" in names(s3)

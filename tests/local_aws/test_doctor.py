@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ Template = Callable[..., dict[str, Any]]
 # What a stack with the default settings holds, by its logical ids in the template.
 IMAGE, ADDRESS = "Ubuntu2604Amd64", "BastionElasticIpE50486BA"
 ZONES = ("ap-northeast-1a", "ap-northeast-1c")
+TOOLS = {"node": "v24.1.0", "cdk": "2.1148.1"}
 
 
 class Account:
@@ -111,7 +111,11 @@ def findings(
     """Give a function from an account to what the doctor finds about it, by heading; default settings."""
     shutil.copytree(assembly(), tmp_path / "cdk.out")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for name, version in TOOLS.items():
+        (tmp_path / "bin" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     return lambda account: {finding.about: finding for finding in look_before_deploy(account)}
 
@@ -311,6 +315,11 @@ def test_a_broken_assembly_is_not_known(findings: Any, tmp_path: Path, manifest:
 
 def test_no_region(findings: Any) -> None:
     assert findings(None)["Region"].verdict == "fails"
+
+
+def test_the_tools_of_this_project_are_right() -> None:
+    found = {finding.about: finding for finding in look(None)}
+    assert (found["Node.js"].verdict, found["CDK CLI"].verdict) == ("fine", "fine")
 
 
 def test_tools_that_are_missing_or_wrong(findings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ from lab.deployed import Deployed
 from lab.guide.book import file_of, find_chapter
 from lab.guide.exercises import EXERCISES, break_a_route
 from lab.problem import ProblemError
-from tests.conftest import ROOT, deployer, local_aws_in
+from tests.conftest import ROOT
+from tests.local_aws.server import deployer, local_aws_in
 
 Deploy = Callable[..., Deployed]
 PYTHON = shlex.quote(sys.executable)

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 
-from tests.conftest import QUOTAS
+from tests.local_aws.server import QUOTAS
 from tests.local_aws.test_emulator import REGION, Emulator
 
 Properties = dict[str, Any]

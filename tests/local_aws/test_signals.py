@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab.local_aws import lifecycle
+from tests.pace import slowness
 
 IMAGE = "/aws/service/canonical/ubuntu/server/26.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 STACK_TAG = "tag:aws:cloudformation:stack-name"
@@ -52,7 +54,7 @@ def events(cloudformation: Any, stack: str) -> list[str]:
 
 def wait_for(cloudformation: Any, stack: str, words: str) -> str:
     """Return the event that has these words."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 20 * slowness()
     while time.monotonic() < until:
         if found := next((event for event in events(cloudformation, stack) if words in event), ""):
             return found
@@ -63,7 +65,7 @@ def wait_for(cloudformation: Any, stack: str, words: str) -> str:
 def instance_of(stack: str, local_aws: lifecycle.Server) -> str:
     """Return the id of the stack's instance, which is there before the stack knows it."""
     ec2 = boto3.client("ec2", endpoint_url=local_aws.endpoint, region_name="us-east-1")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 10 * slowness()
     while time.monotonic() < until:
         if found := ec2.describe_instances(Filters=[{"Name": STACK_TAG, "Values": [stack]}])["Reservations"]:
             return str(found[0]["Instances"][0]["InstanceId"])
@@ -96,7 +98,7 @@ def test_an_instance_with_user_data_is_signalled_for_by_its_own_id(
 def test_only_the_instances_own_id_counts_and_only_once(
     cloudformation: Any, stack: Stack, local_aws: lifecycle.Server
 ) -> None:
-    name = stack("PT3S")
+    name = stack("PT1M")
     instance_id = instance_of(name, local_aws)
     signal(cloudformation, name, "files is mounted")  # no error, as in AWS
     assert not [event for event in events(cloudformation, name) if "Received" in event]
@@ -108,7 +110,7 @@ def test_only_the_instances_own_id_counts_and_only_once(
 
 def test_another_id_does_not_end_the_wait(cloudformation: Any, stack: Stack, local_aws: lifecycle.Server) -> None:
     """What most deploys of the like end with: https://github.com/aws/aws-cli/issues/7133."""
-    name = stack("PT2S")
+    name = stack(f"PT{ceil(2 * slowness())}S")
     instance_of(name, local_aws)
     signal(cloudformation, name, "1234")
     wait_for(cloudformation, name, "Failed to receive 1 resource signal(s) within the specified duration")

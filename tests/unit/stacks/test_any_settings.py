@@ -16,6 +16,7 @@ import pytest
 from aws_cdk.assertions import Template
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
+from cfnlint.core import get_rules
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -28,8 +29,15 @@ from tests.unit.test_templates import LONGEST, LONGEST_OF_A_LEARNER, LONGEST_WIT
 
 # .ci/run sets CI.
 EXAMPLES = 300 if os.environ.get("CI") else 10
-ANY = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-VALIDATION = Validation()
+PARTS = range(2)
+ANY = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+# Reading cfn-lint's rules takes as long as linting a template. W3010 asks for no zone by name; a setting gives one.
+VALIDATION, LINT_RULES = Validation(), get_rules([], ["W3010"], [])
 Resources = dict[str, Any]
 
 
@@ -121,6 +129,12 @@ def test_every_setting_is_drawn() -> None:
 # --- what holds for the templates
 
 
+@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.xdist_group(f"part{each}")) for each in PARTS])
+def part(request: pytest.FixtureRequest) -> int:
+    """Give each part of the examples to another process: one takes half a second."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
 def most_bytes(assembly: Callable[..., Path]) -> int:
     """Give the length of the longest: test_templates.py holds that one to the limit, as the CDK CLI sends it."""
@@ -129,7 +143,8 @@ def most_bytes(assembly: Callable[..., Path]) -> int:
     return max(file.stat().st_size for file in files)
 
 
-@ANY
+@pytest.mark.usefixtures("part")
+@settings(ANY, max_examples=EXAMPLES // len(PARTS))
 @given(chosen=any_settings())
 def test_what_holds_for_any_settings(chosen: Settings, assembly: Callable[..., Path], most_bytes: int) -> None:
     folder = assembly(**{setting.name: getattr(chosen, setting.name) for setting in fields(chosen)})
@@ -157,8 +172,7 @@ def test_what_holds_for_any_settings(chosen: Settings, assembly: Callable[..., P
 
 @cache
 def lint_findings(template: str) -> list[str]:
-    # W3010 asks for no zone by name; the settings exist to give one.
-    return [str(match) for match in lint(template, config=ManualArgs(regions=["us-east-1"], ignore_checks=["W3010"]))]
+    return [str(match) for match in lint(template, rules=LINT_RULES, config=ManualArgs(regions=["us-east-1"]))]
 
 
 def of(resources: Resources, kind: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacks.validation import INLINE_LIMIT, Validation, too_long
-from tests.conftest import ROOT
+from tests.conftest import CONTEXT, ROOT
 
 
 def findings(tmp_path: Path, template: dict[str, Any]) -> list[str]:
@@ -64,21 +63,9 @@ runpy.run_path("app.py")
 def test_a_finding_ends_the_synth(tmp_path: Path) -> None:
     file = tmp_path / "broken_app.py"
     file.write_text(BROKEN_APP)
-    result = subprocess.run(
-        [
-            Path(sys.executable).parent / "cdk",
-            "synth",
-            "--app",
-            shlex.join([sys.executable, str(file)]),
-            "--output",
-            tmp_path / "out",
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "CDK_OUTDIR": str(tmp_path / "out")}
+    env["CDK_CONTEXT_JSON"] = json.dumps(CONTEXT)  # as the CLI hands it over
+    result = subprocess.run([sys.executable, file], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert re.match(r"NetworkVpc\w+ Properties\.Colour: .* \(F3002\)\n", result.stderr)
     assert "Traceback" not in result.stderr
