@@ -8,7 +8,7 @@ from cfnlint.helpers import AVAILABILITY_ZONES
 
 from lab.local_aws import lifecycle
 from lab.problem import ProblemError
-from tests.conftest import local_aws_in
+from tests.local_aws.server import local_aws_in
 
 
 @pytest.mark.parametrize(("language", "region"), [("ja_JP.UTF-8", "ap-northeast-1"), ("de_DE.UTF-8", "us-east-1")])
