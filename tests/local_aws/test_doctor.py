@@ -319,7 +319,7 @@ def test_no_region(findings: Any) -> None:
 
 def test_the_tools_of_this_project_are_right() -> None:
     found = {finding.about: finding for finding in look_before_deploy(None)}
-    assert (found["Node.js"].outcome, found["CDK CLI"].outcome) == ("fine", "fine")
+    assert (found["Node.js"].verdict, found["CDK CLI"].verdict) == ("fine", "fine")
 
 
 def test_tools_that_are_missing_or_wrong(findings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
