@@ -122,7 +122,7 @@ def ref(name: str) -> dict[str, str]:
 
 def whole(template: Template, name: str) -> str:
     """Return the logical id that is, or begins with, a name."""
-    names = [each for each in template["Resources"] if re.fullmatch(rf"{name}([0-9A-F]{{6}}\w*)?", each)]
+    names: list[str] = [each for each in template["Resources"] if re.fullmatch(rf"{name}([0-9A-F]{{6}}\w*)?", each)]
     assert len(names) == 1, (name, names)
     return str(names[0])
 
@@ -217,6 +217,8 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
         ],
     ),
     # Chapter 3
+    ("the VPC has another range", "full", {"vpc"}, [("NetworkVpc", "CidrBlock", "10.0.0.0/17")]),
+    ("the hardware is dedicated", "full", {"bastion-runs"}, [("NetworkVpc", "InstanceTenancy", "dedicated")]),
     ("hosts get no names", "full", {"vpc"}, [("NetworkVpc", "EnableDnsHostnames", False)]),
     (
         "both private subnets are in one zone",
@@ -420,6 +422,7 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
     ),
     ("requests are not logged", "full", {"access-logs"}, [("StorageBucket", "LoggingConfiguration", GONE)]),
     # Chapter 8
+    ("the private host is larger", "full", {"bastion-runs"}, [("PrivateHostInstance", "InstanceType", "t3.small")]),
     ("the bastion is larger", "full", {"bastion-runs"}, [("BastionInstance", "InstanceType", "t3.small")]),
     (
         "the bastion's credits can cost more than it",
@@ -721,9 +724,27 @@ def test_what_is_more_breaks_what_is_claimed_of_it_and_nothing_else(
 # --- any change of a property
 
 
-# What no claim is made about: a resource type and the path of a property, and why.
-SURVIVORS: dict[str, str] = {
-    r".*/Description": "words open nothing",
+# What no claim is made about: the type of a resource and the path of a property, as a regular expression, and why.
+SURVIVORS = {
+    r".*/(Group)?Description": "words open nothing",
+    r"AWS::IAM::.*/Sid|AWS::S3::BucketPolicy/.*/Sid": "a name for readers",
+    r"AWS::(IAM::(ManagedPolicy|Role)|S3::BucketPolicy)/.*/Version": "without variables, the language of 2008 says the "
+    "same; the claim about operators, whose policy has some, sees it",
+    r"AWS::S3::Bucket/LifecycleConfiguration/Rules/\d/Id": "a name for readers",
+    r"AWS::S3::Bucket/BucketName": "the outputs and the first boot follow whatever name the bucket has",
+    r"AWS::S3::Bucket/Tags/.*|AWS::EC2::(EIP|VPCEndpoint|KeyPair)/Tags/.*": "for clean-up and bills",
+    r"AWS::EC2::KeyPair/Key(Name|Format)|AWS::EC2::Instance/KeyName": "any name will do, PEM is "
+    "AWS's default, and a private host without its key lets nobody in",
+    r"AWS::EC2::VPC/InstanceTenancy|AWS::EC2::VPCEndpoint/VpcEndpointType|AWS::EC2::EIP/Domain": "only its absence is "
+    "taken, which means the same",
+    r"AWS::EC2::NatGateway/ConnectivityType": "only its absence is taken, which means the same",
+    r"AWS::EC2::FlowLog/LogDestinationType": "only S3 takes what LogDestination names",
+    r"AWS::EC2::Instance/UserData/.*": "beside what a claim reads in it, it is code: a rehearsal boots it",
+    r"AWS::EC2::Instance/NetworkInterfaces/0/AssociatePublicIpAddress": "for the first boot, "
+    "which fails without; the Elastic IP takes its place",
+    r"AWS::EC2::Instance/PropagateTagsToVolumeOnCreation": "for bills alone",
+    r"AWS::EC2::Instance/Monitoring": "it costs a little, and no lesson is about it",
+    r"AWS::IAM::(Group|User)/(GroupName|UserName|Path)": "a name",
 }
 OTHER_WORDS = {
     "allow": "deny",
@@ -782,8 +803,9 @@ def others(template: Template, kind: str, value: Any) -> list[Any]:
         case {"Fn::Select": [number, zones]}:
             words = [{"Fn::Select": [1 - number, zones]}]
         case str() if re.fullmatch(r"[0-9.]+/[0-9]+", value):
-            inside = {"AWS::EC2::Subnet": "10.0.77.0/24", "AWS::EC2::VPC": "10.0.0.0/17"}
-            words = [inside.get(kind, "198.51.100.0/24")]
+            if kind == "AWS::EC2::VPC":
+                return []  # an update would replace all that there is; a new stack is tried above
+            words = ["10.0.77.0/24" if kind == "AWS::EC2::Subnet" else "198.51.100.0/24"]
         case str():
             words = [OTHER_WORDS.get(value, f"{value}x")]
     return [*words, GONE]
