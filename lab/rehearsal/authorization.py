@@ -13,7 +13,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class IamRequest:
-    """An action on a resource, as IAM names them."""
+    """What IAM decides about: an action on a resource, both as IAM names them."""
 
     action: str
     resource: str
