@@ -23,7 +23,7 @@ def _end_with_input(group: int) -> None:
 
 
 def _signal(group: int, which: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says the latter
+    with suppress(ProcessLookupError, PermissionError):  # the group is empty: macOS raises PermissionError then
         os.killpg(group, which)
 
 

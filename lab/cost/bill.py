@@ -226,7 +226,7 @@ class _Reckoner:
         self.idle(part, f"Address of {resource.label}", resource, HOURS_A_MONTH, PRICES["ipv4"])
 
     def nat_gateway(self, resource: Resource) -> None:
-        # A regional one counts once: AWS bills it for each zone that has machines, and ours are all in one.
+        # A regional gateway counts once: AWS bills it for each zone with instances, and LearningStack has them in one.
         name = resource.label
         self.idle(NAT, f"NAT gateway {name}", resource, HOURS_A_MONTH, PRICES["nat"])
         if "AllocationId" not in resource.properties:  # AWS gives it an address, and bills that too

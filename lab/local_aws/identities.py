@@ -27,7 +27,7 @@ from ministack.services import ec2, iam, sts, tagging
 from lab.local_aws import wire
 
 ADMINISTRATOR = "administrator"
-WITH_MFA = "BeganWithMfa"  # what a session of ours says, beside what ministack keeps of it
+WITH_MFA = "BeganWithMfa"  # the key under which a session of ministack's notes that it began with MFA
 WRONG_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 Handler = Callable[[Mapping[str, Any]], Any]
 

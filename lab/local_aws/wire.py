@@ -73,7 +73,7 @@ def canonical(cidr: str) -> str:
 
 
 def known(store: Mapping[str, dict[str, Any]], key: str, code: str, what: str) -> dict[str, Any]:
-    """Return the record of ``key``, or refuse as EC2 does when there is none."""
+    """Return the record of ``key``. Raises Ec2Error with ``code``, as EC2 refuses, when there is none."""
     record = store.get(key)
     if record is None:
         raise Ec2Error(code, f"The {what} '{key}' does not exist")

@@ -48,7 +48,7 @@ def serve_names(names: socket.socket, address: str, switches: Path) -> None:
         try:
             names.sendto(dns_answer(query, address), client)
         except (IndexError, struct.error, OSError):
-            continue  # not a question, or nobody there any more
+            continue  # it was no question, or the client is gone
 
 
 class Package(service.Handler, SimpleHTTPRequestHandler):

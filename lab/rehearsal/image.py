@@ -151,7 +151,10 @@ def _build(folder: Path, progress: Callable[[str], None]) -> None:
 
 
 def publish(image: Image, packages: Sequence[str], progress: Callable[[str], None] = print) -> None:
-    """Let the machines that boot from an image install more packages: fetched once, with what they depend on."""
+    """Put more packages into the repository of an image's machines: fetched once, with what they depend on.
+
+    Raises ProblemError when they cannot be fetched.
+    """
     done = image.folder / f"offers-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:8]}"
     with _locked(image.folder.parent, fcntl.LOCK_EX):
         if done.exists():

@@ -60,7 +60,10 @@ class Isolation:
         return ("nsenter", f"--target={self._keeper.pid}", *as_user, "--net", "--mount", "--")
 
     def listen(self, kind: str, port: int) -> socket.socket:
-        """Return a socket that is bound to all addresses inside; ``kind`` is ``tcp`` or ``udp``."""
+        """Return a socket that is bound to all addresses inside; ``kind`` is ``tcp`` or ``udp``.
+
+        Raises ProblemError when the port cannot be bound.
+        """
         self._channel.sendall(f"{kind} {port}".encode())
         message, descriptors, _, _ = socket.recv_fds(self._channel, 200, 1)
         if not descriptors:

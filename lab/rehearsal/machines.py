@@ -36,7 +36,7 @@ ALL = Size()
 
 @dataclass(frozen=True)
 class MachineSetup:
-    """Where a machine stands: its image, its network, a folder for its disk and its console, and its size."""
+    """What a machine is made from: its image, its network, a folder for its disk and its console, and its size."""
 
     image: Image
     isolation: Isolation
@@ -67,7 +67,7 @@ class Machine(ABC):
     # How its SSH server is reached from inside the network.
     ssh_host = ADDRESS
     ssh_port = 22
-    # The beginning of a user agent that may ask the metadata service without a token; nobody, on a faithful machine.
+    # How the user agent begins that may ask the metadata service without a token. On a faithful machine none may.
     tokenless = ""
 
     def __init__(self, setup: MachineSetup) -> None:

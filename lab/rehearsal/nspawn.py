@@ -72,7 +72,7 @@ FILES = {
     "etc/cloud/cloud.cfg.d/91_nspawn.cfg": "datasource_list: [Ec2]\ndatasource: {Ec2: {strict_id: false}}\n",
     # Nor is there udev, which cloud-init would tell about network cards that are plugged in later.
     "etc/cloud/cloud.cfg.d/93_hotplug.cfg": "updates: {network: {when: [boot-new-instance]}}\n",
-    # And its root was mounted by somebody else.
+    # The container does not mount its own root: systemd-nspawn did.
     "etc/fstab": "",
     # cloud-init finds interfaces by a permanent hardware address, which that of a container has not.
     "etc/cloud/cloud.cfg.d/92_network.cfg": "network: {config: disabled}\n",

@@ -261,7 +261,10 @@ class PieceReader(io.RawIOBase):
 
 
 def dechunked(stream: BinaryIO | io.BufferedIOBase) -> Iterator[bytes]:
-    """Undo the chunks of HTTP, or those of S3 (aws-chunked), which look the same. What trails them is dropped."""
+    """Undo the chunks of HTTP, or those of S3 (aws-chunked), which look the same. What trails them is dropped.
+
+    Raises ConnectionError when the stream ends within one.
+    """
     while left := int(stream.readline().split(b";")[0], 16):
         while left:
             piece = stream.read(min(CHUNK, left))

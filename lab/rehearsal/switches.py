@@ -49,7 +49,7 @@ class FaultSwitches:
     def set(
         self, *, fault: str = "", seconds: float = float("inf"), deny: Iterable[str] = (), delay: float = 0
     ) -> None:
-        """Set all switches at once; what is not named is as usual again."""
+        """Set all switches at once; what is not named is as usual again. Raises ValueError for an unknown fault."""
         if fault and fault not in FAULTS:
             raise ValueError(fault)
         state = Switches(fault=fault, until=time.time() + seconds, deny=list(deny), delay=delay)
