@@ -22,7 +22,7 @@ lab.checks lab.cost lab.picture lab.local_aws
 lab.cdk lab.deployed lab.options
 lab.template
 lab.leash lab.waiting lab.written
-lab.printed lab.problem
+lab.language lab.printed lab.problem
 """.strip().split("\n")
 FLOOR = {part: number for number, floor in enumerate(FLOORS) for part in floor.split()}
 # What is below a part, and not for it.
@@ -36,6 +36,7 @@ FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(path.read_text())
     for top in ("app", "bench", "stacks", "constructs_lib", "lab")
     for path in [*ROOT.glob(f"{top}.py"), *(ROOT / top).rglob("*.py")]
+    if "node_modules" not in path.parts  # what bench-synth installs
 }
 
 

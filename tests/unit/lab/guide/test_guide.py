@@ -65,7 +65,7 @@ def test_both_languages_have_the_same_chapters_and_commands() -> None:
         ("NetworkVpc7FB7348F", "Network.vpc"),
         ("NetworkVpcPublicSubnet1Subnet36933139", "Network.vpc"),
         ("NetworkVpcS3Endpoint87783328", "Network.s3_endpoint"),
-        ("BastionInstanceProfile01234567", "Bastion.instance_profile"),
+        ("BastionInstanceProfile01234567", "Bastion.instance"),
         ("FirewallPrivateAclInbound110D062B52A", "Firewall.private_acl"),
         ("FirewallPublicAclInbound20061612367", "Firewall._acl"),
         ("OperatorsUseraliceCC21F83A", "Operators.users"),
