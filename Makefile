@@ -93,7 +93,13 @@ destroy: $(READY) ## Doctor, question, destroy, and a list of what is left
 # A process for each core; tests/conftest.py says which tests stay together.
 PYTEST := $(VENV)/bin/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
-test: $(READY) ## Run all tests and checks (a minute)
+# An evaluator of IAM policies that is not ours, which tests alone ask.
+SIMULATE := tests/local_aws/simulate
+$(SIMULATE)/node_modules/.ready: $(READY) $(SIMULATE)/package-lock.json
+	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --prefix $(SIMULATE) --loglevel=error --ignore-scripts --no-audit --no-fund > /dev/null
+	@touch $@
+
+test: $(READY) $(SIMULATE)/node_modules/.ready ## Run all tests and checks (a minute)
 	@$(MAKE) --no-print-directory lint
 	@$(PYTEST)
 

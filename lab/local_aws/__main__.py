@@ -62,10 +62,20 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
 
-    from lab.local_aws import door, dry_run, identities, owners, parameters, provider, resources, state  # noqa: PLC0415
+    from lab.local_aws import (  # noqa: PLC0415
+        door,
+        dry_run,
+        identities,
+        owners,
+        parameters,
+        provider,
+        resources,
+        simulation,
+        state,
+    )
     from lab.local_aws.rules import templates  # noqa: PLC0415
 
-    del dry_run, owners, parameters  # importing these completed ministack
+    del dry_run, owners, parameters, simulation  # importing these completed ministack
     resources.import_all()
     provider.register_all()
     door.serve_only_these_services()
