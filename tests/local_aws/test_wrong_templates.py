@@ -853,11 +853,11 @@ def changes(template: Callable[..., Template]) -> list[tuple[str, tuple[str, str
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(data=st.data())
+@given(drawn=st.integers(0, 10_000))
 def test_any_change_of_a_property_is_seen_or_known_not_to_be(
-    data: st.DataObject, accounts: Callable[[str], Account], changes: list[tuple[str, tuple[str, str, str, Any]]]
+    drawn: int, accounts: Callable[[str], Account], changes: list[tuple[str, tuple[str, str, str, Any]]]
 ) -> None:
-    stack, (name, kind, path, value) = data.draw(st.sampled_from(changes))
+    stack, (name, kind, path, value) = changes[drawn % len(changes)]
     found = seen(accounts(stack), name, kind, path, value)
     if found is None:
         return  # AWS takes no such template
