@@ -85,7 +85,8 @@ def lab(*words: str, typed: str = "") -> Result:
 
 
 def through(name: str, aws: Deployed) -> Callable[[list[Any]], Any]:
-    return lambda routes: next(each for each in routes if aws.named(each.properties["RouteTableId"]) == name)
+    [table] = [each.logical_id for each in aws.all("AWS::EC2::RouteTable") if each.name == name]
+    return lambda routes: next(each for each in routes if each.properties["RouteTableId"]["Ref"] == table)
 
 
 def test_all_are_open_at_first(stack: Deployed) -> None:  # noqa: ARG001

@@ -724,7 +724,8 @@ def test_what_is_more_breaks_what_is_claimed_of_it_and_nothing_else(
 # --- any change of a property
 
 
-# What no claim is made about: the type of a resource and the path of a property, as a regular expression, and why.
+# What no claim is made about, and why: the type or the logical id of a resource, and the path of a property, as a
+# regular expression.
 SURVIVORS = {
     r".*/(Group)?Description": "words open nothing",
     r"AWS::IAM::.*/Sid|AWS::S3::BucketPolicy/.*/Sid": "a name for readers",
@@ -744,7 +745,8 @@ SURVIVORS = {
     "which fails without; the Elastic IP takes its place",
     r"AWS::EC2::Instance/PropagateTagsToVolumeOnCreation": "for bills alone",
     r"AWS::EC2::Instance/Monitoring": "it costs a little, and no lesson is about it",
-    r"AWS::IAM::(Group|User)/(GroupName|UserName|Path)": "a name",
+    r"StorageLogs[0-9A-F]+/VersioningConfiguration/Status": "nobody changes a log, and old versions go after a day",
+    r"AWS::IAM::(Group|User|ManagedPolicy)/(GroupName|Path)": "a name",
 }
 OTHER_WORDS = {
     "allow": "deny",
@@ -853,13 +855,13 @@ def changes(template: Callable[..., Template]) -> list[tuple[str, tuple[str, str
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(data=st.data())
+@given(drawn=st.integers(0, 10_000))
 def test_any_change_of_a_property_is_seen_or_known_not_to_be(
-    data: st.DataObject, accounts: Callable[[str], Account], changes: list[tuple[str, tuple[str, str, str, Any]]]
+    drawn: int, accounts: Callable[[str], Account], changes: list[tuple[str, tuple[str, str, str, Any]]]
 ) -> None:
-    stack, (name, kind, path, value) = data.draw(st.sampled_from(changes))
+    stack, (name, kind, path, value) = changes[drawn % len(changes)]
     found = seen(accounts(stack), name, kind, path, value)
     if found is None:
         return  # AWS takes no such template
-    survives = any(re.fullmatch(pattern, f"{kind}/{path}") for pattern in SURVIVORS)
+    survives = any(re.fullmatch(pattern, f"{each}/{path}") for pattern in SURVIVORS for each in (kind, name))
     assert found - {"no-drift"} or survives, f"{name} {kind}/{path}"
