@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import boto3
 
+from lab.local_aws import lifecycle
 from lab.waiting import waiting
 from tests.conftest import ROOT
 
@@ -38,6 +39,7 @@ def lab_here(*words: str, folder: Path = ROOT, environment: Mapping[str, str] = 
         patch.multiple(sys, argv=[str(ROOT / "lab" / "__main__.py"), *words], stdout=out, stderr=err),
         patch.object(boto3, "DEFAULT_SESSION", None),
         patch.object(waiting, "asked", ""),
+        patch.object(lifecycle, "HOME", Path(".local-aws")),  # as it is, whichever local AWS the tests share
     ):
         os.chdir(folder)
         try:

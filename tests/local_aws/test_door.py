@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -42,12 +43,10 @@ def ask(local_aws: lifecycle.Server) -> Callable[..., Answer]:
     """Give a function that sends a request just as it is."""
 
     def send(method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", local_aws.port, timeout=10)
-        connection.request(method, path, body or None, dict(headers or {}))
-        answer = connection.getresponse()
-        said = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-        connection.close()
-        return said
+        with closing(http.client.HTTPConnection("127.0.0.1", local_aws.port, timeout=120)) as connection:
+            connection.request(method, path, body or None, dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
     return send
 

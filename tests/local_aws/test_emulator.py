@@ -66,7 +66,7 @@ class Emulator:
             status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
             if not status.endswith("_IN_PROGRESS"):
                 return status
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def failures(self, name: str, account: str = "111111111111") -> str:
         events = self.client("cloudformation", account).describe_stack_events(StackName=name)["StackEvents"]

@@ -80,7 +80,7 @@ def imds(tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
     with serving(metadata.Metadata(listener(), metadata.Request, tmp_path, facts=facts)) as port:
 
         def ask(method: str, path: str, *, body: Any = None, **headers: str) -> tuple[int, str]:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             with contextlib.closing(connection):
                 named = {name.replace("_", "-"): value for name, value in headers.items()}
                 connection.request(method, path, body, named)
@@ -228,7 +228,7 @@ def ask(front: int, tmp_path: Path) -> Callable[..., tuple[int, str]]:
             scheme = S3SigV4Auth if aws_service == "s3" else SigV4Auth
             scheme(signer, aws_service, REGION).add_auth(request)
         context = _trusting(tmp_path / "authority.crt")
-        with contextlib.closing(http.client.HTTPSConnection("localhost", front, timeout=20, context=context)) as to:
+        with contextlib.closing(http.client.HTTPSConnection("localhost", front, timeout=60, context=context)) as to:
             to.request(method, sent_path or path, body or None, {**dict(request.headers.items()), "Host": host})
             response = to.getresponse()
             return response.status, response.read().decode()

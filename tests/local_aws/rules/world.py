@@ -124,6 +124,7 @@ class World:
             found = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
             if not found.endswith("_IN_PROGRESS") or time.monotonic() > deadline:
                 break
+            time.sleep(0.05)
         events = self.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
         failed = [each.get("ResourceStatusReason", "") for each in events if each["ResourceStatus"] == "CREATE_FAILED"]
         return f"{found} {' '.join(failed)}"
