@@ -11,9 +11,11 @@ from botocore.exceptions import ClientError
 from lab.checks.bastion import bastion, look
 from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
+from lab.checks.policy import account, partition
 from lab.checks.storage import bucket
 from lab.deployed import Deployed
 from lab.problem import ProblemError
+from lab.template.reader import INSTANCE
 from lab.template.values import target
 
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
@@ -95,6 +97,37 @@ def stop_and_start(aws: Deployed) -> str:
     # A start changes the launch time; the disk has been there since the first launch.
     attached = instance["BlockDeviceMappings"][0]["Ebs"]["AttachTime"]
     return "" if instance["LaunchTime"] > attached else "The bastion was never stopped. Stop it: python -m lab stop"
+
+
+@exercise(4, task="Write the primer's policy: view EC2, start and stop two instances by their ARNs")
+def policy_of_carol(aws: Deployed) -> str:
+    hosts = [each.id for each in aws.all(INSTANCE) if not each.is_nat_instance]
+    if len(hosts) < 2:
+        return "There is one instance. Deploy a second: cdk deploy LearningStack -c private_host=true"
+    here = f"{partition(aws)}:ec2:{aws.region}:{account(aws)}:instance"
+    first, second = (f"arn:{here}/{host}" for host in hosts)
+    another = f"arn:{here}/i-00000000000000000"
+    try:
+        may = {
+            (each["EvalActionName"], each["EvalResourceName"])
+            for page in aws.iam.get_paginator("simulate_principal_policy").paginate(
+                PolicySourceArn=f"arn:{partition(aws)}:iam::{account(aws)}:user/carol",
+                ActionNames=[f"ec2:{action}Instances" for action in ("Describe", "Start", "Stop", "Terminate")],
+                ResourceArns=["*", first, second, another],
+            )
+            for each in page["EvaluationResults"]
+            if each["EvalDecision"] == "allowed"
+        }
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "NoSuchEntity":
+            raise
+        return "There is no user carol. Make her: aws iam create-user --user-name carol"
+    wanted = {(f"ec2:{action}Instances", host) for action in ("Start", "Stop") for host in (first, second)}
+    wanted.add(("ec2:DescribeInstances", "*"))
+    if lacking := sorted(wanted - may):
+        return f"carol may not {lacking[0][0]} on {lacking[0][1]}"
+    spare = {pair for pair in may - wanted if pair[0] != "ec2:DescribeInstances"}
+    return f"carol may {min(spare)[0]} on {min(spare)[1]}: more than the primer's policy" if spare else ""
 
 
 @exercise(5, 8, task="Make the bastion a larger machine")

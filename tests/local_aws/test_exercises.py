@@ -1,5 +1,6 @@
 """Each exercise is open at first, and done when one has followed the guide. In a local AWS of their own."""
 
+import json
 import os
 import re
 import shlex
@@ -164,10 +165,37 @@ def test_4_the_bastion_is_stopped_and_started(stack: Deployed, deploy: Deploy, i
     operators = deploy("OperatorsStack", operators=("alice", "bob"))
     assert "never stopped" in missing(4, stack)[0]
     stack.ec2.stop_instances(InstanceIds=[stack.outputs["InstanceId"]])
-    assert missing(4, stack) == ["The bastion is stopped. Start it: python -m lab start"]
+    assert missing(4, stack)[0] == "The bastion is stopped. Start it: python -m lab start"
     time.sleep(1)  # EC2 tells launches apart by the second
     in_shell(commands("4"), stack, operators)
-    assert missing(4, stack) == [""]
+    assert missing(4, stack)[0] == ""
+
+
+def test_4_the_primers_policy_is_written(stack: Deployed, deploy: Deploy) -> None:
+    assert "Deploy a second" in missing(4, stack)[1]
+    both = deploy("LearningStack", private_host=True)
+    assert "There is no user carol" in missing(4, both)[1]
+    both.iam.create_user(UserName="carol")
+
+    def said(resource: Any, *actions: str) -> str:
+        view = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+        change = {"Effect": "Allow", "Action": actions, "Resource": resource}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [view, change]})
+        both.iam.put_user_policy(UserName="carol", PolicyName="p", PolicyDocument=document)
+        return missing(4, both)[1]
+
+    here = f"arn:aws:ec2:{both.region}:000000000000:instance/"
+    bastion, host = here + both.outputs["InstanceId"], here + both.outputs["PrivateHostId"]
+    start_and_stop = ("ec2:StartInstances", "ec2:StopInstances")
+    assert said([bastion], *start_and_stop) == f"carol may not ec2:StartInstances on {host}"
+    assert said([bastion, host], "ec2:StopInstances").startswith("carol may not ec2:StartInstances on ")
+    assert said("*", *start_and_stop) == "carol may ec2:StartInstances on *: more than the primer's policy"
+    assert said(f"{here}*", *start_and_stop).endswith("more than the primer's policy")
+    assert said([bastion, host], "ec2:*").startswith("carol may ec2:TerminateInstances")
+    assert said([bastion, host], *start_and_stop) == ""
+    both.iam.delete_user_policy(UserName="carol", PolicyName="p")
+    both.iam.delete_user(UserName="carol")
+    deploy("LearningStack")
 
 
 def test_5_8_the_bastion_is_a_larger_machine(stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]) -> None:
