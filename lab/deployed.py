@@ -144,6 +144,12 @@ class Deployed:
         """The bastion. Raises ProblemError unless there is exactly one."""
         return self._read.bastion
 
+    def ec2_list(self, operation: str, **asked: Any) -> list[Any]:
+        """Return what an operation of EC2, such as ``describe_subnets``, lists: all pages of it."""
+        ec2: Any = self.ec2
+        pages = ec2.get_paginator(operation).paginate(**asked)
+        return list(pages.build_full_result()[pages.result_keys[0].expression])
+
     def all(self, resource_type: str) -> list[Resource]:
         """Return the resources of one type, such as ``AWS::EC2::Subnet``, in the order of their Name tags."""
         return self._read.all(resource_type)

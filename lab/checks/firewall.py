@@ -192,7 +192,7 @@ def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def acls_guard_their_subnets(aws: Deployed) -> tuple[Facts, Facts]:
     own = {*public(aws), *private(aws)}
-    acls = aws.ec2.describe_network_acls(Filters=in_vpc(aws))["NetworkAcls"]
+    acls = aws.ec2_list("describe_network_acls", Filters=in_vpc(aws))
     return (
         [f"learning-public guards {name}" for name in public(aws)]
         + [f"learning-private guards {name}" for name in private(aws)],

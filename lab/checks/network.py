@@ -58,9 +58,10 @@ def _subnets(aws: Deployed) -> list[str]:
 
 def routes(aws: Deployed, subnet_name: str) -> Facts:
     """Return where a subnet sends what is neither for the VPC nor for a gateway endpoint, in words."""
-    tables: Any = aws.ec2.describe_route_tables(
-        Filters=[{"Name": "association.subnet-id", "Values": [subnet(aws, subnet_name).id]}]
-    )["RouteTables"]
+    tables = aws.ec2_list(
+        "describe_route_tables",
+        Filters=[{"Name": "association.subnet-id", "Values": [subnet(aws, subnet_name).id]}],
+    )
     return [
         _route(aws, subnet_name, route)
         for table in tables
@@ -123,7 +124,7 @@ def vpc(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId}",
 )
 def subnets(aws: Deployed) -> tuple[Facts, Facts]:
-    found = aws.ec2.describe_subnets(Filters=in_vpc(aws))["Subnets"]
+    found = aws.ec2_list("describe_subnets", Filters=in_vpc(aws))
     zone_of = {aws.name_of(each["SubnetId"]): each["AvailabilityZone"] for each in found}
     zones = aws.chosen("availability_zones") or [zone_of.get(name, "") for name in PUBLIC]  # the region's first two
     ranges = zip((*PUBLIC, *PRIVATE), aws.chosen("public_cidrs") + aws.chosen("private_cidrs"), strict=True)
@@ -159,7 +160,7 @@ def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-route-tables --filters Name=vpc-id,Values={VpcId}",
 )
 def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
-    found = aws.ec2.describe_route_tables(Filters=in_vpc(aws))["RouteTables"]
+    found = aws.ec2_list("describe_route_tables", Filters=in_vpc(aws))
     return (
         [f"{name}: {name}" for name in (*public(aws), *private(aws))],
         [
@@ -179,7 +180,7 @@ def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
     attached: Any = [{"Name": "attachment.vpc-id", "Values": [vpc_id(aws)]}]
-    gateways = aws.ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]
+    gateways = aws.ec2_list("describe_internet_gateways", Filters=attached)
     return (
         [route for name in public(aws) for route in promised_routes(aws, name)] + [f"attached: {VPC}"],
         [route for name in public(aws) for route in routes(aws, name)]
@@ -214,7 +215,7 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
         promised.append(f"{VPC}: available, regional")
     addresses = {each["AllocationId"]: each["PublicIp"] for each in aws.ec2.describe_addresses()["Addresses"]}
     found = []
-    for gateway in aws.ec2.describe_nat_gateways(Filters=in_vpc(aws))["NatGateways"]:
+    for gateway in aws.ec2_list("describe_nat_gateways", Filters=in_vpc(aws)):
         if gateway["State"] in ("deleting", "deleted"):
             continue
         fact = f"{aws.name_of(gateway['NatGatewayId'])}: {gateway['State']}"
@@ -234,7 +235,7 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={VpcId}",
 )
 def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
-    endpoints = aws.ec2.describe_vpc_endpoints(Filters=in_vpc(aws))["VpcEndpoints"]
+    endpoints = aws.ec2_list("describe_vpc_endpoints", Filters=in_vpc(aws))
     found = []
     for each in endpoints:
         if each["VpcEndpointType"] == "Gateway" and each["ServiceName"].endswith(".s3"):
@@ -256,7 +257,7 @@ def _delivery(flow_log: "FlowLogTypeDef") -> str:
     "aws ec2 describe-flow-logs --filter Name=resource-id,Values={VpcId}",
 )
 def flow_logs(aws: Deployed) -> tuple[Facts, Facts]:
-    found = aws.ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [vpc_id(aws)]}])["FlowLogs"]
+    found = aws.ec2_list("describe_flow_logs", Filters=[{"Name": "resource-id", "Values": [vpc_id(aws)]}])
     bucket = aws.outputs["LogBucketName"]
     return (
         [f"ACTIVE, ALL traffic to {bucket}/vpc-flow-logs"],

@@ -128,10 +128,10 @@ def _zones(ec2: "EC2Client", template: Template) -> Finding:
     for instance_type, zone, setting in sorted(wanted):
         if zone not in zones:
             return Finding("Zones", "fails", f"there is no zone {zone} here, only {', '.join(zones)}")
-        offered = ec2.describe_instance_type_offerings(
+        offered = ec2.get_paginator("describe_instance_type_offerings").paginate(
             LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [instance_type]}]
-        )["InstanceTypeOfferings"]
-        having = sorted(offer["Location"] for offer in offered)
+        )
+        having = sorted(offer["Location"] for page in offered for offer in page["InstanceTypeOfferings"])
         if zone not in having:
             text = f"{zone} has no {instance_type}. Set availability_zones to two of {', '.join(having) or 'no zone'}"
             return Finding("Zones", "fails", f"{text}, or another {setting}")

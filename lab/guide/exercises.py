@@ -78,7 +78,7 @@ def _routes_hold(aws: Deployed) -> bool:
 
 @exercise(3, task="Break a route, find it, mend it")
 def route(aws: Deployed) -> str:
-    vpcs = aws.ec2.describe_vpcs(Filters=[*in_vpc(aws), {"Name": "tag-key", "Values": [BEGUN]}])["Vpcs"]
+    vpcs = aws.ec2_list("describe_vpcs", Filters=[*in_vpc(aws), {"Name": "tag-key", "Values": [BEGUN]}])
     if not vpcs:
         return "Not begun. Begin with: python -m lab exercise 3 --begin"
     return "" if _routes_hold(aws) else "A route is missing. See which: python -m lab verify"

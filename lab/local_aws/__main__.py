@@ -67,6 +67,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
         dry_run,
         identities,
         owners,
+        paging,
         parameters,
         provider,
         resources,
@@ -78,6 +79,7 @@ async def _serve(port: int, socket: int, folder: Path) -> None:
     del dry_run, owners, parameters, simulation  # importing these completed ministack
     resources.import_all()
     provider.register_all()
+    paging.page_lists()
     door.serve_only_these_services()
     templates.judge_resources()
     store = state.Store(folder / "state")

@@ -1,7 +1,7 @@
 """A local AWS for tests, and deploys into it: what tests/local_aws, tests/cli and tests/boot need beside templates."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ QUOTAS = ("elastic-ips=50", "vcpu=200", "vpcs=50", "internet-gateways=50", "nat-
 
 
 @contextmanager
-def local_aws_in(folder: Path) -> Iterator[lifecycle.Server]:
+def local_aws_in(folder: Path, *, quotas: Sequence[str] = QUOTAS) -> Iterator[lifecycle.Server]:
     """Start a local AWS with its state in a folder, and point this process at it.
 
     It grants more than a new account has: many tests share it.
@@ -24,7 +24,7 @@ def local_aws_in(folder: Path) -> Iterator[lifecycle.Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lifecycle, "HOME", folder)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials of another server
-        server = lifecycle.start(quotas=QUOTAS)
+        server = lifecycle.start(quotas=quotas)
         for name, value in lifecycle.environment(server).items():
             patch.setenv(name, value)
         yield server

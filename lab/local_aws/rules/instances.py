@@ -1,11 +1,12 @@
 """Instances and their volumes."""
 
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import botocore.session
-from ministack.services import ec2
+from ministack.services import ec2, iam
 
 from lab.local_aws.resources.zones import zones
 from lab.local_aws.rules.network import CODES
@@ -279,3 +280,21 @@ def _instance_id(asked: Asked) -> str | None:
 def _instance_exists(asked: Asked) -> str | None:
     missing = [each for each in asked.get("InstanceId", []) if each not in ec2._instances]
     return f"The instance ID '{missing[0]}' does not exist" if missing else None
+
+
+@rule(
+    "ec2.profile-is-known",
+    "RunInstances",
+    code="InvalidParameterValue",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency",
+)
+def _profile_is_known(asked: Asked) -> str | None:
+    given = asked.get("IamInstanceProfile") or {}
+    name = given.get("Name") or str(given.get("Arn", "")).rpartition("/")[2]
+    profile = iam._instance_profiles.get(name)
+    if not profile or asked.get("FromCloudFormation"):  # it waits itself, until IAM knows what it made
+        return None
+    age = (datetime.now(UTC) - datetime.fromisoformat(profile["CreateDate"])).total_seconds()
+    if age >= quota("role-seconds"):
+        return None
+    return f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"

@@ -1,10 +1,13 @@
-"""Pages of EC2's lists: how many items one may ask for."""
+"""Pages of EC2's lists, how many items one may ask for, and how often one may ask."""
 
+import time
 from functools import lru_cache
 from typing import Any
 
 import botocore.session
+from ministack.core.responses import get_account_id
 
+from lab.local_aws.rules.quotas import quota
 from lab.local_aws.rules.rule import Asked, rule
 
 PAGES = "https://github.com/aws/aws-sdk-ruby/pull/2575"
@@ -21,6 +24,13 @@ def _bounds(action: str) -> tuple[int, int]:
     about = member.metadata if member else {}
     least = 5 if action == "DescribeInstances" else 1  # as it does not say
     return int(about.get("min", least)), int(about.get("max", ANY))
+
+
+@lru_cache
+def comes_in_pages(action: str) -> bool:
+    """Return whether EC2's model knows a next page of a list."""
+    model: Any = botocore.session.get_session().get_service_model("ec2")
+    return action in model.operation_names and "NextToken" in model.operation_model(action).output_shape.members
 
 
 @rule("ec2.max-results", "*", code="InvalidParameterValue", source=PAGES)
@@ -42,3 +52,25 @@ def _max_results(asked: Asked) -> str | None:
 def _ids_or_pages(asked: Asked) -> str | None:
     wrong = "MaxResults" in asked and "InstanceId" in asked
     return "The parameter instancesSet cannot be used with the parameter maxResults" if wrong else None
+
+
+# Of each account: the requests that it still has, and when that was counted.
+_left: dict[str, tuple[float, float]] = {}
+
+
+@rule(
+    "ec2.requests",
+    "*",
+    code="RequestLimitExceeded",
+    source="https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html",
+    status=503,
+)
+def _requests(asked: Asked) -> str | None:
+    """Take a token from the account's bucket; one that is empty fills at the same rate."""
+    most, now = quota("requests"), time.monotonic()
+    if asked.get("FromCloudFormation"):  # it waits, and asks again
+        return None
+    left, counted = _left.get(get_account_id(), (float(most), now))
+    left = min(most, left + (now - counted) * most)
+    _left[get_account_id()] = (max(left - 1, 0) if left >= 1 else left, now)
+    return None if left >= 1 else "Request limit exceeded."

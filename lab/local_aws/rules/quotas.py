@@ -3,6 +3,8 @@
 Sources:
     https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-quotas.html (L-1216C47A; new accounts get 5)
+
+Three are no quotas, but AWS on a bad day: small pages, throttled requests, roles that are not known at once.
 """
 
 from collections.abc import Iterable
@@ -18,6 +20,9 @@ NEW_ACCOUNT = {
     "groups": 2500,  # of a region
     "internet-gateways": 5,  # of a region
     "nat-gateways": 5,  # of a zone
+    "page": 1000,  # items of one of EC2's lists in an answer
+    "requests": 10**6,  # to EC2, in a second
+    "role-seconds": 0,  # until a new role can be used
     "route-tables": 200,  # of a VPC
     "routes": 50,  # of a route table, IPv4 and IPv6 apart
     "subnets": 200,  # of a VPC

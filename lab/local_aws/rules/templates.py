@@ -6,6 +6,7 @@ to the rules, so that a VPC of a template is judged as one of the command line.
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import distribution
@@ -15,6 +16,7 @@ from typing import Any
 from ministack.services.cloudformation import provisioners
 
 from lab.local_aws.rules import gate  # noqa: F401  # fills the table
+from lab.local_aws.rules.quotas import quota
 from lab.local_aws.rules.rule import Asked, broken, rule
 
 Properties = dict[str, Any]
@@ -150,7 +152,10 @@ def _judged_create(type_name: str, ministacks: Callable[..., Any]) -> Callable[.
     def create(logical_id: str, properties: Properties, *rest: Any, **more: Any) -> Any:
         _judge_resource(type_name, logical_id, properties)
         _judge_requests(type_name, properties)
-        return ministacks(logical_id, properties, *rest, **more)
+        made = ministacks(logical_id, properties, *rest, **more)
+        if type_name in ("AWS::IAM::Role", "AWS::IAM::InstanceProfile"):
+            time.sleep(quota("role-seconds"))  # as CloudFormation waits until IAM knows them everywhere
+        return made
 
     return create
 
