@@ -737,9 +737,9 @@ SURVIVORS = {
     r"AWS::EC2::VPC/InstanceTenancy": "AWS takes its absence, which means the same; the other value is seen above",
     r"AWS::EC2::VPCEndpoint/VpcEndpointType": "AWS takes its absence alone, which means the same",
     r"AWS::EC2::NatGateway/ConnectivityType": "AWS takes its absence alone, which means the same",
-    r"AWS::EC2::FlowLog/LogDestinationType": "AWS takes no other with this destination; the local AWS takes its absence",
+    r"AWS::EC2::FlowLog/LogDestinationType": "AWS takes no other with this destination",
     r"AWS::EC2::Instance/UserData/.*": "beside what a claim reads in it, it is code: a rehearsal boots it",
-    r"Bastion\w+/NetworkInterfaces/0/AssociatePublicIpAddress": "for the first boot, which fails without, and with it the "
+    r"Bastion\w+/NetworkInterfaces/0/AssociatePublicIpAddress": "for the first boot, which fails without, as the "
     "deploy; the Elastic IP takes its place",
     r"AWS::EC2::Instance/PropagateTagsToVolumeOnCreation": "for bills alone",
     r"AWS::EC2::Instance/Monitoring": "it costs a little, and no lesson is about it",
