@@ -91,7 +91,7 @@ destroy: $(READY) ## Doctor, question, destroy, and a list of what is left
 	@$(VENV)/bin/python -m lab cleanup --list
 
 # A process for each core; tests/conftest.py says which tests stay together.
-PYTEST := $(VENV)/bin/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An evaluator of IAM policies that is not ours, which tests alone ask.
 SIMULATE := tests/local_aws/simulate

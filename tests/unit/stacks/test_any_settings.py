@@ -129,7 +129,7 @@ def test_every_setting_is_drawn() -> None:
 # --- what holds for the templates
 
 
-@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.xdist_group(f"part{each}")) for each in PARTS])
+@pytest.fixture(params=PARTS, ids="part{}".format)
 def part(request: pytest.FixtureRequest) -> int:
     """Give each part of the examples to another process: one takes half a second."""
     return int(request.param)
