@@ -32,7 +32,7 @@ COMPANIONS: dict[str, dict[str, Any]] = {
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist is untyped
-    """Lets the tests of a file run in one process, as they share what they deploy, but each ``part`` of one by itself."""
+    """Lets the tests of a file run in one process, as they share what they deploy; each ``part`` of one by itself."""
 
     def _split_scope(self, nodeid: str) -> str:
         part = re.search(r"part\d", nodeid)
