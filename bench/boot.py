@@ -14,12 +14,12 @@ from statistics import median
 from typing import cast
 
 from bench import results
-from lab.deployed import Deployed
 from lab.local_aws import lifecycle
 from lab.rehearsal import image
 from lab.rehearsal.instance import deployed_bastion
 from lab.rehearsal.machines import Machine
 from lab.rehearsal.rehearsal import MACHINES, Changes, MachineName, Rehearsal
+from lab.template.deployed import Deployed
 
 SOURCE = "S3FS_SOURCE"
 COMMAND_SECONDS = 1800

@@ -16,9 +16,9 @@ from statistics import median
 from bench import results
 from bench.s3 import Store
 from lab.local_aws import lifecycle
-from lab.problem import ProblemError
 from lab.rehearsal import image
 from lab.rehearsal.rehearsal import Changes, Rehearsal
+from lab.terminal.problem import ProblemError
 
 DELAY = 0.02
 COMMAND_SECONDS = 240

@@ -7,7 +7,7 @@ for stream in (sys.stdout, sys.stderr):  # where the locale lacks a character, i
 
 try:
     from lab.cli import main
-    from lab.net import finish
+    from lab.terminal.net import finish
 
     try:
         main()
@@ -20,6 +20,6 @@ except KeyboardInterrupt:
 except BrokenPipeError:  # whoever read has read enough
     raise SystemExit(1) from None
 except Exception as error:  # noqa: BLE001  # the net
-    from lab.net import caught
+    from lab.terminal.net import caught
 
     raise SystemExit(caught(error)) from None

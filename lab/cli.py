@@ -9,8 +9,8 @@ from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.local_aws.command import local
 from lab.picture.command import picture
-from lab.problem import ProblemError
 from lab.rehearsal.command import rehearse
+from lab.terminal.problem import ProblemError
 from lab.verify import verify
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ def main() -> None:
     except Exception as error:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from lab.deployed import explain
+        from lab.template.deployed import explain
 
         if isinstance(error, BotoCoreError | ClientError):
             raise SystemExit(explain(error)) from None

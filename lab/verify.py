@@ -6,10 +6,10 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from lab.options import AsJson, StackName, console
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import STACK
+from lab.terminal.options import AsJson, StackName, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from lab.checks.check import Verdict
@@ -39,7 +39,7 @@ def run_checks(name: str) -> "list[Verdict]":
     from botocore.exceptions import ClientError
 
     from lab.checks import run
-    from lab.deployed import Deployed, explain
+    from lab.template.deployed import Deployed, explain
 
     stacks = [Deployed(name)]
     for optional in OPTIONAL_STACKS if name == STACK else ():

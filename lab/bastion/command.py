@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.options import AsJson, StackName, console
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import STACK
+from lab.terminal.options import AsJson, StackName, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     """
     from lab.bastion.boot_log import console_output, read_console
     from lab.bastion.machine import find_last_booted
-    from lab.deployed import is_local
+    from lab.template.deployed import is_local
 
     if is_local():
         raise ProblemError(NOTHING_BOOTS)
@@ -103,7 +103,7 @@ def connect(
     """
     from lab.bastion import connection
     from lab.bastion.machine import find_bastion
-    from lab.deployed import CONFIG, is_local
+    from lab.template.deployed import CONFIG, is_local
 
     if is_local():
         raise ProblemError(NOTHING_BOOTS)
@@ -123,7 +123,7 @@ def connect(
 
 
 def _ec2() -> "tuple[boto3.Session, EC2Client]":
-    from lab.deployed import CONFIG, new_session
+    from lab.template.deployed import CONFIG, new_session
 
     session = new_session()
     return session, session.client("ec2", config=CONFIG)
@@ -140,7 +140,7 @@ def _switch(
 
 
 def _tell(bastion: "BastionInstance", *, as_json: bool) -> None:
-    from lab.deployed import is_local
+    from lab.template.deployed import is_local
 
     if as_json:
         print_json(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from lab.bastion.machine import BastionInstance
-from lab.deployed import DENIED
-from lab.problem import ProblemError
+from lab.template.deployed import DENIED
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

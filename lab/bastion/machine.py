@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.deployed import CONFIG, DENIED
-from lab.problem import ProblemError
+from lab.template.deployed import CONFIG, DENIED
 from lab.template.reader import BASTION, ROLE, STACK
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lab.checks import access, bastion, drift, firewall, nat_instance, network, operators, real_account, saving, storage
 from lab.checks.check import CHECKS, Check, Verdict
 from lab.checks.policy import account
-from lab.deployed import Deployed, explain
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed, explain
+from lab.terminal.problem import ProblemError
 
 # Importing a chapter registers its checks.
 CHAPTERS = (network, nat_instance, drift, operators, saving, storage, bastion, access, firewall, real_account)

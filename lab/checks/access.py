@@ -2,7 +2,7 @@
 
 from lab.checks.check import Facts, check
 from lab.checks.policy import account, document, partition, permissions, policy_document
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 
 def role(aws: Deployed) -> str:

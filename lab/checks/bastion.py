@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lab.checks.check import Facts, check
 from lab.checks.firewall import ANYWHERE, rules_of
 from lab.checks.network import vpc_id
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 from lab.template.reader import Resource
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ check alone compares AWS with the template: that of drift.)
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 Facts = list[str]
 Prove = Callable[[Deployed], tuple[Facts, Facts]]

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.checks.check import Facts, check
 from lab.checks.policy import account, partition
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 # How EC2 describes the resources of a type: operation, list in the answer, id in the list.
 DESCRIBED = {

@@ -5,7 +5,7 @@ from typing import Any
 from lab.checks.check import Facts, check
 from lab.checks.network import in_vpc, private, public, vpc_id
 from lab.checks.policy import account
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 ANYWHERE = "0.0.0.0/0"
 PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "-1": "all traffic"}

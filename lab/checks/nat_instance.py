@@ -3,7 +3,7 @@
 from lab.checks.bastion import look
 from lab.checks.check import Facts, check
 from lab.checks.firewall import ANYWHERE, rules_of
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 NAME = "learning-nat"
 

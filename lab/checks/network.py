@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lab.checks.check import Facts, check
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 from lab.template.reader import Resource
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from lab.checks.check import Facts, check
 from lab.checks.policy import account, partition, permissions, policy_document
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 
 def group(aws: Deployed) -> str:

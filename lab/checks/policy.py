@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from lab.checks.check import Facts
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 
 def partition(aws: Deployed) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from lab.checks.bastion import bastion, look
 from lab.checks.check import Facts, check
 from lab.checks.policy import account
-from lab.deployed import Deployed, is_local
+from lab.template.deployed import Deployed, is_local
 
 # CloudFormation forgets events after 90 days.
 EVENTS_LAST = timedelta(days=89)

@@ -4,7 +4,7 @@ import json
 
 from lab.checks.check import Facts, check
 from lab.checks.policy import account, document, partition, permissions, policy_document
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 
 @check(

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from lab.checks.check import Facts, check
 from lab.checks.policy import account, document, partition, permissions
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 NO_TLS = "aws:securetransport"
 OWNERS_ACL = "s3:x-amz-acl StringEquals bucket-owner-full-control"

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from lab.cleanup import NO_STACK
 from lab.cost.prices import AS_OF
-from lab.options import confirmed, console
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import STACK
+from lab.terminal.options import confirmed, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from lab.cleanup.leftovers import Account, Found, Leftover
@@ -45,7 +45,7 @@ def cleanup(
     Example: python -m lab cleanup --list
     """
     from lab.cleanup.leftovers import Account
-    from lab.deployed import new_session
+    from lab.template.deployed import new_session
 
     if only_list and yes:
         raise ProblemError("--list removes nothing and --yes does: give one of them")

@@ -20,8 +20,8 @@ from botocore.exceptions import ClientError
 
 from lab.cleanup import NO_STACK
 from lab.cost.prices import PRICES, priced_region
-from lab.deployed import CONFIG, DENIED, GONE, explain, permission
-from lab.problem import ProblemError
+from lab.template.deployed import CONFIG, DENIED, GONE, explain, permission
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

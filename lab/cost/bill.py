@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.cost.prices import FREE_TRANSFER_OUT_GB, INSTANCES, PRICES, Price, priced_region
-from lab.problem import ProblemError
 from lab.template.reader import NAT_GATEWAY, Resource, Template
 from lab.template.values import Shape, fitted, target, text
+from lab.terminal.problem import ProblemError
 
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30

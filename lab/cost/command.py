@@ -15,12 +15,12 @@ from rich.table import Table
 from lab.cost.bill import INSTANCE_TYPE, Bill, Line, Usage, reckon, scheduled_hours
 from lab.cost.chart import svg
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
-from lab.options import AsJson, console
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import STACK
 from lab.template.synthesised import read_template
-from lab.written import write_whole
+from lab.terminal.options import AsJson, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
+from lab.terminal.written import write_whole
 
 UNREGIONED = "us-east-1"
 LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab import cdk
 from lab.cost.bill import Bill, Usage, reckon
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 # The values of the setting `nat`.
 NAT_CHOICES = ("per-az", "single", "regional", "instance", "none")

@@ -13,8 +13,8 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError, NoCredentialsError
 
 from lab.cost.prices import INSTANCES, PRICES, Price
-from lab.deployed import CONFIG
-from lab.problem import ProblemError
+from lab.template.deployed import CONFIG
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient

@@ -6,7 +6,7 @@ Prices move seldom; ``python -m lab cost --live`` says which ones did since ``AS
 import re
 from dataclasses import dataclass
 
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 AS_OF = "2026-11-23"
 # The columns of the table.

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lab.options import AsJson, StackName, console
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import STACK, SUBNET
+from lab.terminal.options import AsJson, StackName, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
-    from lab.deployed import Deployed
+    from lab.template.deployed import Deployed
 
 MARKS = {"fine": "[green]✓[/]", "not known": "[yellow]?[/]", "fails": "[red]✗[/]"}
 
@@ -32,9 +32,9 @@ def doctor(
 
     Example: python -m lab doctor
     """
-    from lab.deployed import Deployed, new_session
     from lab.doctor.findings import look_before_deploy
     from lab.doctor.removal import look_before_destroy
+    from lab.template.deployed import Deployed, new_session
 
     if destroy:
         findings = list(look_before_destroy(Deployed(stack)))
@@ -61,7 +61,7 @@ def zones(*, stack: StackName = STACK) -> None:
 
     Example: python -m lab zones
     """
-    from lab.deployed import Deployed
+    from lab.template.deployed import Deployed
 
     try:
         context: Any = json.loads(Path("cdk.json").read_text())["context"]

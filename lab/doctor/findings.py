@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.exceptions import ClientError
 
-from lab.deployed import CONFIG, DENIED, explain, is_local, permission
 from lab.doctor.needs import Needs, chosen_by
-from lab.problem import ProblemError
+from lab.template.deployed import CONFIG, DENIED, explain, is_local, permission
 from lab.template.reader import INSTANCE, NAT_GATEWAY, STACK, SUBNET, VPC, Resource, Template
 from lab.template.synthesised import read_template, read_templates
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from lab.deployed import CONFIG, physical_ids
+from lab.template.deployed import CONFIG, physical_ids
 from lab.template.reader import INSTANCE, Resource, Template
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lab.deployed import Deployed
 from lab.doctor.findings import Finding
+from lab.template.deployed import Deployed
 
 ADVICE = "Remove it first, or the destroy waits for it for many minutes and fails"
 

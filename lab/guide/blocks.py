@@ -27,8 +27,8 @@ from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF
 from lab.guide.book import numbers_in, read
 from lab.guide.sources import ROOT, constructs
-from lab.language import Language
 from lab.template.reader import Template
+from lab.terminal.language import Language
 
 # The stacks of the guide, and the settings that it shows them with.
 STACKS = {

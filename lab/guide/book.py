@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.guide.sources import ROOT
-from lab.language import Language
-from lab.problem import ProblemError
+from lab.terminal.language import Language
+from lab.terminal.problem import ProblemError
 
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 HEADING = re.compile(r"^## (?P<numbers>\d[\d, ]*)\. (?P<title>.+)$", re.MULTILINE)

@@ -11,15 +11,15 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from lab.language import Language, shell_language
-from lab.options import AsJson, confirmed, console
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import STACK
+from lab.terminal.language import Language, shell_language
+from lab.terminal.options import AsJson, confirmed, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
-    from lab.deployed import Deployed
     from lab.guide.exercises import Exercise
+    from lab.template.deployed import Deployed
 
 
 def guide(
@@ -78,8 +78,8 @@ def _outputs() -> dict[str, str]:
     from botocore.exceptions import NoCredentialsError
 
     from lab.checks import names
-    from lab.deployed import Deployed, explain
     from lab.guide.blocks import STACKS
+    from lab.template.deployed import Deployed, explain
 
     outputs: dict[str, str] = {}
     try:
@@ -106,8 +106,8 @@ def exercise(
 
     Example: python -m lab exercise 3
     """
-    from lab.deployed import Deployed, is_local
     from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+    from lab.template.deployed import Deployed, is_local
 
     asked = of_chapter(chapter) if chapter else EXERCISES
     aws = Deployed(STACK)
@@ -146,7 +146,7 @@ def exercise(
 
 def _missing(each: "Exercise", aws: "Deployed") -> str:
     """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
-    from lab.deployed import explain
+    from lab.template.deployed import explain
 
     try:
         return each.missing(aws)

@@ -13,10 +13,10 @@ from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.policy import account, partition
 from lab.checks.storage import bucket
-from lab.deployed import Deployed
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed
 from lab.template.reader import INSTANCE
 from lab.template.values import target
+from lab.terminal.problem import ProblemError
 
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
 BEGUN = "LearningStackExercise3"

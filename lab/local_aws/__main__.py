@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.local_aws import pinned
 from lab.local_aws.rules import quotas
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 ACCOUNT = "000000000000"
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.options import console
-from lab.problem import ProblemError
 from lab.template.reader import STACK
+from lab.terminal.options import console
+from lab.terminal.problem import ProblemError
 from lab.verify import OPTIONAL_STACKS, report, run_checks
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _own_region() -> str:
 
 def _deploy_and_prove(server: "Server", settings: Sequence[str]) -> bool:
     from lab import cdk
-    from lab.deployed import Deployed
     from lab.local_aws import lifecycle
+    from lab.template.deployed import Deployed
 
     lifecycle.point_at(server)
     console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']}: no account, no cost.")
@@ -127,8 +127,8 @@ def status() -> None:
 
     Example: python -m lab local status
     """
-    from lab.deployed import Deployed
     from lab.local_aws import lifecycle
+    from lab.template.deployed import Deployed
 
     server = lifecycle.running()
     if not server:

@@ -27,9 +27,9 @@ from pathlib import Path
 
 import psutil
 
-from lab.language import shell_language
 from lab.local_aws.challenge import response_to
-from lab.problem import ProblemError
+from lab.terminal.language import shell_language
+from lab.terminal.problem import ProblemError
 
 HOME = Path(".local-aws")
 MODULE = "lab.local_aws"

@@ -8,7 +8,7 @@ import pyotp
 from botocore.exceptions import ClientError
 
 from lab.local_aws import lifecycle
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 
 def environment_of(user: str, *, mfa: bool) -> dict[str, str]:

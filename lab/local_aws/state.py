@@ -19,7 +19,7 @@ from ministack.services import cloudformation, s3
 from ministack.services.cloudformation import stacks
 
 from lab.local_aws.pinned import MINISTACK
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 VERSION = 1
 DELAY = 0.5  # seconds from a change to the file

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from lab.printed import printable
-from lab.problem import ProblemError
 from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, VPC, Resource, Template
 from lab.template.values import Shape, fitted, target, text
+from lab.terminal.printed import printable
+from lab.terminal.problem import ProblemError
 
 Properties = Mapping[str, Any]
 ANYWHERE = "0.0.0.0/0"

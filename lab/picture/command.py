@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from lab.picture.architecture import Architecture, cidr_of
-from lab.printed import print_json
-from lab.problem import ProblemError
 from lab.template.reader import INSTANCE, STACK
 from lab.template.synthesised import read_template
-from lab.written import write_whole
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
+from lab.terminal.written import write_whole
 
 
 def picture(

@@ -11,9 +11,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.problem import ProblemError
 from lab.rehearsal import certificates, processes
 from lab.rehearsal.image import REPOSITORY, Image
+from lab.terminal.problem import ProblemError
 
 QCOW2 = b"QFI\xfb"
 

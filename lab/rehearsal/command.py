@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from lab.options import StackName, console
 from lab.template.reader import STACK
+from lab.terminal.options import StackName, console
 
 if TYPE_CHECKING:
     from lab.rehearsal.rehearsal import Rehearsal

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.problem import ProblemError
 from lab.rehearsal import certificates, processes
+from lab.terminal.problem import ProblemError
 
 IMAGES = Path(".local-aws/images")
 SUITE = "trixie"

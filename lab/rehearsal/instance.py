@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass
 
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 ENVIRONMENT_FILE = "/etc/learning-stack.env"
 

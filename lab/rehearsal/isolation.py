@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.problem import ProblemError
 from lab.rehearsal import processes
+from lab.terminal.problem import ProblemError
 
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 IFF_UP = 1

@@ -10,10 +10,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from lab.problem import ProblemError
 from lab.rehearsal import processes
 from lab.rehearsal.image import Image
 from lab.rehearsal.isolation import Isolation
+from lab.terminal.problem import ProblemError
 
 USER = "ubuntu"
 BOOT_SECONDS = 600  # a computer in software on a busy machine

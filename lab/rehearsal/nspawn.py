@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab.problem import ProblemError
 from lab.rehearsal import processes
 from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, Machine, MachineSetup
+from lab.terminal.problem import ProblemError
 
 BRIDGE = "aws"
 PRIVATE = ("unshare", "--mount", "--propagation=private")

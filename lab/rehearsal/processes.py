@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 STOP_SECONDS = 10
 # What to install for each command that we run, on Debian and Ubuntu.

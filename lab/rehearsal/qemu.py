@@ -6,10 +6,10 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.problem import ProblemError
 from lab.rehearsal import processes
 from lab.rehearsal.cloud_image import CloudImage
 from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, MAC, Machine, MachineSetup
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     import subprocess

@@ -17,14 +17,14 @@ from typing import Any, Literal, Self
 
 import boto3
 
-from lab.deployed import Deployed
-from lab.problem import ProblemError
 from lab.rehearsal import certificates, cloud_image, image, machines, processes
 from lab.rehearsal.instance import Instance, deployed_bastion
 from lab.rehearsal.isolation import Isolation
 from lab.rehearsal.nspawn import Nspawn
 from lab.rehearsal.qemu import Qemu
 from lab.rehearsal.switches import FaultSwitches
+from lab.template.deployed import Deployed
+from lab.terminal.problem import ProblemError
 
 MachineName = Literal["qemu", "nspawn"]
 MACHINES: Mapping[MachineName, type[machines.Machine]] = {"qemu": Qemu, "nspawn": Nspawn}

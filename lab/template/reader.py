@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.problem import ProblemError
 from lab.template.values import fitted, target, text
+from lab.terminal.problem import ProblemError
 
 STACK = "LearningStack"  # the stack that commands mean when none is named
 INSTANCE, NAT_GATEWAY, SUBNET, VPC = (f"AWS::EC2::{name}" for name in ("Instance", "NatGateway", "Subnet", "VPC"))

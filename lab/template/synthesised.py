@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lab.printed import one_line
-from lab.problem import ProblemError
+from lab.terminal.printed import one_line
+from lab.terminal.problem import ProblemError
 
 OUT = Path("cdk.out")
 DEEPEST = 100  # ours have 12 levels; what is nested more than Python can follow is not looked into

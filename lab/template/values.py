@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.printed import printable
+from lab.terminal.printed import printable
 
 # What a value is read with: a function for a plain one, keys for a mapping, one shape in a list for a list.
 Shape = Callable[[Any], Any] | Mapping[str, "Shape"] | list["Shape"]

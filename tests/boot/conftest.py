@@ -12,10 +12,10 @@ from typing import Any
 import boto3
 import pytest
 
-from lab.deployed import Deployed
-from lab.problem import ProblemError
 from lab.rehearsal import isolation, processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
+from lab.template.deployed import Deployed
+from lab.terminal.problem import ProblemError
 from tests.boot.witness import Recoveries, Witness
 from tests.local_aws.server import deploy, local_aws
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from lab.bastion import boot_log
-from lab.problem import ProblemError
 from lab.rehearsal.proofs import PROOFS
 from lab.rehearsal.rehearsal import Changes
+from lab.terminal.problem import ProblemError
 from tests.boot.conftest import Stage
 from tests.pace import slowness
 

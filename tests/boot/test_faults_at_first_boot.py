@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.problem import ProblemError
 from lab.rehearsal import machines, processes
 from lab.rehearsal.nspawn import BRIDGE
 from lab.rehearsal.rehearsal import Rehearsal
+from lab.terminal.problem import ProblemError
 from tests.boot.conftest import Stage
 from tests.boot.witness import Recoveries
 from tests.pace import slowness

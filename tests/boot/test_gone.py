@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.deployed import Deployed
 from lab.rehearsal.rehearsal import MachineName
+from lab.template.deployed import Deployed
 from tests.pace import slowness
 
 pytestmark = pytest.mark.boot

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from lab.problem import ProblemError
 from lab.rehearsal import image
 from lab.rehearsal.machines import Size
 from lab.rehearsal.rehearsal import Changes, Rehearsal
 from lab.template.reader import INSTANCE, Template
+from lab.terminal.problem import ProblemError
 from tests.boot.conftest import Stage
 from tests.boot.witness import Recoveries
 from tests.pace import slowness

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import boto3
 
 from lab.local_aws import lifecycle
-from lab.waiting import waiting
+from lab.terminal.waiting import waiting
 from tests.conftest import ROOT
 
 BARE = {"PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}

@@ -9,7 +9,7 @@ import pytest
 from lab import cdk
 from lab.cost import compare
 from lab.cost.bill import Usage, reckon
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 
 @pytest.mark.parametrize("setting", ["nat", "=none", ""])

@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from lab.deployed import explain
 from lab.local_aws import lifecycle
+from lab.template.deployed import explain
 from tests.cli.running import BARE, Ended, lab, lab_here
 
 NOWHERE = "http://127.0.0.1:9"

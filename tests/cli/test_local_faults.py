@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab.local_aws import lifecycle
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 from tests.cli.test_local import Project
 from tests.conftest import ROOT
 from tests.local_aws.server import local_aws_in

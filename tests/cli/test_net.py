@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from lab import deployed
+from lab.template import deployed
 from tests.cli.running import BARE, lab, lab_here
 from tests.conftest import ROOT
 from tests.pace import slowness

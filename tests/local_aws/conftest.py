@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 from tests.local_aws.server import deploy, local_aws
 
 __all__ = ["deploy", "local_aws"]

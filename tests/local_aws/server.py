@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from lab.deployed import Deployed
 from lab.local_aws import lifecycle
+from lab.template.deployed import Deployed
 
 QUOTAS = ("elastic-ips=50", "vcpu=200", "vpcs=50", "internet-gateways=50", "nat-gateways=50")
 

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from lab.bastion.machine import BastionInstance, find_bastion, find_last_booted, start, stop
 from lab.cli import app
-from lab.deployed import Deployed
-from lab.problem import ProblemError
 from lab.rehearsal.instance import deployed_bastion
+from lab.template.deployed import Deployed
 from lab.template.values import resolved
+from lab.terminal.problem import ProblemError
 
 DEVICE = "arn:aws:iam::123456789012:mfa/alice"
 

@@ -17,10 +17,10 @@ from lab.checks.bastion import bastion, look
 from lab.checks.check import CHECKS, Check
 from lab.checks.policy import permissions, policy_document
 from lab.checks.real_account import in_a_real_account
-from lab.deployed import Deployed, new_session
 from lab.local_aws import lifecycle
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed, new_session
 from lab.template.reader import Resource
+from lab.terminal.problem import ProblemError
 
 Break = Callable[[Deployed], Iterator[None]]
 BREAKS: dict[str, list[Break]] = {}

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from lab.checks import all_checks
 from lab.cli import app
-from lab.deployed import Deployed
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed
+from lab.terminal.problem import ProblemError
 
 LEARNERS = ("alice", "bob")
 

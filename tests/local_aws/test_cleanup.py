@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from lab.cleanup.leftovers import Account
 from lab.cli import app
 from lab.local_aws import lifecycle
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 ACCOUNTS = count(300000000000)
 YES = ("--yes", "--stack", "LearningStack")

@@ -19,8 +19,8 @@ from lab.bastion.connection import (
     write_key,
 )
 from lab.bastion.machine import find_bastion
-from lab.deployed import Deployed
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed
+from lab.terminal.problem import ProblemError
 
 
 def program(folder: Path, name: str, says: str = "") -> None:

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli import app
-from lab.deployed import Deployed
 from lab.doctor.command import deployed_zones
 from lab.doctor.findings import Finding, look_before_deploy
+from lab.template.deployed import Deployed
 
 Template = Callable[..., dict[str, Any]]
 # What a stack with the default settings holds, by its logical ids in the template.

@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from lab.cli import app
-from lab.deployed import Deployed
 from lab.guide.book import file_of, find_chapter
 from lab.guide.exercises import EXERCISES, break_a_route
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed
+from lab.terminal.problem import ProblemError
 from tests.conftest import ROOT
 from tests.local_aws.server import deployer, local_aws_in
 
@@ -126,7 +126,7 @@ def test_3_asks_before_it_breaks_a_route(stack: Deployed, monkeypatch: pytest.Mo
     assert asked.exit_code == 1
     assert "This deletes one route of LearningStack in us-east-1 (http://127.0.0.1:" in asked.stdout
     with monkeypatch.context() as on_a_real_account:
-        on_a_real_account.setattr("lab.deployed.is_local", lambda: False)
+        on_a_real_account.setattr("lab.template.deployed.is_local", lambda: False)
         assert "Nothing was broken." in lab("exercise", "3", "--begin", "--yes").stdout
     assert lab("verify").exit_code == 0
 

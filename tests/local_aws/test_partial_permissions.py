@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from lab.cli import app
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, operation: str, **given: str) -> None:

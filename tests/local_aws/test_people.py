@@ -11,9 +11,9 @@ import pyotp
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.deployed import Deployed
 from lab.local_aws.sign_in import environment_of
-from lab.problem import ProblemError
+from lab.template.deployed import Deployed
+from lab.terminal.problem import ProblemError
 
 
 def client(service: str, environment: dict[str, str]) -> Any:

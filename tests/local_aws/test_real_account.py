@@ -10,7 +10,7 @@ from botocore.client import BaseClient
 
 from lab.checks import real_account, run
 from lab.checks.check import CHECKS
-from lab.deployed import Deployed
+from lab.template.deployed import Deployed
 
 REAL = {check.id for check in CHECKS["LearningStack"] if check.when is real_account.in_a_real_account}
 CHOSEN = {"agent-is-online", "first-boot-was-reported", "flow-log-is-delivered", "access-log-is-delivered"}

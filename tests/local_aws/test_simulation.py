@@ -11,9 +11,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.deployed import Deployed
 from lab.local_aws import lifecycle
 from lab.local_aws.sign_in import environment_of
+from lab.template.deployed import Deployed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

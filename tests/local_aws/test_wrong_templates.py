@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from lab.checks import all_checks, run
 from lab.checks.real_account import in_a_real_account
-from lab.deployed import Deployed, new_session
 from lab.local_aws import lifecycle
+from lab.template.deployed import Deployed, new_session
 
 Template = dict[str, Any]
 # A change: the logical id of a resource (it may lack the digits that the CDK adds), the path of a property, and its new

@@ -7,7 +7,7 @@ import pytest
 from cfnlint.helpers import AVAILABILITY_ZONES
 
 from lab.local_aws import lifecycle
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 from tests.local_aws.server import local_aws_in
 
 

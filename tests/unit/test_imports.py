@@ -16,13 +16,12 @@ stacks
 constructs_lib
 lab.__main__
 lab.cli
-lab.net lab.local_aws.command
+lab.local_aws.command
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
 lab.checks lab.cost lab.picture lab.local_aws
-lab.cdk lab.deployed lab.options
+lab.cdk lab.template.deployed
 lab.template
-lab.leash lab.waiting lab.written
-lab.language lab.printed lab.problem
+lab.terminal
 """.strip().split("\n")
 FLOOR = {part: number for number, floor in enumerate(FLOORS) for part in floor.split()}
 # What is below a part, and not for it.

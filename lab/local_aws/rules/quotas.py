@@ -9,7 +9,7 @@ Three are no quotas, but AWS on a bad day: small pages, throttled requests, role
 
 from collections.abc import Iterable
 
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 NEW_ACCOUNT = {
     "acl-rules": 20,  # of an ACL, in one direction, IPv4 and IPv6 apart; the last rule, which denies, is one of them

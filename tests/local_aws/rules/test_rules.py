@@ -14,7 +14,7 @@ from lab.cli import app
 from lab.local_aws import lifecycle
 from lab.local_aws.rules import templates  # noqa: F401  # fills the table
 from lab.local_aws.rules.rule import RULES
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 from tests.local_aws.rules import cases_cloudformation, cases_ec2, cases_iam, cases_others, cases_s3
 from tests.local_aws.rules.world import Case, World
 from tests.local_aws.test_emulator import REGION, Emulator

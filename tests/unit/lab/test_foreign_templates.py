@@ -15,8 +15,8 @@ from lab.cost.bill import FREE, PRICED, reckon
 from lab.picture.architecture import READ, Architecture
 from lab.picture.drawing import svg
 from lab.picture.layout import lay_out
-from lab.problem import ProblemError
 from lab.template.synthesised import read_template
+from lab.terminal.problem import ProblemError
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 IDS = st.sampled_from(["A", "B", "Name", "Gone"])

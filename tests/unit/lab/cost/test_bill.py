@@ -9,7 +9,7 @@ import pytest
 
 from lab.cost.bill import FREE, NAT, PRICED, Bill, Usage, idle_cost_line, reckon, scheduled_hours
 from lab.cost.prices import REGIONS
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 Template = Callable[..., dict[str, Any]]
 SNAPSHOTS = sorted((Path(__file__).parents[2] / "__snapshots__").rglob("*.json"))

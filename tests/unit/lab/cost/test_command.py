@@ -14,7 +14,7 @@ from lab.cost import live
 from lab.cost.bill import PARTS, Usage, reckon
 from lab.cost.compare import Comparison
 from lab.cost.live import Checked
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 Template = Callable[..., dict[str, Any]]
 AMOUNTS = [f"--{field.name.replace('_', '-')}" for field in fields(Usage)]

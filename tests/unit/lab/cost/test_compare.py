@@ -12,7 +12,7 @@ from lab import cdk
 from lab.cost.bill import NAT, PARTS, Usage
 from lab.cost.chart import COLOURS, svg
 from lab.cost.compare import HOURS, NAT_CHOICES, Comparison, compare
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 from stacks import settings as of_stacks
 from stacks.build import build
 from tests.conftest import CONTEXT

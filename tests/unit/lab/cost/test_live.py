@@ -12,7 +12,7 @@ from botocore.stub import ANY, Stubber
 
 from lab.cost.live import LOCATIONS, Checked, check_prices
 from lab.cost.prices import INSTANCES, PRICES, REGIONS, Price
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient

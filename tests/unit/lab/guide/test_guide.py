@@ -15,7 +15,7 @@ from lab.guide.blocks import shell
 from lab.guide.book import LANGUAGES, chapters, file_of, find_chapter
 from lab.guide.exercises import EXERCISES
 from lab.guide.sources import constructs
-from lab.language import Language
+from lab.terminal.language import Language
 
 Template = Callable[..., dict[str, Any]]
 BLOCK = re.compile(r"^ *```(?:console|sh)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)

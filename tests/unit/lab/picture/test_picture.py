@@ -15,7 +15,7 @@ from lab.cli import app
 from lab.picture.architecture import Architecture
 from lab.picture.drawing import ICON, Drawing, png, svg
 from lab.picture.layout import PRIVATE, lay_out
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 from tests.conftest import ROOT
 from tests.unit.test_templates import CASES, LONGEST, LONGEST_WITH_NAT_INSTANCE
 

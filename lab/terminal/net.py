@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lab.printed import one_line
-from lab.waiting import waiting
+from lab.terminal.printed import one_line
+from lab.terminal.waiting import waiting
 
 LOCAL = Path(".local-aws")  # the local AWS's folder: it may be missing, or not writable
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 
 def write_whole(file: Path, content: bytes) -> None:

@@ -18,10 +18,10 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from lab.printed import one_line
-from lab.problem import ProblemError
 from lab.template.reader import Resource, Template
-from lab.waiting import waiting
+from lab.terminal.printed import one_line
+from lab.terminal.problem import ProblemError
+from lab.terminal.waiting import waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

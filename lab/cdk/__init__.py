@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lab.problem import ProblemError
+from lab.terminal.problem import ProblemError
 
 # LearningStack |  4/66 | 21:01:22 | CREATE_COMPLETE | AWS::EC2::VPC | Network/Vpc (NetworkVpc7FB7348F)
 EVENT = re.compile(r"^\S+ \|\s*(\d+)/(\d+)\s*\|[^|]*\|\s*(\w+)\s*\|\s*(\S+)")
@@ -70,7 +70,7 @@ def synth(stack: str, *, settings: Sequence[str], output: Path) -> None:
 def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
     """Start the CLI so that neither it nor what it starts outlives us; Ctrl-C is for us alone."""
     return subprocess.Popen(  # noqa: S603  # the CDK CLI of this project
-        [sys.executable, "-m", "lab.leash", *command],
+        [sys.executable, "-m", "lab.cdk.leash", *command],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Run a command that ends with us: ``python -m lab.leash COMMAND ...``, its standard input a pipe that we hold open.
+"""Run a command that ends with us: ``python -m lab.cdk.leash COMMAND ...``; its standard input is a pipe that we hold.
 
 When that pipe ends, because we closed it or because we are gone, however that came about, the command and all that it
 started are ended. Signals from the terminal reach neither.
