@@ -23,7 +23,7 @@ def bastion(aws: Deployed) -> Resource:
     return aws.one("AWS::EC2::Instance", "learning-bastion")
 
 
-def look(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
+def described(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
     return aws.ec2.describe_instances(InstanceIds=[instance.id])["Reservations"][0]["Instances"][0]
 
 
@@ -37,7 +37,7 @@ def look(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
 )
 def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
     chosen = aws.settings
-    instance = look(aws, bastion(aws))
+    instance = described(aws, bastion(aws))
     expected, found = ["running"], [str(instance["State"]["Name"])]
     if chosen["ami_id"]:
         expected.append(f"image {chosen['ami_id']}")
@@ -62,7 +62,7 @@ def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
         "learning-nat": NAT_TYPE,
     }
     for host in aws.all("AWS::EC2::Instance"):
-        its = look(aws, host)
+        its = described(aws, host)
         kind = its["InstanceType"]
         expected.append(f"{host.name}: {types.get(host.name, kind)}, tenancy default in a VPC of default")
         found.append(f"{host.name}: {kind}, tenancy {its['Placement']['Tenancy']} in a VPC of {tenancy}")
@@ -81,7 +81,7 @@ def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-addresses --public-ips {BastionAddress}",
 )
 def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
-    found = look(aws, bastion(aws))
+    found = described(aws, bastion(aws))
     addresses = aws.ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [bastion(aws).id]}])["Addresses"]
     return (
         ["in learning-public-1", f"address {aws.outputs['BastionAddress']}", "Elastic IP learning-bastion"],
@@ -103,7 +103,7 @@ def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
     for host in aws.all("AWS::EC2::Instance"):
         expected += [f"{host.name}: gp3, encrypted True"]
         expected += [f"{host.name}: {sizes[host.name]} GiB"] if host.name in sizes else []
-        instance = look(aws, host)
+        instance = described(aws, host)
         for held in instance["BlockDeviceMappings"]:
             if held["DeviceName"] != instance["RootDeviceName"]:
                 continue
@@ -126,7 +126,7 @@ def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
         [f"{key}={value}" for key, value in promised.items()],
         [
             f"{tag['Key']}={tag['Value']}"
-            for tag in look(aws, bastion(aws)).get("Tags", [])
+            for tag in described(aws, bastion(aws)).get("Tags", [])
             if not tag["Key"].startswith("aws:")
         ],
     )
@@ -139,7 +139,7 @@ def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-instance-attribute --instance-id {InstanceId} --attribute groupSet",
 )
 def bastion_is_behind_its_group(aws: Deployed) -> tuple[Facts, Facts]:
-    groups = look(aws, bastion(aws))["SecurityGroups"]
+    groups = described(aws, bastion(aws))["SecurityGroups"]
     return ["learning-bastion"], [aws.name_of(group["GroupId"]) for group in groups]
 
 
@@ -150,7 +150,7 @@ def bastion_is_behind_its_group(aws: Deployed) -> tuple[Facts, Facts]:
     "aws ec2 describe-key-pairs --filters Name=tag:Project,Values=LearningStack",
 )
 def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
-    name = look(aws, bastion(aws)).get("KeyName", "none")
+    name = described(aws, bastion(aws)).get("KeyName", "none")
     found = [f"key {name}" if name not in [key.id for key in aws.all("AWS::EC2::KeyPair")] else "a key of this stack"]
     for key in aws.ec2.describe_key_pairs(Filters=[{"Name": "key-name", "Values": [name]}])["KeyPairs"]:
         parameters = aws.ssm.get_parameters(Names=[f"/ec2/keypair/{key['KeyPairId']}"])["Parameters"]
@@ -167,7 +167,7 @@ def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
 def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
     expected, found = [], []
     for host in aws.all("AWS::EC2::Instance"):
-        options: Any = look(aws, host).get("MetadataOptions", {})
+        options: Any = described(aws, host).get("MetadataOptions", {})
         expected.append(f"{host.name}: tokens required, 1 hop")
         found.append(f"{host.name}: tokens {options.get('HttpTokens')}, {options.get('HttpPutResponseHopLimit')} hop")
     return expected, found
@@ -216,7 +216,7 @@ def private_host_is_private(aws: Deployed) -> tuple[Facts, Facts]:
     for host in aws.all("AWS::EC2::Instance"):
         if host.name != PRIVATE_HOST:
             continue
-        instance = look(aws, host)
+        instance = described(aws, host)
         found.append(f"in {aws.name_of(instance.get('SubnetId'))}, address {instance.get('PublicIpAddress', 'none')}")
         for group in instance["SecurityGroups"]:
             found += [rule for way in ("in", "out") for rule in rules_of(aws, group["GroupId"], way)]

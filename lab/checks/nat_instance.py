@@ -1,6 +1,6 @@
 """Chapter 3-4 with ``nat=instance``: an instance in the place of a NAT gateway."""
 
-from lab.checks.bastion import look
+from lab.checks.bastion import described
 from lab.checks.check import Facts, check
 from lab.checks.firewall import ANYWHERE, rules_of
 from lab.template.deployed import Deployed
@@ -22,7 +22,7 @@ def is_wanted(aws: Deployed) -> bool:
     when=is_wanted,
 )
 def nat_instance(aws: Deployed) -> tuple[Facts, Facts]:
-    instance = look(aws, aws.one("AWS::EC2::Instance", NAME))
+    instance = described(aws, aws.one("AWS::EC2::Instance", NAME))
     return (
         ["running in learning-public-1", "a public address: True", "source/destination check: False"]
         + [f"{NAME} in: tcp {port} from {cidr}" for port in (80, 443) for cidr in aws.chosen("private_cidrs")]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lab.checks.bastion import bastion, look
+from lab.checks.bastion import bastion, described
 from lab.checks.check import Facts, check
 from lab.checks.policy import account
 from lab.template.deployed import Deployed, is_local
@@ -47,7 +47,7 @@ def agent_is_online(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def first_boot_was_reported(aws: Deployed) -> tuple[Facts, Facts]:
     instance = bastion(aws).id
-    if age(look(aws, bastion(aws))["LaunchTime"]) > EVENTS_LAST:
+    if age(described(aws, bastion(aws))["LaunchTime"]) > EVENTS_LAST:
         return [], []
     reported = set(_reports(aws))
     return [f"SUCCESS of {instance}"], [each for each in reported if each.endswith(instance)]

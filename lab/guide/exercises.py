@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.checks.bastion import bastion, look
+from lab.checks.bastion import bastion, described
 from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.policy import account, partition
@@ -91,7 +91,7 @@ def stop_and_start(aws: Deployed) -> str:
         users = Deployed("OperatorsStack").all("AWS::IAM::User")
     if not users:
         return "There are no operators. Deploy them: cdk deploy OperatorsStack -c operators=alice,bob"
-    instance = look(aws, bastion(aws))
+    instance = described(aws, bastion(aws))
     if instance["State"]["Name"] != "running":
         return f"The bastion is {instance['State']['Name']}. Start it: python -m lab start"
     # A start changes the launch time; the disk has been there since the first launch.
@@ -132,7 +132,7 @@ def policy_of_carol(aws: Deployed) -> str:
 
 @exercise(5, 8, task="Make the bastion a larger machine")
 def larger(aws: Deployed) -> str:
-    kind = look(aws, bastion(aws))["InstanceType"]
+    kind = described(aws, bastion(aws))["InstanceType"]
     return f"The bastion is a {kind}. Deploy with -c instance_type=t3.small" if kind == DEFAULT_INSTANCE_TYPE else ""
 
 

@@ -13,7 +13,7 @@ from awscli.clidriver import CLIDriver, create_clidriver
 
 from lab.checks import all_checks, command, run
 from lab.checks.access import role as role_name
-from lab.checks.bastion import bastion, look
+from lab.checks.bastion import bastion, described
 from lab.checks.check import CHECKS, Check
 from lab.checks.policy import permissions, policy_document
 from lab.checks.real_account import in_a_real_account
@@ -575,7 +575,7 @@ def private_host(aws: Deployed) -> Resource:
 
 
 def on_gp2(aws: Deployed, host: Resource) -> Iterator[None]:
-    volume = look(aws, host)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    volume = described(aws, host)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     aws.ec2.modify_volume(VolumeId=volume, VolumeType="gp2")
     yield
     aws.ec2.modify_volume(VolumeId=volume, VolumeType="gp3")
