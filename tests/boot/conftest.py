@@ -16,7 +16,7 @@ from lab.rehearsal import isolation, processes, proofs
 from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
 from lab.template.deployed import Deployed
 from lab.terminal.problem import ProblemError
-from tests.boot.witness import Recoveries, Witness
+from tests.boot.file_writer import FileWriter, Recoveries
 from tests.local_aws.server import deploy, local_aws
 
 __all__ = ["deploy", "local_aws"]
@@ -119,13 +119,13 @@ def fast_bastion(stage: Stage) -> Iterator[Rehearsal]:
 
 
 @pytest.fixture
-def witness(fast_bastion: Rehearsal, recoveries: Recoveries) -> Iterator[Witness]:
+def writer(fast_bastion: Rehearsal, recoveries: Recoveries) -> Iterator[FileWriter]:
     """Have somebody write. What an earlier test could not mend is mended by a reboot."""
     if not fast_bastion.is_mounted():
         fast_bastion.reboot()
-    witness = Witness(fast_bastion, recoveries)
-    yield witness
-    witness.stop()
+    writer = FileWriter(fast_bastion, recoveries)
+    yield writer
+    writer.stop()
 
 
 def _empty(bucket: str) -> None:

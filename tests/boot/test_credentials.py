@@ -7,7 +7,7 @@ import pytest
 from lab.rehearsal import machines, processes
 from lab.rehearsal.rehearsal import Changes
 from tests.boot.conftest import Stage
-from tests.boot.witness import Recoveries, Witness
+from tests.boot.file_writer import FileWriter, Recoveries
 
 pytestmark = pytest.mark.boot
 CREDENTIAL_SECONDS, COPY_SECONDS = 20, 100
@@ -33,11 +33,11 @@ def test_credentials_expire(stage: Stage, recoveries: Recoveries) -> None:
         rehearsal.boot()
         rehearsal.wait_for_first_boot()
         rehearsal.s3.faults.set(delay=0.2)  # so that some requests begin with the last of a key's seconds
-        witness = Witness(rehearsal, recoveries)
+        writer = FileWriter(rehearsal, recoveries)
         time.sleep(COPY_SECONDS)
-        assert witness.failures == 0
+        assert writer.failures == 0
         what = f"credentials of {CREDENTIAL_SECONDS} s, a copy of {COPY_SECONDS} s"
-        witness.testify(what, since=time.monotonic(), within=30)
+        writer.require_no_loss(what, since=time.monotonic(), within=30)
         keys = {request["access_key"] for request in rehearsal.s3.requests if "closed-" in request["path"]}
         assert len(keys) >= COPY_SECONDS / CREDENTIAL_SECONDS
         refused = {request["refused"] for request in rehearsal.s3.requests if "refused" in request}

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.boot.witness import Witness
+from tests.boot.file_writer import FileWriter
 
 pytestmark = pytest.mark.boot
 # The promise is 30 s; what a slow machine needs to boot comes on top.
@@ -27,21 +27,21 @@ MEND_SECONDS, BOOT_SECONDS = 30, 30
         ("packages", "no names", 30),
     ],
 )
-def test_service_is_away(witness: Witness, services: str, fault: str, seconds: int) -> None:
+def test_service_is_away(writer: FileWriter, services: str, fault: str, seconds: int) -> None:
     over = time.monotonic() + seconds
     for service in services.split(" and "):
-        getattr(witness.bastion, service).faults.set(fault=fault, seconds=seconds)
-    witness.bastion.machine.reboot()
+        getattr(writer.bastion, service).faults.set(fault=fault, seconds=seconds)
+    writer.bastion.machine.reboot()
     what = f"at boot: {services}: {fault} for {seconds} s"
-    witness.testify(what, since=over, within=MEND_SECONDS + BOOT_SECONDS)
+    writer.require_no_loss(what, since=over, within=MEND_SECONDS + BOOT_SECONDS)
 
 
-def test_right_comes_late(witness: Witness) -> None:
+def test_right_comes_late(writer: FileWriter) -> None:
     """The role has no ListBucket at boot, and is granted it later."""
-    bastion = witness.bastion
+    bastion = writer.bastion
     bastion.s3.faults.set(deny=["s3:ListBucket"])
     bastion.machine.reboot()
     time.sleep(20)
     assert not bastion.is_mounted()
     bastion.s3.faults.set()
-    witness.testify("at boot: no ListBucket for a while", since=time.monotonic(), within=MEND_SECONDS)
+    writer.require_no_loss("at boot: no ListBucket for a while", since=time.monotonic(), within=MEND_SECONDS)

@@ -11,7 +11,7 @@ from lab.rehearsal.nspawn import BRIDGE
 from lab.rehearsal.rehearsal import Rehearsal
 from lab.terminal.problem import ProblemError
 from tests.boot.conftest import Stage
-from tests.boot.witness import Recoveries
+from tests.boot.file_writer import Recoveries
 from tests.pace import slowness
 
 pytestmark = pytest.mark.boot

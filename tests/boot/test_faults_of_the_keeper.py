@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.boot.witness import Witness, noticed
+from tests.boot.file_writer import FileWriter, noticed
 from tests.pace import slowness
 
 pytestmark = pytest.mark.boot
@@ -23,9 +23,9 @@ LOOK_SECONDS = 12  # until the machine itself has looked once at a mount that is
         "systemctl restart rc-local",
     ],
 )
-def test_the_keeper_ends(witness: Witness, command: str) -> None:
+def test_the_keeper_ends(writer: FileWriter, command: str) -> None:
     """Who mends the mount is mended too: afterwards, s3fs is again mounted again."""
-    machine = witness.bastion.machine
+    machine = writer.bastion.machine
     began = time.monotonic()
     machine.output(f"sudo sh -c '{command}'")
     machine.wait_for(
@@ -33,21 +33,21 @@ def test_the_keeper_ends(witness: Witness, command: str) -> None:
         "Nobody keeps the bucket mounted",
         seconds=MEND_SECONDS * slowness(),
     )
-    witness.testify(f"at work: {command}", since=began, within=MEND_SECONDS)
+    writer.require_no_loss(f"at work: {command}", since=began, within=MEND_SECONDS)
     machine.output("sudo pkill -KILL -x s3fs")
-    witness.wait_until_it_works(MEND_SECONDS)
+    writer.wait_until_it_works(MEND_SECONDS)
 
 
-def test_rc_local_is_run_by_hand(witness: Witness) -> None:
+def test_rc_local_is_run_by_hand(writer: FileWriter) -> None:
     """As a learner may: the second keeper does not take the mount away from the first."""
-    machine = witness.bastion.machine
+    machine = writer.bastion.machine
     before = machine.output("pgrep -x s3fs")
     machine.output("sudo systemd-run --quiet --property=Type=forking --unit=by-hand /etc/rc.local")
     time.sleep(LOOK_SECONDS)
     assert machine.output("pgrep -x s3fs") == before
     machine.output("sudo pkill -KILL -x s3fs")
     began = time.monotonic()
-    noticed(witness.bastion)
-    witness.testify("at work: s3fs gets SIGKILL, with two to mend it", since=began, within=MEND_SECONDS)
+    noticed(writer.bastion)
+    writer.require_no_loss("at work: s3fs gets SIGKILL, with two to mend it", since=began, within=MEND_SECONDS)
     machine.output("sudo systemctl stop by-hand")
-    witness.wait_until_it_works(MEND_SECONDS)
+    writer.wait_until_it_works(MEND_SECONDS)

@@ -7,7 +7,7 @@ import pytest
 
 from lab.rehearsal import processes
 from lab.rehearsal.rehearsal import Rehearsal
-from tests.boot.witness import Witness
+from tests.boot.file_writer import FileWriter
 from tests.pace import slowness
 
 pytestmark = pytest.mark.boot
@@ -32,9 +32,9 @@ def cut_the_power(bastion: Rehearsal) -> None:
 
 
 @pytest.mark.parametrize("end", [reboot, cut_the_power])
-def test_ends_while_writing(witness: Witness, end: Callable[[Rehearsal], None]) -> None:
+def test_ends_while_writing(writer: FileWriter, end: Callable[[Rehearsal], None]) -> None:
     """In the middle of a big file, which nobody closed."""
-    bastion = witness.bastion
+    bastion = writer.bastion
     big = bastion.machine.ssh(f"head -c 1G /dev/zero | dd bs=1M of={bastion.bastion.mount_point}/big")
     writing = processes.spawn(big, log=bastion.folder / "big.log")
     time.sleep(3)
@@ -42,22 +42,22 @@ def test_ends_while_writing(witness: Witness, end: Callable[[Rehearsal], None]) 
     end(bastion)
     processes.end(writing)
     what = f"{end.__name__.replace('_', ' ')} while writing (boot included)"
-    witness.testify(what, since=began, within=MEND_SECONDS + BOOT_SECONDS)
+    writer.require_no_loss(what, since=began, within=MEND_SECONDS + BOOT_SECONDS)
 
 
-def test_power_cut_while_idle(witness: Witness) -> None:
-    witness.stop()
+def test_power_cut_while_idle(writer: FileWriter) -> None:
+    writer.stop()
     began = time.monotonic()
-    cut_the_power(witness.bastion)
+    cut_the_power(writer.bastion)
     what = "cut the power while idle (boot included)"
-    witness.testify(what, since=began, within=MEND_SECONDS + BOOT_SECONDS)
+    writer.require_no_loss(what, since=began, within=MEND_SECONDS + BOOT_SECONDS)
 
 
-def test_s3fs_hangs(witness: Witness) -> None:
-    machine = witness.bastion.machine
+def test_s3fs_hangs(writer: FileWriter) -> None:
+    machine = writer.bastion.machine
     unit = "/etc/systemd/system/freeze.service"
     machine.output(f"echo '{FREEZE}' | sudo tee {unit} && sudo systemctl enable freeze")
-    reboot(witness.bastion)
+    reboot(writer.bastion)
     try:
         stopped = "ps -o stat= -C s3fs"
         machine.wait_for(
@@ -66,4 +66,4 @@ def test_s3fs_hangs(witness: Witness) -> None:
     finally:
         machine.output(f"sudo systemctl disable freeze && sudo rm {unit}")
     began = time.monotonic()
-    witness.testify("at boot: s3fs gets SIGSTOP at once", since=began, within=MEND_SECONDS)
+    writer.require_no_loss("at boot: s3fs gets SIGSTOP at once", since=began, within=MEND_SECONDS)

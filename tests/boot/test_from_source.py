@@ -18,8 +18,8 @@ from constructs_lib.bastion import BOOT, Bastion
 from lab.rehearsal import image, processes
 from lab.rehearsal.rehearsal import Changes, Rehearsal
 from tests.boot.conftest import Stage
+from tests.boot.file_writer import Recoveries
 from tests.boot.test_size import MICRO
-from tests.boot.witness import Recoveries
 
 pytestmark = pytest.mark.boot
 REAL = os.environ.get("S3FS_SOURCE", "")

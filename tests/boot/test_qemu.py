@@ -7,8 +7,8 @@ import pytest
 from lab.rehearsal import proofs
 from lab.rehearsal.rehearsal import Rehearsal
 from tests.boot.conftest import Stage
+from tests.boot.file_writer import Recoveries
 from tests.boot.test_large_file import goes_up_in_parts
-from tests.boot.witness import Recoveries
 
 pytestmark = pytest.mark.boot
 MEGABYTES = 24  # three parts; test_large_file.py copies more, where that is quick

@@ -12,7 +12,7 @@ from lab.rehearsal.rehearsal import Changes, Rehearsal
 from lab.template.reader import INSTANCE, Template
 from lab.terminal.problem import ProblemError
 from tests.boot.conftest import Stage
-from tests.boot.witness import Recoveries
+from tests.boot.file_writer import Recoveries
 from tests.pace import slowness
 
 pytestmark = pytest.mark.boot

@@ -16,7 +16,7 @@ Recoveries = list[tuple[str, float, int | None]]  # what happened, the seconds u
 # Mostly small files, now and then one that goes up in parts. Written by root, who may write into the bare folder where
 # nothing is mounted: such a file would be lost. cp fails when closing fails. What was closed is told to us at once, so
 # no fault of the machine can take that back. A loop whose ssh has ended goes on until it next says something, beside
-# the loop of the next witness: each has a file of its own to copy from.
+# the loop of the next writer: each has a file of its own to copy from.
 WRITES = """
 trap 'rm /dev/shm/{name}' EXIT
 for number in $(seq 100000); do
@@ -35,7 +35,7 @@ done
 BEGIN_SECONDS, NOTICE_SECONDS = 30, 60
 
 
-class Witness:
+class FileWriter:
     """Writes all the time to one machine, until the machine goes away or ``stop``."""
 
     def __init__(self, bastion: Rehearsal, recoveries: Recoveries) -> None:
@@ -81,7 +81,7 @@ class Witness:
         said = self.bastion.machine.run(f"mountpoint -q {point} && timeout 10 sh -c {shlex.quote(command)}", seconds=20)
         return said.ok and said.text == text
 
-    def testify(self, what: str, *, since: float, within: float) -> None:
+    def require_no_loss(self, what: str, *, since: float, within: float) -> None:
         """Wait until the mount works, at the latest ``within`` seconds after a moment; no closed file is lost.
 
         The seconds are those of a machine that has nothing else to do. A lost file is the worse of two failures.
