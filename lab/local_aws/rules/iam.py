@@ -238,3 +238,17 @@ def _role_in_profile(asked: Asked) -> str | None:
 def _profile_with_role(asked: Asked) -> str | None:
     there = iam._instance_profiles.get(asked.get("InstanceProfileName"), {}).get("Roles")
     return "Cannot delete entity, must remove roles from instance profile first." if there else None
+
+
+TAGGED = ("User", "Role", "Policy", "InstanceProfile")
+
+
+@rule(
+    "iam.tag-aws",
+    *(f"{verb}{what}" for verb in ("Create", "Tag") for what in TAGGED),
+    code="InvalidInput",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules",
+)
+def _tag_aws(asked: Asked) -> str | None:
+    reserved = any(str(tag.get("Key", "")).lower().startswith("aws:") for tag in asked.get("Tags", []))
+    return "Tag keys that begin with aws: are reserved for AWS's own use." if reserved else None

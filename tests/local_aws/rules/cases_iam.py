@@ -291,4 +291,21 @@ DELETES = (
         lambda w: (_fill(w, _profile(w), _role(w)), w.iam.delete_instance_profile(InstanceProfileName="bastion")),
     ),
 )
-CASES = (*NAMES, *GRAMMAR, *SIZES, *DELETES)
+
+
+def _tag(w: World, key: str) -> Any:
+    tags = [{"Key": key, "Value": "v"}]
+    w.iam.create_user(UserName=f"of-{key.strip(':')}", Tags=tags)
+    return w.iam.tag_user(UserName=f"of-{key.strip(':')}", Tags=tags)
+
+
+TAGS = (
+    Case("iam.tag-aws", "InvalidInput", lambda w: _tag(w, "team"), lambda w: _tag(w, "aws:team")),
+    Case(
+        "iam.tag-aws",
+        "InvalidInput",
+        lambda w: w.iam.tag_user(UserName=_user(w, "u"), Tags=[{"Key": "k", "Value": "v"}]),
+        lambda w: w.iam.tag_user(UserName="u", Tags=[{"Key": "AWS:k", "Value": "v"}]),
+    ),
+)
+CASES = (*NAMES, *GRAMMAR, *SIZES, *DELETES, *TAGS)
