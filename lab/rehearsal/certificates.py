@@ -19,6 +19,7 @@ def make_authority(folder: Path) -> Path:
     certificate = (
         _builder(name, name, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -40,6 +41,18 @@ def make_certificate(authority: Path, names: Sequence[str], folder: Path) -> Pat
         .sign(issuer_key, hashes.SHA256())
     )
     return _write(folder / "server", certificate, key)
+
+
+def _usage() -> x509.KeyUsage:
+    """Return what an authority's key is for: without it, Python 3.13 trusts no authority."""
+    others = dict.fromkeys(
+        (
+            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+            *("encipher_only", "decipher_only"),
+        ),
+        False,
+    )
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **others)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
