@@ -104,7 +104,7 @@ def stage(
 
 
 @pytest.fixture(params=proofs.PROOFS, ids=lambda proof: proof.look.__name__.strip("_"))
-def response_to(request: pytest.FixtureRequest) -> proofs.Proof:
+def proof(request: pytest.FixtureRequest) -> proofs.Proof:
     found: proofs.Proof = request.param
     return found
 
