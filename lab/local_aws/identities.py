@@ -23,6 +23,7 @@ import pyotp
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import ec2, iam, sts, tagging
+from ministack.services.cloudformation import handlers
 
 from lab.local_aws import wire
 
@@ -137,9 +138,14 @@ ABOUT_ONESELF = ("GetUser", "ListAccessKeys", "ListMFADevices")
 
 
 def resource_of(service: str, *request: Any) -> str:
-    """Return the ARN that a call to IAM is judged on, also of MFA devices, and of whoever names no user."""
+    """Return the ARN that a call is judged on.
+
+    With IAM, also of MFA devices, and of whoever names no user; with CloudFormation, of the very stack, by its id.
+    """
     found = str(_ministacks_resource(service, *request))
     params, account = request[4], request[6]
+    if service == "cloudformation" and (name := _first(params, "StackName")):
+        return str((handlers._resolve_stack(name) or {}).get("StackId", found))
     if service != "iam" or found != "*":
         return found
     if name := _first(params, "VirtualMFADeviceName"):

@@ -1,6 +1,7 @@
 """What policies allow is what an evaluator that is not ours finds, and what happens is what the simulator says."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -188,3 +189,27 @@ def test_the_simulator_names_what_it_was_not_told(local_aws: lifecycle.Server) -
     ] * 4
     with pytest.raises(ClientError, match="NoSuchEntity"):
         iam.simulate_principal_policy(PolicySourceArn=ALICE.replace("alice", "nobody"), ActionNames=["s3:GetObject"])
+
+
+def test_the_bastions_role_may_signal_its_own_stack_and_no_other(
+    learning_stack: Deployed, budget_stack: Deployed
+) -> None:
+    """The role names the stack by its id, the first boot by its name: both are the stack's one ARN."""
+    root = learning_stack.description["StackId"].split(":")[4]  # EC2 takes the role on; here the root user can
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+    role = f"arn:aws:iam::{root}:role/{learning_stack.outputs['RoleName']}"
+    sts = boto3.client("sts", aws_access_key_id=root, aws_secret_access_key=secret)
+    given = sts.assume_role(RoleArn=role, RoleSessionName="i-1")["Credentials"]
+    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    cloudformation = session.client("cloudformation")
+
+    def signal(stack: str, resource: str) -> str:
+        with pytest.raises(ClientError) as told:
+            cloudformation.signal_resource(
+                StackName=stack, LogicalResourceId=resource, UniqueId="i-1", Status="SUCCESS"
+            )
+        return str(told.value.response["Error"]["Code"])
+
+    for name in (learning_stack.stack_name, learning_stack.description["StackId"]):
+        assert signal(name, learning_stack.bastion.logical_id) == "ValidationError", "it may, and comes too late"
+    assert signal(budget_stack.stack_name, "Budget") == "AccessDenied"
