@@ -1,15 +1,21 @@
 """What the chapters of the primer claim of the deployed stacks, a module for each, and the proofs."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 
+from botocore.exceptions import ClientError
+
 from lab.checks import access, bastion, drift, firewall, nat_instance, network, operators, real_account, saving, storage
-from lab.checks.check import CHECKS, Check, Verdict
+from lab.checks.check import CHECKS, Check, Facts, Verdict
 from lab.checks.policy import account
 from lab.template.deployed import Deployed, explain
 from lab.terminal.problem import ProblemError
 
+# What AWS says to whoever asks too often, and the seconds to wait then, each time longer.
+THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "SlowDown")
+THROTTLED_SECONDS = (1, 2, 4, 8)
 # Importing a chapter registers its checks.
 CHAPTERS = (network, nat_instance, drift, operators, saving, storage, bastion, access, firewall, real_account)
 
@@ -36,7 +42,7 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
         if not check.when(deployed):
             continue
         try:
-            expected, found = check.prove(deployed)
+            expected, found = _proven(check, deployed)
         except KeyError as error:
             expected, found = ["an answer"], [f"AWS says nothing of {error.args[0]}"]
         except (IndexError, StopIteration):
@@ -50,6 +56,18 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
             list((Counter(found) - Counter(expected)).elements()),
             command(check, deployed),
         )
+
+
+def _proven(check: Check, deployed: Deployed) -> tuple[Facts, Facts]:
+    """Return what the proof of a claim finds; while AWS wants fewer requests, wait and begin it again."""
+    for seconds in THROTTLED_SECONDS:
+        try:
+            return check.prove(deployed)
+        except ClientError as error:
+            if error.response["Error"].get("Code") not in THROTTLED:
+                raise
+            time.sleep(seconds)
+    return check.prove(deployed)
 
 
 def command(check: Check, deployed: Deployed) -> str:

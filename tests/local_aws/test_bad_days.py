@@ -15,7 +15,7 @@ from lab.checks import run
 from tests.local_aws.rules.world import IMAGE
 from tests.local_aws.server import QUOTAS, deployer, local_aws_in
 
-PAGE, REQUESTS, ROLE_SECONDS = 3, 20, 2
+PAGE, REQUESTS, ROLE_SECONDS = 3, 6, 2
 TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
