@@ -44,14 +44,14 @@ def resolve(key: str, ctx: iam_evaluator.EvalContext) -> Any:
 
 def simulate_custom(params: Mapping[str, Any]) -> wire.Answer:
     """Answer SimulateCustomPolicy: what the given policies would allow."""
-    asked = _asked(params)
+    asked = wire.without_member(wire.tree(params))
     caller = asked.get("CallerArn", f"arn:aws:iam::{get_account_id()}:user/nobody")
     return _answer("SimulateCustomPolicy", asked, caller, _parsed(asked))
 
 
 def simulate_principal(params: Mapping[str, Any]) -> wire.Answer:
     """Answer SimulatePrincipalPolicy: what a user, group or role may do, also with further policies."""
-    asked = _asked(params)
+    asked = wire.without_member(wire.tree(params))
     arn = asked.get("PolicySourceArn", "")
     kind, _, name = arn.rpartition(":")[2].partition("/")
     name = name.rpartition("/")[2]
@@ -65,14 +65,6 @@ def simulate_principal(params: Mapping[str, Any]) -> wire.Answer:
         "group": _of_group,
     }[kind](name, get_account_id())
     return _answer("SimulatePrincipalPolicy", asked, asked.get("CallerArn", arn), [*policies, *_parsed(asked)])
-
-
-def _asked(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request with its lists as lists."""
-    return {
-        name: value["member"] if isinstance(value, dict) and "member" in value else value
-        for name, value in wire.tree(params).items()
-    }
 
 
 def _parsed(asked: Mapping[str, Any]) -> Policies:
@@ -121,7 +113,6 @@ def _results(asked: Mapping[str, Any], caller: str, policies: Policies) -> Itera
 
 def _values(entry: Mapping[str, Any]) -> Any:
     values = entry.get("ContextKeyValues", [])
-    values = values["member"] if isinstance(values, dict) else values
     return values if entry.get("ContextKeyType", "").endswith("List") else values[0] if values else None
 
 

@@ -60,6 +60,17 @@ def _with_lists(node: Any) -> Any:
     return {name: _with_lists(value) for name, value in node.items()}
 
 
+def without_member(value: Any) -> Any:
+    """Take a list of the Query protocol out of its ``member``."""
+    if isinstance(value, list):
+        return [without_member(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"member"}:
+        return without_member(value["member"])
+    return {name: without_member(each) for name, each in value.items()}
+
+
 def is_true(value: Any) -> bool:
     return str(value).lower() == "true"
 

@@ -40,19 +40,8 @@ QUERY, JSON = ("ec2", "iam", "cloudformation"), ("ssm", "budgets", "logs")
 
 def read_query(body: bytes, query: Mapping[str, list[str]]) -> tuple[str, Asked]:
     """Return the action and the members of a request of EC2's or the Query protocol."""
-    asked = _without_member(tree(wire.asked(query, body)))
+    asked = wire.without_member(tree(wire.asked(query, body)))
     return str(asked.get("Action", "")), asked
-
-
-def _without_member(value: Any) -> Any:
-    """Take a list of the Query protocol out of its ``member``."""
-    if isinstance(value, list):
-        return [_without_member(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"member"}:
-        return _without_member(value["member"])
-    return {name: _without_member(each) for name, each in value.items()}
 
 
 def read_json(headers: Mapping[str, str], body: bytes) -> tuple[str, Asked]:

@@ -15,12 +15,17 @@ ANY = 10**9  # some lists take more than they give
 
 
 @lru_cache
+def _model() -> Any:
+    """Return EC2's own published model, the one that botocore carries: reading it takes a while."""
+    return botocore.session.get_session().get_service_model("ec2")
+
+
+@lru_cache
 def _bounds(action: str) -> tuple[int, int]:
-    """Return what EC2's own published model, the one that botocore carries, says of MaxResults."""
-    model: Any = botocore.session.get_session().get_service_model("ec2")
-    if action not in model.operation_names:
+    """Return what EC2's model says of MaxResults."""
+    if action not in _model().operation_names:
         return 0, ANY
-    member = model.operation_model(action).input_shape.members.get("MaxResults")
+    member = _model().operation_model(action).input_shape.members.get("MaxResults")
     about = member.metadata if member else {}
     least = 5 if action == "DescribeInstances" else 1  # as it does not say
     return int(about.get("min", least)), int(about.get("max", ANY))
@@ -29,7 +34,7 @@ def _bounds(action: str) -> tuple[int, int]:
 @lru_cache
 def comes_in_pages(action: str) -> bool:
     """Return whether EC2's model knows a next page of a list."""
-    model: Any = botocore.session.get_session().get_service_model("ec2")
+    model = _model()
     return action in model.operation_names and "NextToken" in model.operation_model(action).output_shape.members
 
 
