@@ -19,6 +19,7 @@ lab.cli
 lab.local_aws.command
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
 lab.checks lab.cost lab.picture lab.local_aws
+lab.reach
 lab.cdk lab.template.deployed
 lab.template
 lab.terminal
