@@ -111,7 +111,7 @@ class Interface:
 
 @dataclass(frozen=True, kw_only=True)
 class NatGateway:
-    """A NAT gateway: sends on what the VPC's hosts send to the internet, under its own address, from a port it chooses."""
+    """A NAT gateway sends on what the VPC's hosts send to the internet, under its own address and a port it chooses."""
 
     id: str
     name: str
