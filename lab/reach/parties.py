@@ -24,7 +24,7 @@ ANYWHERE = IPv4Network("0.0.0.0/0")
 EXAMPLES = tuple(map(IPv4Address, ("198.51.100.1", "192.0.2.1", "203.0.113.1")))
 # What is nobody's on the internet.
 NOBODYS = (*RFC1918, *RFC6598, *map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
-S3_SOMEWHERE = IPv4Address("52.216.0.1")  # one of S3's, for a VPC that has no endpoint to tell
+S3_SOMEWHERE = IPv4Address("3.5.0.1")  # one of S3's, for a VPC that has no endpoint to tell
 PUBLIC = IPv4Network("198.18.128.0/17")  # of RFC 2544's, which are nobody's: for hosts that are not started
 ANY_GROUP = "any"
 DEFAULT_GROUP = "default"

@@ -127,8 +127,11 @@ def matrix(network: Network, sources: Sequence[Party], destinations: Sequence[Pa
     ]
 
 
-def condensed(answers: Iterable[Answer]) -> list[Answer]:
-    """Return answers without those about a block outside that are the same as for what is around it."""
+def condensed(answers: Iterable[Answer], *, by_reach: bool = False) -> list[Answer]:
+    """Return answers without those about a block outside that are the same as for what is around it.
+
+    ``by_reach``: the same ports that are reached are enough, however and however often.
+    """
     by_pair: dict[tuple[Party, Party], list[Answer]] = {}
     for answer in answers:
         by_pair.setdefault((answer.source, answer.destination), []).append(answer)
@@ -145,6 +148,8 @@ def condensed(answers: Iterable[Answer]) -> list[Answer]:
             return False
         nearest = max(around, key=lambda pair: (pair[0].block or pair[1].block).prefixlen)  # type: ignore[union-attr]
         mine, theirs = by_pair[source, destination], by_pair[nearest]
+        if by_reach:
+            return reached(mine) == reached(theirs)
         return len(mine) == len(theirs) and all(
             one.ports == other.ports and _alike(one, other) for one, other in zip(mine, theirs, strict=True)
         )

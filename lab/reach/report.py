@@ -110,16 +110,14 @@ def _print_hops(way: Way, words: Words) -> None:
     console.print(table)
 
 
-def lines_of(answers: Sequence[Answer], words: Words) -> list[str]:
-    """Return the way of an answer in one line each: for a claim that does not hold."""
-    lines = []
-    for some in _by_stop(condensed(answers)):
-        conversation = some[0].conversation
-        for word, way in (("request", conversation.request), ("reply", conversation.reply)):
-            if way:
-                hops = [f"{what} [{rule}]" if rule else what for what, rule in words.hops(way)]
-                lines.append(f"{word}: {' → '.join(hops)}{'' if way.arrives else f' ✗ {way.code}'}")
-    return lines
+def in_one_line(answer: Answer, words: Words) -> str:
+    """Return the way of the request, or that of the reply where this is what stops: for a claim that does not hold."""
+    conversation = answer.conversation
+    stopped = conversation.reply and not conversation.reply.arrives
+    way = (stopped and conversation.reply) or conversation.request
+    hops = [f"{what} [{rule}]" if rule else what for what, rule in words.hops(way)]
+    end = "" if way.arrives else f": {words.why(way.hops[-1])} ({way.code})"
+    return f"{words.say('the reply: ', '応答: ') if stopped else ''}{' → '.join(hops)}{end}"
 
 
 # --- everybody
@@ -128,7 +126,7 @@ def lines_of(answers: Sequence[Answer], words: Words) -> list[str]:
 def print_matrix(answers: Sequence[Answer], words: Words) -> None:
     """Print who reaches whom, a line for each pair that does; zones that are alike are one."""
     ways: dict[Pair, str] = {}
-    for pair, some in _pairs(condensed(answers)).items():
+    for pair, some in _pairs(condensed(answers, by_reach=True)).items():
         if ranges := reached(some):
             odds = {odds_of(answer) for answer in some if answer.failing}
             ways[pair] = ", ".join(map(span, ranges)) + (f" ({max(odds)})" if odds else "")
