@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from weakref import WeakKeyDictionary
 
 from lab.checks.check import Facts, check
-from lab.checks.network import PRIVATE, vpc_id
+from lab.checks.network import PRIVATE, PUBLIC, vpc_id
 from lab.reach.described import described
 from lab.reach.explain import Words, span
 from lab.reach.network import ALL_PORTS, Interface, Network
@@ -45,9 +45,23 @@ def look_again(aws: Deployed) -> None:
 
 
 def _network(aws: Deployed) -> Network:
+    """Return the network as AWS has it, with the names of the template."""
     if aws not in _looked_at:
-        _looked_at[aws] = with_any_group(described(aws.ec2, vpc_id(aws)))
+        found = with_any_group(described(aws.ec2, vpc_id(aws)))
+        _looked_at[aws] = replace(
+            found,
+            subnets={key: replace(each, name=_name(aws, key, each.name)) for key, each in found.subnets.items()},
+            groups={key: replace(each, name=_name(aws, key, each.name)) for key, each in found.groups.items()},
+            interfaces={
+                key: replace(each, name=_name(aws, each.instance, each.name)) for key, each in found.interfaces.items()
+            },
+        )
     return _looked_at[aws]
+
+
+def _name(aws: Deployed, id_: str, otherwise: str) -> str:
+    name = aws.name_of(id_)
+    return otherwise if name == id_ else name
 
 
 @dataclass(frozen=True)
@@ -152,7 +166,7 @@ def who_reaches_8080(aws: Deployed) -> tuple[Facts, Facts]:
         f"{who} → {server.name}, tcp 8080"
         for who in _from_outside(aws.settings["office_cidr"])
         for server in servers
-        if isinstance(server.end, Interface) and server.end.public
+        if isinstance(server.end, Interface) and network.subnets[server.end.subnet].name in PUBLIC
     ]
     others = [*everybody(network), *_any_hosts(network)]
     return _proof(network, promised, [Question(others, servers, ports=(8080, 8080))])
