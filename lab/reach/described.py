@@ -122,6 +122,7 @@ def described(ec2: "EC2Client", vpc: str) -> Network:
             each["VpcEndpointId"]: GatewayEndpoint(
                 id=each["VpcEndpointId"],
                 name=_name(each, "VpcEndpointId"),
+                service=each["ServiceName"].rpartition(".")[2],
                 prefix_list=next(
                     (number for number, one in lists.items() if one["PrefixListName"] == each["ServiceName"]), ""
                 ),
