@@ -6,11 +6,11 @@ Each part of a VPC is a network namespace, a network stack of its own, tied to t
 - its interface (``bastion.eni``): the source/destination check and the security groups, which are stateful, so the
   kernel tracks connections here, for each interface alone;
 - ``vpc``, the router: a routing table for each subnet, chosen by the cable that a packet comes from, and the network
-  ACLs, which are stateless, so nothing is tracked here. An ACL judges what goes between a cable of its subnet and one of
-  another, so nothing within a subnet;
+  ACLs, which are stateless, so nothing is tracked here. An ACL judges what comes from or goes to another subnet, and
+  nothing within a subnet;
 - ``igw``, the internet gateway: one public address for one private address, and back;
 - a NAT gateway (``nat-1``): sends on as itself, from a port that it chooses;
-- ``s3``: at the end of a gateway endpoint, and of the internet;
+- ``s3``: behind its gateway endpoint (``s3.endpoint``), and on the internet too;
 - ``internet``: everybody else, with an address in each range that a rule names.
 
 ``rules`` says what the firewalls do, in the words of nftables; ``vpc`` ties the parts together; ``namespaces`` makes

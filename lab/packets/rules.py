@@ -16,6 +16,9 @@ table ip hop {
 }
 """
 
+# An internet gateway carries nothing to or from these (RFC 1918, RFC 6598).
+NOT_ROUTED = "{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 }"
+
 
 def interface(network: Network, its: Interface) -> str:
     """Return the source/destination check and the security groups of an interface."""
@@ -50,10 +53,10 @@ def acls(network: Network, cables: Mapping[str, Sequence[str]]) -> str:
     used = {subnet: _set(map('"{}"'.format, devices)) for subnet, devices in cables.items() if devices}
     # What stays within a subnet is not judged; what leaves one is judged there before it is where it enters another.
     judged = [f"iifname {devices} oifname {devices} accept" for devices in used.values()]
-    judged += [f'iifname {devices} jump {network.subnets[subnet].acl}-out' for subnet, devices in used.items()]
-    judged += [f'oifname {devices} jump {network.subnets[subnet].acl}-in' for subnet, devices in used.items()]
+    judged += [f"iifname {devices} jump {network.subnets[subnet].acl}-out" for subnet, devices in used.items()]
+    judged += [f"oifname {devices} jump {network.subnets[subnet].acl}-in" for subnet, devices in used.items()]
     chains = [
-        f'chain {acl.id}-{way} {{\n    {_lines(_acl_entries(network, acl.id, egress=way == "out"))}\n  }}\n'
+        f"chain {acl.id}-{way} {{\n    {_lines(_acl_entries(network, acl.id, egress=way == 'out'))}\n  }}\n"
         for acl in network.acls.values()
         for way in ("in", "out")
     ]
@@ -78,6 +81,8 @@ def internet_gateway(public: Mapping[IPv4Address, IPv4Address], regional: Iterab
 table ip gateway {{
   chain known {{
     type filter hook prerouting priority raw; policy drop
+    iifname != "internet" ip daddr {NOT_ROUTED} counter drop
+    iifname "internet" ip saddr {NOT_ROUTED} counter drop
     iifname "vpc" {_among("saddr", public)} counter accept
     iifname != "vpc" {_among("daddr", own)} counter accept
     iifname "nat-*" {_among("saddr", own)} counter accept
@@ -134,14 +139,16 @@ table ip nat {{
 """
 
 
-# A gateway endpoint begins nothing: S3 only answers through it.
-ENDPOINT = """
-table ip endpoint {
-  chain output {
-    type filter hook output priority filter
-    oifname "endpoint" ct state new drop
-  }
-}
+# A gateway endpoint carries TCP and echo requests of ICMP, and what answers them; S3 begins nothing through it.
+ENDPOINT = f"""{HOP}
+table ip endpoint {{
+  chain forward {{
+    type filter hook forward priority filter; policy drop
+    ct state established,related accept
+    iifname "vpc" ip protocol tcp counter accept
+    iifname "vpc" icmp type echo-request counter accept
+  }}
+}}
 """
 
 

@@ -1,7 +1,7 @@
 """A VPC out of network namespaces, with the internet around it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
@@ -166,26 +166,29 @@ class Vpc:
             self._gateway.route(gateway.public[0], name, part.link)
             yield gateway.public[0]
 
-    def _add_endpoint(self, endpoint: str, number: int, cidrs: Iterable[IPv4Network]) -> None:
+    def _add_endpoint(self, endpoint: str, number: int, cidrs: Sequence[IPv4Network]) -> None:
         name = f"s3-{number}" if number else "s3"
-        part = self._part(name)
-        addresses = list(map(_first, cidrs))
-        self.addresses[name] = addresses
-        self._add_cable(endpoint, name, None, part, peer="endpoint")
-        self._lay(self._gateway, name, part, "igw")
-        part.ip += [f"address add {address} dev igw" for address in addresses]
-        for cidr in self.network.cidrs:
-            part.route(cidr, "endpoint", self._router.link)
-        if addresses:
-            part.ip.append(f"route add default via {self._gateway.link} dev igw onlink src {addresses[0]}")
-        for cidr in cidrs:
-            self._gateway.route(cidr, name, part.link)
+        part, s3 = self._part(f"{name}.endpoint", forwards=True), self._part(name)
+        self.addresses[name] = list(map(_first, cidrs))
+        self._add_cable(endpoint, name, None, part)
+        self._lay(part, "s3", s3, "endpoint")
+        self._lay(self._gateway, name, s3, "igw")
         part.nft = rules.ENDPOINT
+        part.route("default", "s3", s3.link)
+        for cidr in self.network.cidrs:
+            part.route(cidr, "vpc", self._router.link)
+            s3.route(cidr, "endpoint", part.link)
+        for address in self.addresses[name]:
+            s3.ip.append(f"address add {address} dev igw")
+        if cidrs:
+            s3.ip.append(f"route add default via {self._gateway.link} dev igw onlink src {self.addresses[name][0]}")
+        for cidr in cidrs:
+            self._gateway.route(cidr, name, s3.link)
 
-    def _add_cable(self, target: str, name: str, subnet: str | None, part: Part, *, peer: str = "vpc") -> str:
+    def _add_cable(self, target: str, name: str, subnet: str | None, part: Part) -> str:
         """Lay a cable from the router to what may be the target of a route; return the router's device."""
         device = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}-{len(self._leads_to)}"
-        self._lay(self._router, device, part, peer)
+        self._lay(self._router, device, part, "vpc")
         self._leads_to[target] = device, part.link
         if subnet:
             self.cables[subnet].append(device)
@@ -199,9 +202,12 @@ class Vpc:
         """
         tables = {table: 100 + number for number, table in enumerate(self.network.route_tables)}
         for id_, number in tables.items():
-            for route in self.network.route_tables[id_].routes:
-                for destination in self.network.prefix_lists.get(route.destination, (route.destination,)):
-                    yield f"route replace {self._way(route.target, active=route.active).format(destination)} table {number}"
+            # Of two for the same addresses, a static route is the one that counts; it comes last, and replaces the other.
+            listed = self.network.prefix_lists
+            for route in sorted(self.network.route_tables[id_].routes, key=lambda each: each.destination not in listed):
+                for destination in listed.get(route.destination, (route.destination,)):
+                    way = self._way(route.target, active=route.active)
+                    yield f"route replace {way.format(destination)} table {number}"
             yield f"route add blackhole default metric 9999 table {number}"
         for subnet, devices in self.cables.items():
             its = self.network.subnets[subnet]

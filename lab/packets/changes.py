@@ -1,0 +1,140 @@
+"""Rules in one line each, as a person writes them, and networks with such rules added or deleted.
+
+learning-public inbound 110 allow tcp 22 203.0.113.7/32        of a network ACL: number, allow or deny
+learning-database inbound tcp 3306 learning-web                of a security group
+learning-public inbound 170 allow icmp 3:4 0.0.0.0/0           of ICMP: type and code
+learning-bastion outbound all 0.0.0.0/0
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from lab.reach.network import ALL_PORTS, AclEntry, GroupRule, Network, NetworkAcl, SecurityGroup
+from lab.terminal.problem import ProblemError
+
+WAYS = {"inbound": False, "outbound": True}
+EXAMPLES = '"learning-public inbound 110 allow tcp 22 203.0.113.7/32" or "learning-web inbound tcp 80 0.0.0.0/0"'
+Rule = AclEntry | GroupRule
+
+
+def written(network: Network) -> Iterator[tuple[str, Rule]]:
+    """Yield each rule of each network ACL and security group as a line."""
+    for acl in network.acls.values():
+        for entry in acl.entries:
+            verdict = "allow" if entry.allow else "deny"
+            words = (entry.number, verdict, *_traffic(entry.protocol, entry.ports), entry.cidr)
+            yield _line(acl.name, entry.egress, words), entry
+    for group in network.groups.values():
+        for way, rules in ((False, group.inbound), (True, group.outbound)):
+            for rule in rules:
+                peer = network.groups[rule.peer].name if rule.peer in network.groups else rule.peer
+                yield _line(group.name, way, (*_traffic(rule.protocol, rule.ports), peer)), rule
+
+
+def without(network: Network, beginning: str) -> tuple[Network, list[str]]:
+    """Return a network without the rules whose lines begin with these words, and those lines.
+
+    Raises ProblemError where there is none.
+    """
+    found = [(line, id(rule)) for line, rule in written(network) if f"{line} ".startswith(f"{_spaced(beginning)} ")]
+    if not found:
+        raise ProblemError(f"No rule begins with {beginning!r}. All rules: lab packets --rules")
+    gone = {each for _, each in found}
+    acls = {
+        acl.id: replace(acl, entries=tuple(each for each in acl.entries if id(each) not in gone))
+        for acl in network.acls.values()
+    }
+    groups = {
+        group.id: replace(
+            group,
+            inbound=tuple(each for each in group.inbound if id(each) not in gone),
+            outbound=tuple(each for each in group.outbound if id(each) not in gone),
+        )
+        for group in network.groups.values()
+    }
+    return replace(network, acls=acls, groups=groups), [line for line, _ in found]
+
+
+def with_rule(network: Network, line: str) -> Network:
+    """Return a network with one more rule. A network ACL's number that is taken gets the new one.
+
+    Raises ProblemError, with an example, for what is no rule.
+    """
+    try:
+        name, way, *words = line.split()
+        outbound = WAYS[way]
+        for acl in network.acls.values():
+            if name in (acl.name, acl.id) and words[0].isdecimal():
+                return replace(network, acls={**network.acls, acl.id: _with_entry(acl, outbound, words)})
+        for group in network.groups.values():
+            if name in (group.name, group.id):
+                return replace(
+                    network, groups={**network.groups, group.id: _with_group_rule(network, group, outbound, words)}
+                )
+    except (ValueError, KeyError, IndexError) as error:
+        raise ProblemError(f"{line!r} is no rule ({error}). Examples: {EXAMPLES}") from None
+    owners = ", ".join(dict.fromkeys(each.name for each in (*network.acls.values(), *network.groups.values())))
+    raise ProblemError(f"{line!r}: there is no {name} here; there is {owners}. Examples: {EXAMPLES}")
+
+
+def _with_entry(acl: NetworkAcl, egress: bool, words: list[str]) -> NetworkAcl:  # noqa: FBT001
+    number, verdict, *traffic, cidr = words
+    protocol, ports = _read_traffic(traffic)
+    if verdict not in ("allow", "deny"):
+        raise ValueError(f"{verdict} is neither allow nor deny")
+    entry = AclEntry(
+        number=int(number),
+        egress=egress,
+        protocol=protocol,
+        cidr=IPv4Network(cidr),
+        ports=ports,
+        allow=verdict == "allow",
+    )
+    others = (each for each in acl.entries if (each.egress, each.number) != (egress, entry.number))
+    return replace(acl, entries=tuple(sorted((*others, entry), key=lambda each: (each.egress, each.number))))
+
+
+def _with_group_rule(network: Network, group: SecurityGroup, outbound: bool, words: list[str]) -> SecurityGroup:  # noqa: FBT001
+    *traffic, peer = words
+    protocol, ports = _read_traffic(traffic)
+    named = next((each.id for each in network.groups.values() if peer in (each.name, each.id)), None)
+    rule = GroupRule(protocol=protocol, ports=ports, peer=named or str(IPv4Network(peer)))
+    if outbound:
+        return replace(group, outbound=(*group.outbound, rule))
+    return replace(group, inbound=(*group.inbound, rule))
+
+
+def _traffic(protocol: str, ports: tuple[int, int]) -> tuple[str, ...]:
+    if protocol == "-1":
+        return ("all",)
+    if protocol == "icmp":
+        kind = ports if ports != ALL_PORTS else (-1, -1)
+        return ("icmp",) if kind[0] == -1 else ("icmp", f"{kind[0]}:{kind[1]}")
+    if protocol not in ("tcp", "udp"):
+        return (protocol,)
+    return (protocol, str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}")
+
+
+def _read_traffic(words: list[str]) -> tuple[str, tuple[int, int]]:
+    protocol, *said = words
+    if protocol == "all" and not said:
+        return "-1", ALL_PORTS
+    if protocol == "icmp" and not said:
+        return "icmp", (-1, -1)
+    (text,) = said
+    first, mark, last = text.partition(":" if protocol == "icmp" else "-")
+    ports = int(first), int(last if mark else first)
+    if protocol == "icmp" and mark:
+        return protocol, ports
+    if protocol not in ("tcp", "udp") or not 0 <= ports[0] <= ports[1] <= ALL_PORTS[1]:
+        raise ValueError(f"{' '.join(words)} is no traffic such as tcp 22, udp 1024-65535, icmp 8:0 or all")
+    return protocol, ports
+
+
+def _line(owner: str, outbound: bool, words: tuple[object, ...]) -> str:  # noqa: FBT001
+    return " ".join((owner, "outbound" if outbound else "inbound", *map(str, words)))
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
