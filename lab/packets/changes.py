@@ -1,16 +1,14 @@
 """Rules in one line each, as a person writes them, and networks with such rules added or deleted.
 
-learning-public inbound 110 allow tcp 22 203.0.113.7/32        of a network ACL: number, allow or deny
-learning-database inbound tcp 3306 learning-web                of a security group
-learning-public inbound 170 allow icmp 3:4 0.0.0.0/0           of ICMP: type and code
-learning-bastion outbound all 0.0.0.0/0
+Of a network ACL, with number and verdict: ``learning-public inbound 110 allow tcp 22 203.0.113.7/32``; of a security
+group: ``learning-database inbound tcp 3306 learning-web``. ICMP has type and code: ``icmp 3:4``. Everything: ``all``.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from lab.reach.network import ALL_PORTS, AclEntry, GroupRule, Network, NetworkAcl, SecurityGroup
+from lab.reach.network import ALL_PORTS, AclEntry, GroupRule, Network, NetworkAcl
 from lab.terminal.problem import ProblemError
 
 WAYS = {"inbound": False, "outbound": True}
@@ -24,9 +22,9 @@ def written(network: Network) -> Iterator[tuple[str, Rule]]:
         for entry in acl.entries:
             verdict = "allow" if entry.allow else "deny"
             words = (entry.number, verdict, *_traffic(entry.protocol, entry.ports), entry.cidr)
-            yield _line(acl.name, entry.egress, words), entry
+            yield _line(acl.name, "outbound" if entry.egress else "inbound", words), entry
     for group in network.groups.values():
-        for way, rules in ((False, group.inbound), (True, group.outbound)):
+        for way, rules in (("inbound", group.inbound), ("outbound", group.outbound)):
             for rule in rules:
                 peer = network.groups[rule.peer].name if rule.peer in network.groups else rule.peer
                 yield _line(group.name, way, (*_traffic(rule.protocol, rule.ports), peer)), rule
@@ -66,19 +64,21 @@ def with_rule(network: Network, line: str) -> Network:
         outbound = WAYS[way]
         for acl in network.acls.values():
             if name in (acl.name, acl.id) and words[0].isdecimal():
-                return replace(network, acls={**network.acls, acl.id: _with_entry(acl, outbound, words)})
+                return replace(network, acls={**network.acls, acl.id: _with_entry(acl, words, egress=outbound)})
         for group in network.groups.values():
             if name in (group.name, group.id):
-                return replace(
-                    network, groups={**network.groups, group.id: _with_group_rule(network, group, outbound, words)}
-                )
+                rule = _group_rule(network, words)
+                more: tuple[tuple[GroupRule, ...], ...] = ((), (rule,)) if outbound else ((rule,), ())
+                changed = replace(group, inbound=group.inbound + more[0], outbound=group.outbound + more[1])
+                return replace(network, groups={**network.groups, group.id: changed})
     except (ValueError, KeyError, IndexError) as error:
         raise ProblemError(f"{line!r} is no rule ({error}). Examples: {EXAMPLES}") from None
-    owners = ", ".join(dict.fromkeys(each.name for each in (*network.acls.values(), *network.groups.values())))
+    names = [acl.name for acl in network.acls.values()] + [group.name for group in network.groups.values()]
+    owners = ", ".join(dict.fromkeys(names))
     raise ProblemError(f"{line!r}: there is no {name} here; there is {owners}. Examples: {EXAMPLES}")
 
 
-def _with_entry(acl: NetworkAcl, egress: bool, words: list[str]) -> NetworkAcl:  # noqa: FBT001
+def _with_entry(acl: NetworkAcl, words: list[str], *, egress: bool) -> NetworkAcl:
     number, verdict, *traffic, cidr = words
     protocol, ports = _read_traffic(traffic)
     if verdict not in ("allow", "deny"):
@@ -95,14 +95,11 @@ def _with_entry(acl: NetworkAcl, egress: bool, words: list[str]) -> NetworkAcl: 
     return replace(acl, entries=tuple(sorted((*others, entry), key=lambda each: (each.egress, each.number))))
 
 
-def _with_group_rule(network: Network, group: SecurityGroup, outbound: bool, words: list[str]) -> SecurityGroup:  # noqa: FBT001
+def _group_rule(network: Network, words: list[str]) -> GroupRule:
     *traffic, peer = words
     protocol, ports = _read_traffic(traffic)
     named = next((each.id for each in network.groups.values() if peer in (each.name, each.id)), None)
-    rule = GroupRule(protocol=protocol, ports=ports, peer=named or str(IPv4Network(peer)))
-    if outbound:
-        return replace(group, outbound=(*group.outbound, rule))
-    return replace(group, inbound=(*group.inbound, rule))
+    return GroupRule(protocol=protocol, ports=ports, peer=named or str(IPv4Network(peer)))
 
 
 def _traffic(protocol: str, ports: tuple[int, int]) -> tuple[str, ...]:
@@ -132,8 +129,8 @@ def _read_traffic(words: list[str]) -> tuple[str, tuple[int, int]]:
     return protocol, ports
 
 
-def _line(owner: str, outbound: bool, words: tuple[object, ...]) -> str:  # noqa: FBT001
-    return " ".join((owner, "outbound" if outbound else "inbound", *map(str, words)))
+def _line(owner: str, way: str, words: tuple[object, ...]) -> str:
+    return " ".join((owner, way, *map(str, words)))
 
 
 def _spaced(text: str) -> str:

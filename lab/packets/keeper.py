@@ -1,8 +1,8 @@
 """The process that holds a built VPC, and all that runs in it: when it ends, however it does, all of that is gone.
 
 It is the first process of a PID namespace, so the kernel ends with it what was started there, such as the shells of
-other terminals. It ends by itself when whoever started it is gone. Nothing of it has a name on this machine but the door
-where other terminals knock, a socket without a file.
+other terminals. It ends by itself when whoever started it is gone. Nothing of it has a name on this machine but the
+door where other terminals knock, a socket without a file.
 """
 
 import os
@@ -91,7 +91,7 @@ class Keeper:
         answers: bool = False,
     ) -> None:
         """Build a VPC in the place of the last one. With ``answers`` its hosts listen on PORTS."""
-        ask(self._channel, "build", network, outside, nat_ports, answers)
+        ask(self._channel, "build", network, outside, nat_ports, PORTS if answers else ())
 
     def send(self, sent: Sequence[probes.Probe], expected: Sequence[probes.Outcome] = ()) -> list[probes.Outcome]:
         found: list[probes.Outcome] = ask(self._channel, "send", sent, expected)
@@ -197,7 +197,7 @@ class _Server:
         self._when_ready(channel, answer)
 
     def do_build(
-        self, network: Network, outside: Sequence[IPv4Address], nat_ports: tuple[int, int], answers: bool
+        self, network: Network, outside: Sequence[IPv4Address], nat_ports: tuple[int, int], ports: Sequence[int]
     ) -> None:
         for each in self._listening:
             self._selector.unregister(each)
@@ -206,12 +206,11 @@ class _Server:
         if self._vpc:
             self._vpc.close()
         self._vpc = Vpc(network, outside=outside, nat_ports=nat_ports)
-        if answers:
-            for name, space in self._vpc.hosts.items():
-                space.enter()
-                for port in PORTS:
-                    for address in self._vpc.addresses[name]:
-                        self._listen(name, str(address), port)
+        for name, space in self._vpc.hosts.items():
+            space.enter()
+            for port in ports:
+                for address in self._vpc.addresses[name]:
+                    self._listen(name, str(address), port)
 
     @property
     def _built(self) -> Vpc:
@@ -245,7 +244,7 @@ class _Server:
     def _listen(self, name: str, address: str, port: int) -> None:
         stream, datagrams = socket.socket(socket.AF_INET), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for each in (stream, datagrams):
-            each.setblocking(False)
+            each.settimeout(0)
             each.bind((address, port))
             self._listening.append(each)
         stream.listen(64)
@@ -259,7 +258,7 @@ class _Server:
                 # At once, so that all of a browser, curl and nc show it; then whatever they say is read to its end.
                 accepted.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" + line(peer))
                 accepted.shutdown(socket.SHUT_WR)
-                accepted.setblocking(False)
+                accepted.settimeout(0)
                 self._when_ready(accepted, lambda: self._read_to_end(accepted))
 
         def reply() -> None:

@@ -43,11 +43,11 @@ class Namespace:
             file.write_text(str(value))
 
     def ip(self, lines: Sequence[str], *, descriptors: Sequence[int] = ()) -> None:
-        """Run lines of ip(8)."""
+        """Let iproute2 run lines."""
         self._run(["ip", "-batch", "-"], "\n".join(lines), descriptors)
 
     def nft(self, ruleset: str) -> None:
-        """Put a ruleset in the place of the one that is there: all of it at once, or nothing."""
+        """Put a ruleset of nftables in the place of the one that is there: all of it at once, or nothing."""
         self._run(["nft", "-f", "-"], f"flush ruleset\n{ruleset}")
 
     def close(self) -> None:

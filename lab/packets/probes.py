@@ -52,8 +52,8 @@ class Outcome:
 def send(vpc: Vpc, probes: Sequence[Probe], expected: Sequence[Outcome] = ()) -> list[Outcome]:
     """Send probes; return what became of each.
 
-    Where more is ``expected`` than was seen, a probe is sent again until it is seen, for PATIENCE seconds at most: a busy
-    machine must not make a difference.
+    Where more is ``expected`` than was seen, a probe is sent again until it is seen, for PATIENCE seconds at most: that
+    a machine is busy must not make a difference.
     """
     with ExitStack() as stack:
         sent = _Sent(vpc, probes, stack)
@@ -88,7 +88,7 @@ class _Sent:
             space.enter()
             out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
             seen = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)))
-            seen.setblocking(False)
+            seen.settimeout(0)
             self._out[name] = out
             self._seen[seen.fileno()] = name, seen
             self._poll.register(seen, select.EPOLLIN)

@@ -16,6 +16,7 @@ table ip hop {
 }
 """
 
+NOBODY = IPv4Address(0)
 # An internet gateway carries nothing to or from these (RFC 1918, RFC 6598).
 NOT_ROUTED = "{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 }"
 
@@ -197,8 +198,8 @@ def _span(ports: tuple[int, int]) -> str:
 
 
 def _among(side: str, addresses: Collection[object]) -> str:
-    """Return that the address of a side is among these; without any it is the address that no packet has."""
-    return f"ip {side} {_set(map(str, addresses or ['0.0.0.0']))}"
+    """Return that the address of a side is among these; of none, the one that no packet has."""
+    return f"ip {side} {_set(map(str, addresses or [NOBODY]))}"
 
 
 def _map(verb: str, side: str, pairs: Mapping[IPv4Address, IPv4Address]) -> str:

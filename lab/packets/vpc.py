@@ -109,7 +109,7 @@ class Vpc:
         other.device(peer, other.link)
 
     def _add_internet(self, outside: Sequence[IPv4Address]) -> None:
-        """The internet gateway stands between the router and the internet, whether or not a route leads there."""
+        """Put the internet gateway between the router and the internet, attached or not."""
         internet = self._part("internet")
         self.addresses["internet"] = list(outside)
         self._lay(self._router, "igw", self._gateway, "vpc")
@@ -123,7 +123,7 @@ class Vpc:
         self._leads_to |= dict.fromkeys(self.network.internet_gateways, ("igw", self._gateway.link))
 
     def _add_interface(self, its: Interface) -> None:
-        """A host, behind its interface. The interface answers for all addresses, as AWS's do when a host asks by ARP."""
+        """Put a host behind its interface, which answers for all addresses when the host asks by ARP, as AWS does."""
         name = self.names[its.id]
         host, eni = self._part(name, forwards=bool(its.forwards)), self._part(f"{name}.eni", forwards=True)
         self.addresses[name] = [its.private]
@@ -202,7 +202,7 @@ class Vpc:
         """
         tables = {table: 100 + number for number, table in enumerate(self.network.route_tables)}
         for id_, number in tables.items():
-            # Of two for the same addresses, a static route is the one that counts; it comes last, and replaces the other.
+            # Of two for the same addresses, a static route counts: it comes last, and replaces the one of a list.
             listed = self.network.prefix_lists
             for route in sorted(self.network.route_tables[id_].routes, key=lambda each: each.destination not in listed):
                 for destination in listed.get(route.destination, (route.destination,)):
