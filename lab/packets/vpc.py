@@ -187,7 +187,9 @@ class Vpc:
 
     def _add_cable(self, target: str, name: str, subnet: str | None, part: Part) -> str:
         """Lay a cable from the router to what may be the target of a route; return the router's device."""
-        device = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}-{len(self._leads_to)}"
+        device = name.replace("@", "-")
+        if len(device) > LONGEST:
+            device = f"{device[: LONGEST - 3]}-{len(self._leads_to)}"
         self._lay(self._router, device, part, "vpc")
         self._leads_to[target] = device, part.link
         if subnet:
@@ -230,7 +232,7 @@ def names(network: Network) -> dict[str, str]:
     """Return a name for each interface, by its id: that of its instance, without what all of ours begin with."""
     found: dict[str, str] = {}
     for each in network.interfaces.values():
-        name = re.sub(r"[^A-Za-z0-9.-]", "-", each.name).removeprefix("learning-") or each.id
+        name = re.sub(r"[^A-Za-z0-9.@-]", "-", each.name).removeprefix("learning-") or each.id
         is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|(nat|s3)(-\d+)?", name)
         found[each.id] = name if is_free else f"{name}-{len(found)}"
     return found
