@@ -4,30 +4,22 @@ Of a network ACL, with number and verdict: ``learning-public inbound 110 allow t
 group: ``learning-database inbound tcp 3306 learning-web``. ICMP has type and code: ``icmp 3:4``. Everything: ``all``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from lab.reach.network import ALL_PORTS, AclEntry, GroupRule, Network, NetworkAcl
+from lab.reach.network import ALL_PORTS, AclEntry, GroupRule, Network, NetworkAcl, SecurityGroup
 from lab.terminal.problem import ProblemError
 
 WAYS = {"inbound": False, "outbound": True}
 EXAMPLES = '"learning-public inbound 110 allow tcp 22 203.0.113.7/32" or "learning-web inbound tcp 80 0.0.0.0/0"'
-Rule = AclEntry | GroupRule
 
 
-def written(network: Network) -> Iterator[tuple[str, Rule]]:
-    """Yield each rule of each network ACL and security group as a line."""
-    for acl in network.acls.values():
-        for entry in acl.entries:
-            verdict = "allow" if entry.allow else "deny"
-            words = (entry.number, verdict, *_traffic(entry.protocol, entry.ports), entry.cidr)
-            yield _line(acl.name, "outbound" if entry.egress else "inbound", words), entry
-    for group in network.groups.values():
-        for way, rules in (("inbound", group.inbound), ("outbound", group.outbound)):
-            for rule in rules:
-                peer = network.groups[rule.peer].name if rule.peer in network.groups else rule.peer
-                yield _line(group.name, way, (*_traffic(rule.protocol, rule.ports), peer)), rule
+def written(network: Network) -> list[str]:
+    """Return each rule of each network ACL and security group as a line."""
+    lines: list[str] = []
+    _kept(network, lines.append)
+    return lines
 
 
 def without(network: Network, beginning: str) -> tuple[Network, list[str]]:
@@ -35,23 +27,19 @@ def without(network: Network, beginning: str) -> tuple[Network, list[str]]:
 
     Raises ProblemError where there is none.
     """
-    found = [(line, id(rule)) for line, rule in written(network) if f"{line} ".startswith(f"{_spaced(beginning)} ")]
-    if not found:
+    words = beginning.split()
+    deleted: list[str] = []
+
+    def keep(line: str) -> bool:
+        if line.split()[: len(words)] != words:
+            return True
+        deleted.append(line)
+        return False
+
+    left = _kept(network, keep)
+    if not deleted:
         raise ProblemError(f"No rule begins with {beginning!r}. All rules: lab packets --rules")
-    gone = {each for _, each in found}
-    acls = {
-        acl.id: replace(acl, entries=tuple(each for each in acl.entries if id(each) not in gone))
-        for acl in network.acls.values()
-    }
-    groups = {
-        group.id: replace(
-            group,
-            inbound=tuple(each for each in group.inbound if id(each) not in gone),
-            outbound=tuple(each for each in group.outbound if id(each) not in gone),
-        )
-        for group in network.groups.values()
-    }
-    return replace(network, acls=acls, groups=groups), [line for line, _ in found]
+    return left, deleted
 
 
 def with_rule(network: Network, line: str) -> Network:
@@ -76,6 +64,33 @@ def with_rule(network: Network, line: str) -> Network:
     names = [acl.name for acl in network.acls.values()] + [group.name for group in network.groups.values()]
     owners = ", ".join(dict.fromkeys(names))
     raise ProblemError(f"{line!r}: there is no {name} here; there is {owners}. Examples: {EXAMPLES}")
+
+
+def _kept(network: Network, keep: Callable[[str], object]) -> Network:
+    """Return a network with the rules that are kept, as asked by the line of each."""
+
+    def entries(acl: NetworkAcl) -> Iterator[AclEntry]:
+        for each in acl.entries:
+            words = (each.number, "allow" if each.allow else "deny", *_traffic(each.protocol, each.ports), each.cidr)
+            if keep(_line(acl.name, "outbound" if each.egress else "inbound", *words)):
+                yield each
+
+    def rules(group: SecurityGroup, way: str, its: Iterable[GroupRule]) -> Iterator[GroupRule]:
+        for each in its:
+            peer = network.groups[each.peer].name if each.peer in network.groups else each.peer
+            if keep(_line(group.name, way, *_traffic(each.protocol, each.ports), peer)):
+                yield each
+
+    acls = {acl.id: replace(acl, entries=tuple(entries(acl))) for acl in network.acls.values()}
+    groups = {
+        group.id: replace(
+            group,
+            inbound=tuple(rules(group, "inbound", group.inbound)),
+            outbound=tuple(rules(group, "outbound", group.outbound)),
+        )
+        for group in network.groups.values()
+    }
+    return replace(network, acls=acls, groups=groups)
 
 
 def _with_entry(acl: NetworkAcl, words: list[str], *, egress: bool) -> NetworkAcl:
@@ -129,9 +144,5 @@ def _read_traffic(words: list[str]) -> tuple[str, tuple[int, int]]:
     return protocol, ports
 
 
-def _line(owner: str, way: str, words: tuple[object, ...]) -> str:
-    return " ".join((owner, way, *map(str, words)))
-
-
-def _spaced(text: str) -> str:
-    return " ".join(text.split())
+def _line(*words: object) -> str:
+    return " ".join(map(str, words))

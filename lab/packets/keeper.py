@@ -19,6 +19,8 @@ from selectors import EVENT_READ, DefaultSelector
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+
 from lab.packets import changes, probes
 from lab.packets.vpc import ELSEWHERE, NAT_PORTS, Vpc
 from lab.reach.network import Network
@@ -101,10 +103,10 @@ class Keeper:
         """Put other rules into force."""
         ask(self._channel, "change", network)
 
-    def descriptor(self, name: str) -> int:
-        """Return the descriptor, in the keeper, of a namespace. Raises ProblemError where there is none."""
-        number: int = ask(self._channel, "descriptor", name)
-        return number
+    def enter(self, name: str) -> list[str]:
+        """Return the command that runs what follows it in a namespace. Raises ProblemError where there is none."""
+        (child,) = psutil.Process(self._process.pid).children()
+        return enter(child.pid, ask(self._channel, "descriptor", name))
 
 
 def ask(channel: Connection, *request: Any) -> Any:
@@ -117,6 +119,12 @@ def ask(channel: Connection, *request: Any) -> Any:
     if isinstance(answer, ProblemError):
         raise answer
     return answer
+
+
+def enter(keeper: int, descriptor: int) -> list[str]:
+    """Return the command that runs what follows it in a namespace that a keeper, a process id, holds."""
+    namespace = f"--net=/proc/{keeper}/fd/{descriptor}"
+    return ["nsenter", f"--target={keeper}", "--user", "--preserve-credentials", "--mount", "--pid", namespace, "--"]
 
 
 def knock() -> tuple[Connection, int] | None:
@@ -225,7 +233,7 @@ class _Server:
         self._built.change(network)
 
     def do_rules(self) -> list[str]:
-        return [line for line, _ in changes.written(self._built.network)]
+        return changes.written(self._built.network)
 
     def do_delete(self, rule: str) -> list[str]:
         network, deleted = changes.without(self._built.network, rule)

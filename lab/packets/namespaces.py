@@ -59,14 +59,14 @@ class Namespace:
             command, input=text, text=True, pass_fds=descriptors, capture_output=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} in {self.label}: {done.stderr}\n{text}")
+            raise RuntimeError(f"{' '.join(command)} in {self.label}: {done.stderr}")
 
 
 def tie(pairs: Sequence[tuple[Namespace, str, Namespace, str]]) -> None:
     """Lay virtual cables, each from a device in a namespace to a device in another."""
     ends = {space.descriptor for one, _, other, _ in pairs for space in (one, other)}
     lines = [
-        f"link add {device} netns /proc/self/fd/{one.descriptor} type veth "
+        f"link add name {device} netns /proc/self/fd/{one.descriptor} type veth "
         f"peer name {peer} netns /proc/self/fd/{other.descriptor}"
         for one, device, other, peer in pairs
     ]

@@ -28,7 +28,7 @@ class Part:
 
     def device(self, name: str, *addresses: object) -> None:
         """Switch a device on, with addresses."""
-        self.ip += [f"link set {name} up", *(f"address add {each} dev {name}" for each in addresses)]
+        self.ip += [f"link set dev {name} up", *(f"address add {each} dev {name}" for each in addresses)]
 
     def route(self, destination: object, device: str, via: object, table: object = "main") -> None:
         """Add a route to the other end of a cable."""
@@ -247,8 +247,10 @@ def outside_addresses(network: Network) -> list[IPv4Address]:
         if "/" in rule.peer
     } | {entry.cidr for acl in network.acls.values() for entry in acl.entries}
     named = [_first(each) for each in sorted(ranges) if not any(each.overlaps(own) for own in network.cidrs)]
-    usable = [each for each in named if not (each.is_loopback or each.is_multicast or each.is_reserved)]
-    return list(dict.fromkeys([ELSEWHERE, *usable]))
+    own = {each.public for each in network.interfaces.values()}
+    own |= {address for each in network.nat_gateways.values() for address in each.public}
+    nobodys = {each for each in named if each.is_loopback or each.is_multicast or each.is_reserved}
+    return [ELSEWHERE, *(each for each in dict.fromkeys(named) if each not in {ELSEWHERE, *own, *nobodys})]
 
 
 def _first(cidr: IPv4Network) -> IPv4Address:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from lab.packets.keeper import Keeper
 from lab.packets.probes import Outcome, Probe
@@ -10,6 +10,9 @@ from lab.packets.vpc import names, outside_addresses
 from lab.reach.engine import ECHO, End, Engine
 from lab.reach.network import Interface, Network
 from lab.reach.parties import groups_without_hosts, member
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address
 
 NAT_WIDTH = 63  # ports that a NAT gateway has to choose from, so that no rule tells them apart
 LINUX = 40000  # a port of Linux's own range, for the first who asks
