@@ -28,12 +28,10 @@ from lab.terminal.problem import ProblemError
 
 PORTS = (22, 80, 443, 3306, 8080)  # each host answers on these, by TCP and UDP: what stops a packet is the network
 DOOR = "\0learning-stack-packets-{}"
-ENTER_ALL = (
-    *("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"),
-    "--propagation=private",
-)
+ISOLATE = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--propagation=private")
+AS_USER = ("--user", "--map-current-user", "--keep-caps")  # for who is not root
 # What to install for each command that we run, on Debian and Ubuntu.
-PACKAGES = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "unshare": "util-linux"}
+PACKAGES = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux"}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -44,7 +42,7 @@ def why_not() -> str:
     missing = sorted({package for command, package in PACKAGES.items() if not shutil.which(command, path=PATH)})
     if missing:
         return f"This needs packages that are not installed: sudo apt-get install {' '.join(missing)}"
-    tried = subprocess.run([*ENTER_ALL, "ip", "link"], capture_output=True, text=True, check=False)  # noqa: S603
+    tried = subprocess.run([*_isolate(), "ip", "link"], capture_output=True, text=True, check=False)  # noqa: S603
     if tried.returncode:
         said = tried.stderr.strip().splitlines()
         return (
@@ -52,6 +50,10 @@ def why_not() -> str:
             "On Ubuntu: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0; or run this with sudo"
         )
     return ""
+
+
+def _isolate() -> tuple[str, ...]:
+    return (*ISOLATE, *(AS_USER if os.geteuid() else ()), "--")
 
 
 class Keeper:
@@ -67,7 +69,7 @@ class Keeper:
         passed = [theirs.fileno(), *([door.fileno()] if door else [])]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own command
-                [*ENTER_ALL, sys.executable, "-m", "lab.packets.keeper", *map(str, passed)],
+                [*_isolate(), sys.executable, "-m", "lab.packets.keeper", *map(str, passed)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=passed,
                 env={**os.environ, "PATH": PATH, "LC_ALL": "C"},
@@ -123,8 +125,7 @@ def ask(channel: Connection, *request: Any) -> Any:
 
 def enter(keeper: int, descriptor: int) -> list[str]:
     """Return the command that runs what follows it in a namespace that a keeper, a process id, holds."""
-    namespace = f"--net=/proc/{keeper}/fd/{descriptor}"
-    return ["nsenter", f"--target={keeper}", "--user", "--preserve-credentials", "--mount", "--pid", namespace, "--"]
+    return [sys.executable, "-m", "lab.packets.enter", str(keeper), str(descriptor)]
 
 
 def knock() -> tuple[Connection, int] | None:

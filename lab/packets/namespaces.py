@@ -26,14 +26,14 @@ class Namespace:
 
     def __init__(self, label: str, *, forwards: bool = False) -> None:
         self.label = label
-        _must(libc.unshare(CLONE_NEWNET))
+        call("unshare", CLONE_NEWNET)
         self.descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         for setting, value in (SETTINGS | {"net/ipv4/ip_forward": int(forwards)}).items():
             self.set(setting, value)
 
     def enter(self) -> None:
         """Let this thread be in it: what it opens and starts from now on is too."""
-        _must(libc.setns(self.descriptor, CLONE_NEWNET))
+        call("setns", self.descriptor, CLONE_NEWNET)
 
     def set(self, setting: str, value: int) -> None:
         """Set a setting of the kernel. Those of IPv6 are not there on each machine."""
@@ -73,7 +73,8 @@ def tie(pairs: Sequence[tuple[Namespace, str, Namespace, str]]) -> None:
     pairs[0][0].ip(lines, descriptors=sorted(ends))
 
 
-def _must(status: int) -> None:
-    if status:
+def call(name: str, *given: object) -> None:
+    """Call a function of the C library. Raises OSError when it fails."""
+    if getattr(libc, name)(*given):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

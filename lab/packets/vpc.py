@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from lab.packets import rules
 from lab.packets.namespaces import Namespace, tie
 from lab.reach.network import LOCAL, Interface, NatGateway, Network
+from lab.reach.parties import groups_without_hosts, member
 
 LINKS = IPv4Network("169.254.0.0/16")  # each part has an address of these on its cables; nobody routes to them
 ELSEWHERE = IPv4Address("192.0.2.7")  # an address on the internet that no rule names
@@ -236,6 +237,16 @@ def names(network: Network) -> dict[str, str]:
         is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|(nat|s3)(-\d+)?", name)
         found[each.id] = name if is_free else f"{name}-{len(found)}"
     return found
+
+
+def with_members(network: Network) -> Network:
+    """Return a network with a member of each security group that has none, in each subnet."""
+    members = [
+        member(network, group.id, subnet).end
+        for group in groups_without_hosts(network)
+        for subnet in network.subnets.values()
+    ]
+    return network.with_interfaces(*(each for each in members if isinstance(each, Interface)))
 
 
 def outside_addresses(network: Network) -> list[IPv4Address]:

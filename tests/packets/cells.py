@@ -9,7 +9,6 @@ from lab.packets.probes import Outcome, Probe
 from lab.packets.vpc import names, outside_addresses
 from lab.reach.engine import ECHO, End, Engine
 from lab.reach.network import Interface, Network
-from lab.reach.parties import groups_without_hosts, member
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address
@@ -33,16 +32,6 @@ class Disagreement:
     probe: Probe
     engine: Outcome
     packets: Outcome
-
-
-def with_members(network: Network) -> Network:
-    """Return a network with a member of each group that has none, in each subnet."""
-    parties = [
-        member(network, group.id, subnet)
-        for group in groups_without_hosts(network)
-        for subnet in network.subnets.values()
-    ]
-    return network.with_interfaces(*(each.end for each in parties if isinstance(each.end, Interface)))
 
 
 def borders(network: Network, protocol: str) -> set[int]:
