@@ -40,19 +40,25 @@ class Firewall(Construct):
     - ``bastion``: 22 only from ``admin_cidr``; with no ``admin_cidr`` no inbound rule at all, as Session Manager needs
       none (the primer's example opens 22 to everyone and warns of it);
     - ``web``: 80 and 443 from anywhere, 8080 from ``office_cidr``;
-    - ``database``: 3306 only from members of ``web`` and ``bastion``, whatever their addresses; nothing outbound.
+    - ``database``: 3306 only from members of ``web`` and ``bastion``, from their private addresses; nothing outbound;
+    - both take SSH from ``bastion``.
 
     ``web`` and ``database`` are ready for instances of your own: nothing here is a member, so no port is open.
 
     Network ACLs (``public_acl``, ``private_acl``) work on subnets, allow and deny in the order of their numbers, and
     are stateless: replies come back to ephemeral ports (1024 to 65535), which must be allowed by rules of their own.
-    That range covers 3306 and 8080 too, hence the deny rules with lower numbers. (The price of being stateless: a reply
-    to one of those two ports is denied as well, about once in 32,000 connections.) Routers say by ICMP that a packet is
-    too big for the way; where that message is lost, a connection hangs at its first full packet, so both ACLs let it in
-    (security groups know it for a reply). AWS's guide lets it out too: that takes a subnet whose hosts pass on packets
-    of others to smaller networks, and none here does. A NAT gateway or a NAT instance stands in
-    a public subnet: what it carries passes both ACLs, on the way out and on the way back. A regional NAT gateway stands
-    in no subnet: what it carries passes the private subnet's ACL alone.
+    That range covers 3306 and 8080 too, hence the two deny rules of the public ACL. (The price of being stateless: they
+    deny a reply to one of these ports as well. Linux opens connections from 32768 to 60999, so nothing of its own is
+    lost; a NAT gateway takes any port from 1024 on, so that about one in 32,000 of the connections it carries fails.)
+    Other ports from 1024 on, such as 3389 or 5432, are kept closed by the security groups alone.
+
+    An ACL judges what crosses the edge of its subnet: between two hosts of one subnet only the groups stand. Private
+    subnets take 80 and 443 from this VPC, for web servers behind a load balancer or the bastion. What a NAT gateway or
+    a NAT instance carries passes both ACLs, each way, as it stands in a public subnet; a regional NAT gateway stands in
+    no subnet, so what it carries passes the private subnet's ACL alone.
+
+    Routers say by ICMP that a packet is too big for the way; where that message is lost, a connection hangs at its
+    first full packet, so both ACLs let it in and out, as AWS's guide says (security groups know it for a reply).
 
     Without ``admin_cidr`` (a range of addresses, such as 203.0.113.7/32), port 22 of the bastion is open to nobody.
 
@@ -103,6 +109,8 @@ class Firewall(Construct):
         )
         self.database.add_ingress_rule(self.web, mysql, "MySQL from the web servers")
         self.database.add_ingress_rule(self.bastion, mysql, "MySQL from the bastion")
+        for group in (self.web, self.database):
+            group.add_ingress_rule(self.bastion, ssh, "SSH from the bastion")
         acknowledge(
             self.web,
             {
@@ -131,7 +139,7 @@ class Firewall(Construct):
                 AclRule(number=100, allow=True, cidr=vpc_cidr),  # all within this VPC
                 _tcp(120, HTTP, ANYWHERE),
                 _tcp(130, HTTPS, ANYWHERE),
-                _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _too_big(170),
                 _replies(200, ANYWHERE),
             ],
         )
@@ -141,7 +149,8 @@ class Firewall(Construct):
             inbound=[
                 _tcp(100, SSH, vpc_cidr),
                 _tcp(110, MYSQL, vpc_cidr),
-                _tcp(160, MYSQL, ANYWHERE, allow=False),  # rule 200 would allow it
+                _tcp(120, HTTP, vpc_cidr),
+                _tcp(130, HTTPS, vpc_cidr),
                 _too_big(170),
                 _replies(200, ANYWHERE),  # that NAT brings back
             ],
@@ -149,6 +158,7 @@ class Firewall(Construct):
                 _tcp(100, MYSQL, vpc_cidr),
                 _tcp(120, HTTP, ANYWHERE),
                 _tcp(130, HTTPS, ANYWHERE),  # through NAT or the S3 endpoint
+                _too_big(170),
                 _replies(200, vpc_cidr),
             ],
         )

@@ -10,6 +10,7 @@ from lab.guide.command import exercise, guide
 from lab.local_aws.command import local
 from lab.packets.command import packets
 from lab.picture.command import picture
+from lab.reach.command import reach
 from lab.rehearsal.command import rehearse
 from lab.terminal.problem import ProblemError
 from lab.verify import verify
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise):
+for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise, reach):
     app.command()(command)
 app.command()(verify)
 app.command()(rehearse)

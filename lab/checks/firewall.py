@@ -86,24 +86,26 @@ def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "12-3 (2, 3, 4)",
-    "Web servers take 80 and 443 from anywhere, 8080 from `office_cidr` alone",
-    "Web サーバーは 80 と 443 をどこからでも、8080 を `office_cidr` からだけ受ける",
+    "Web servers take 80 and 443 from anywhere, 8080 from `office_cidr` alone, SSH from the bastion alone",
+    "Web サーバーは 80 と 443 をどこからでも、8080 を `office_cidr` からだけ、SSH を踏み台からだけ受ける",
     "aws ec2 describe-security-groups --group-ids {WebGroupId}",
 )
 def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
     peers = {80: ANYWHERE, 443: ANYWHERE, 8080: aws.settings["office_cidr"]}
     promised = [f"learning-web in: tcp {port} from {peer}" for port, peer in peers.items()]
+    promised.append("learning-web in: tcp 22 from learning-bastion")
     return promised, found_rules(aws, "learning-web", "in")
 
 
 @check(
     "12-3 (5)",
-    "Databases take 3306 from the web servers and the bastion alone, by group and not by address",
-    "データベースは 3306 を Web サーバーと踏み台のグループからだけ受ける",
+    "Databases take 3306 from the web servers and the bastion alone, SSH from the bastion, by group and not by address",
+    "データベースは 3306 を Web サーバーと踏み台のグループからだけ、SSH を踏み台のグループからだけ受ける",
     "aws ec2 describe-security-groups --group-ids {DatabaseGroupId}",
 )
 def database_port(aws: Deployed) -> tuple[Facts, Facts]:
     promised = [f"learning-database in: tcp 3306 from learning-{group}" for group in ("web", "bastion")]
+    promised.append("learning-database in: tcp 22 from learning-bastion")
     return promised, found_rules(aws, "learning-database", "in")
 
 
@@ -153,7 +155,7 @@ def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
             f"out 100: allow all traffic to {vpc_cidr}",
             f"out 120: allow tcp 80-80 to {ANYWHERE}",
             f"out 130: allow tcp 443-443 to {ANYWHERE}",
-            f"out 160: deny tcp 3306-3306 to {ANYWHERE}",
+            f"out 170: allow icmp type 3 code 4 to {ANYWHERE}",
             f"out 200: allow tcp 1024-65535 to {ANYWHERE}",
         ],
         found_entries(aws, "learning-public"),
@@ -172,12 +174,14 @@ def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
         [
             f"in 100: allow tcp 22-22 from {vpc_cidr}",
             f"in 110: allow tcp 3306-3306 from {vpc_cidr}",
-            f"in 160: deny tcp 3306-3306 from {ANYWHERE}",
+            f"in 120: allow tcp 80-80 from {vpc_cidr}",
+            f"in 130: allow tcp 443-443 from {vpc_cidr}",
             f"in 170: allow icmp type 3 code 4 from {ANYWHERE}",
             f"in 200: allow tcp 1024-65535 from {ANYWHERE}",
             f"out 100: allow tcp 3306-3306 to {vpc_cidr}",
             f"out 120: allow tcp 80-80 to {ANYWHERE}",
             f"out 130: allow tcp 443-443 to {ANYWHERE}",
+            f"out 170: allow icmp type 3 code 4 to {ANYWHERE}",
             f"out 200: allow tcp 1024-65535 to {vpc_cidr}",
         ],
         found_entries(aws, "learning-private"),

@@ -24,7 +24,7 @@ ANYWHERE = IPv4Network("0.0.0.0/0")
 EXAMPLES = tuple(map(IPv4Address, ("198.51.100.1", "192.0.2.1", "203.0.113.1")))
 # What is nobody's on the internet.
 NOBODYS = (*RFC1918, *RFC6598, *map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
-S3_SOMEWHERE = IPv4Address("52.216.0.1")  # one of S3's, for a VPC that has no endpoint to tell
+S3_SOMEWHERE = IPv4Address("3.5.0.1")  # one of S3's, for a VPC that has no endpoint to tell
 PUBLIC = IPv4Network("198.18.128.0/17")  # of RFC 2544's, which are nobody's: for hosts that are not started
 ANY_GROUP = "any"
 DEFAULT_GROUP = "default"
@@ -42,6 +42,10 @@ class Party:
     @property
     def is_outside(self) -> bool:
         return isinstance(self.end, IPv4Address)
+
+    def is_within(self, other: "Party") -> bool:
+        """Tell whether this block is a part of another one."""
+        return bool(self.block and other.block and self.block != other.block and self.block.subnet_of(other.block))
 
 
 def with_any_group(network: Network) -> Network:
@@ -102,16 +106,19 @@ def short(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-def everybody(network: Network, *, second: bool = False) -> list[Party]:
-    """Return all whom a matrix is about: who is there, a member of each group that has none, the internet and S3."""
+def everybody(network: Network, *, second: bool = False, told_apart: Iterable[IPv4Network] = ()) -> list[Party]:
+    """Return all whom a matrix is about: who is there, a member of each group that has none, the internet and S3.
+
+    ``told_apart`` are blocks of the internet to ask for beside those that this network's rules name.
+    """
     return [
+        *outside(network, ANYWHERE, INTERNET, told_apart),
         *instances(network),
         *(
             member(network, group.id, subnet, second=second)
             for group in groups_without_hosts(network)
             for subnet in _in_order(network)
         ),
-        *outside(network, ANYWHERE, INTERNET),
         *([s3(network)] if network.endpoints else []),
     ]
 
@@ -160,22 +167,27 @@ def is_public(network: Network, subnet: Subnet) -> bool:
     return any(each.destination == str(ANYWHERE) and each.target in network.internet_gateways for each in routes)
 
 
+def s3_blocks(network: Network) -> tuple[IPv4Network, ...]:
+    """Return the addresses that the VPC's gateway endpoints are for."""
+    lists = (network.prefix_lists.get(each.prefix_list, ()) for each in network.endpoints.values())
+    return tuple(block for blocks in lists for block in blocks)
+
+
 def s3(network: Network) -> Party:
-    """Return S3, by one of the addresses that its gateway endpoint is for."""
-    blocks = (block for each in network.endpoints.values() for block in network.prefix_lists.get(each.prefix_list, ()))
-    first = next(blocks, None)
+    """Return S3, by one of its addresses."""
+    first = next(iter(s3_blocks(network)), None)
     return Party(S3, first[1] if first else S3_SOMEWHERE)
 
 
-def outside(network: Network, asked: IPv4Network, name: str) -> list[Party]:
-    """Return who speaks for the addresses of a block: one for each part that the rules tell apart."""
+def outside(network: Network, asked: IPv4Network, name: str, told_apart: Iterable[IPv4Network] = ()) -> list[Party]:
+    """Return who speaks for the addresses of a block: one for each part that the rules, or ``told_apart``, name."""
     nobodys = (*network.cidrs, *(NOBODYS if asked == ANYWHERE else ()))
     if asked == ANYWHERE:
         nobodys += tuple(
             block for each in network.endpoints.values() for block in network.prefix_lists[each.prefix_list]
         )
     own = {each.public for each in network.interfaces.values()}
-    parts = {asked} | {block for block in _blocks(network) if block.subnet_of(asked)}
+    parts = {asked} | {block for block in (*blocks_named(network), *told_apart) if block.subnet_of(asked)}
     found = []
     for part in sorted(parts, key=lambda each: (-each.prefixlen, each)):
         smaller = [each for each in parts if each != part and each.subnet_of(part)]
@@ -202,7 +214,7 @@ def _by_address(network: Network, block: IPv4Network, *, second: bool) -> list[P
     return [Party(str(address), replace(party.end, id=str(address), name=str(address), private=address))]  # type: ignore[type-var]
 
 
-def _blocks(network: Network) -> Iterator[IPv4Network]:
+def blocks_named(network: Network) -> Iterator[IPv4Network]:
     """Yield all blocks of addresses that any rule or route names."""
     for acl in network.acls.values():
         yield from (entry.cidr for entry in acl.entries)
@@ -212,8 +224,10 @@ def _blocks(network: Network) -> Iterator[IPv4Network]:
                 yield as_network(rule.peer)
     for table in network.route_tables.values():
         yield from (as_network(route.destination) for route in table.routes if "/" in route.destination)
-    for blocks in network.prefix_lists.values():
-        yield from blocks
+    s3_lists = {each.prefix_list for each in network.endpoints.values()}
+    for number, blocks in network.prefix_lists.items():
+        if number not in s3_lists:
+            yield from blocks
 
 
 def _in_order(network: Network) -> list[Subnet]:

@@ -127,6 +127,54 @@ def matrix(network: Network, sources: Sequence[Party], destinations: Sequence[Pa
     ]
 
 
+def condensed(answers: Iterable[Answer], *, by_reach: bool = False) -> list[Answer]:
+    """Return answers without those about a block outside that are the same as for what is around it.
+
+    ``by_reach``: the same ports that are reached are enough, however and however often.
+    """
+    by_pair: dict[tuple[Party, Party], list[Answer]] = {}
+    for answer in answers:
+        by_pair.setdefault((answer.source, answer.destination), []).append(answer)
+
+    def is_like_around(source: Party, destination: Party) -> bool:
+        inner = source if source.is_outside else destination
+        around = [
+            pair
+            for pair in by_pair
+            if (pair[1] == destination if source.is_outside else pair[0] == source)
+            and inner.is_within(pair[0] if source.is_outside else pair[1])
+        ]
+        if not around:
+            return False
+        nearest = max(around, key=lambda pair: (pair[0].block or pair[1].block).prefixlen)  # type: ignore[union-attr]
+        mine, theirs = by_pair[source, destination], by_pair[nearest]
+        if by_reach:
+            return reached(mine) == reached(theirs)
+        return len(mine) == len(theirs) and all(
+            one.ports == other.ports and _alike(one, other) for one, other in zip(mine, theirs, strict=True)
+        )
+
+    return [answer for pair, some in by_pair.items() if not is_like_around(*pair) for answer in some]
+
+
+def reached(answers: Iterable[Answer]) -> tuple[Ports, ...]:
+    """Return the ports on which one reaches another."""
+    return joined(answer.ports for answer in answers if answer.reaches)
+
+
+def without(some: Iterable[Ports], others: Iterable[Ports]) -> tuple[Ports, ...]:
+    """Return the ports that are in the one and not in the other."""
+    left = list(some)
+    for first, last in others:
+        left = [
+            part
+            for start, end in left
+            for part in ((start, min(end, first - 1)), (max(start, last + 1), end))
+            if part[0] <= part[1]
+        ]
+    return joined(left)
+
+
 def joined(parts: Iterable[Ports]) -> tuple[Ports, ...]:
     """Return ranges in order, and neighbours as one."""
     found: list[Ports] = []
