@@ -8,7 +8,9 @@ from lab.cost.command import cost
 from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.local_aws.command import local
+from lab.packets.command import packets
 from lab.picture.command import picture
+from lab.reach.command import reach
 from lab.rehearsal.command import rehearse
 from lab.terminal.problem import ProblemError
 from lab.verify import verify
@@ -19,10 +21,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise):
+for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise, reach):
     app.command()(command)
 app.command()(verify)
 app.command()(rehearse)
+app.command()(packets)
 app.add_typer(local, name="local")
 
 

@@ -7,7 +7,19 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from lab.checks import access, bastion, drift, firewall, nat_instance, network, operators, real_account, saving, storage
+from lab.checks import (
+    access,
+    bastion,
+    drift,
+    firewall,
+    nat_instance,
+    network,
+    operators,
+    reach,
+    real_account,
+    saving,
+    storage,
+)
 from lab.checks.check import CHECKS, Check, Facts, Verdict
 from lab.checks.policy import account
 from lab.template.deployed import Deployed, explain
@@ -17,7 +29,7 @@ from lab.terminal.problem import ProblemError
 THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "SlowDown")
 THROTTLED_SECONDS = (1, 2, 4, 8)
 # Importing a chapter registers its checks.
-CHAPTERS = (network, nat_instance, drift, operators, saving, storage, bastion, access, firewall, real_account)
+CHAPTERS = (network, nat_instance, drift, operators, saving, storage, bastion, access, firewall, reach, real_account)
 
 
 def all_checks(stack_name: str) -> list[Check]:
@@ -38,6 +50,7 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
     Raises ProblemError when the stack does not say what was chosen for it.
     """
     _ = deployed.settings
+    reach.look_again(deployed)
     for check in all_checks(deployed.stack_name):
         if not check.when(deployed):
             continue

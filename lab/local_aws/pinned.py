@@ -53,6 +53,7 @@ PRIVATE = {
         "_STUB_AMIS",
         "_addresses",
         "_aws_pl_id_from_name",
+        "_aws_prefix_list_to_cidr",
         "_az_id_for_zone_name",
         "_az_id_prefix",
         "_describe_instance_attribute",

@@ -1,0 +1,209 @@
+"""``python -m lab reach``: who can reach whom, and what stops whom where."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.template.reader import STACK
+from lab.terminal.language import Language, shell_language
+from lab.terminal.options import AsJson, StackName, confirmed, console
+from lab.terminal.printed import print_json
+from lab.terminal.problem import ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.reach.network import Network
+    from lab.reach.ranges import Answer, Ports
+    from lab.template.deployed import Deployed
+
+PORTS_PAGE = "https://aws.amazon.com/vpc/pricing/"
+PRICE = 0.10  # USD for an analysis of VPC Reachability Analyzer, in each region; see PORTS_PAGE
+LAST_PORT = 65535
+
+
+def reach(  # the options of one command
+    source: Annotated[str, typer.Argument(metavar="[FROM]", help="Who asks. Without: everybody.")] = "",
+    destination: Annotated[str, typer.Argument(metavar="[TO]", help="Whom.")] = "",
+    port: Annotated[str, typer.Argument(metavar="[PORT]", help="A port, or a range as 8000-8100. Default: all.")] = "",
+    *,
+    udp: Annotated[bool, typer.Option("--udp", help="UDP, not TCP.")] = False,
+    icmp: Annotated[bool, typer.Option("--icmp", help="Ping (ICMP echo), not TCP.")] = False,
+    reply: Annotated[bool, typer.Option("--reply", help="Show the reply's way, too.")] = False,
+    template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="What deploying cdk.out would open and close.")] = False,
+    analyzer: Annotated[
+        bool, typer.Option("--analyzer", help="Compare with AWS's own VPC Reachability Analyzer (costs money).")
+    ] = False,
+    stack: StackName = STACK,
+    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who can reach whom, and what stops whom where: hop by hop, and the reply as well as the request.
+
+    FROM and TO are an instance (bastion), a member that one could start (web, database@private-1), any host of a subnet
+    (private-1), internet, s3, an address or a block of them. Reads the network that is deployed; changes nothing.
+
+    Example: python -m lab reach internet bastion 22
+    """
+    from lab.reach.explain import Words
+
+    if bool(source) != bool(destination):
+        raise ProblemError("Who is to reach whom? Example: python -m lab reach internet bastion 22")
+    if (template and (diff or analyzer)) or (analyzer and not destination):
+        raise ProblemError("--template is for what is not deployed, and --analyzer for one FROM and TO")
+    protocol = "udp" if udp else "icmp" if icmp else "tcp"
+    language: Language = lang or shell_language()
+    if diff:
+        _diff(stack, protocol, language, as_json=as_json)
+        return
+    deployed, network = (None, _synthesised(stack)) if template else _deployed(stack)
+    if not destination:
+        _matrix(network, deployed, protocol, language, as_json=as_json)
+        return
+    network, answers = asked(network, source, destination, protocol, _ports(port))
+    if as_json:
+        print_json(_as_data(network, answers, deployed))
+    else:
+        from lab.reach.report import print_answers
+
+        print_answers(network, answers, Words(network, language), reply=reply)
+    if analyzer and deployed:
+        from lab.reach.analyzer import compare
+
+        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PORTS_PAGE}), and this is one."
+        from lab.template.deployed import is_local
+
+        if not is_local() and not confirmed(question, "analyze", "AWS was not asked."):
+            return
+        console.print(compare(deployed, network, answers), markup=False, soft_wrap=True)
+
+
+def asked(
+    network: "Network", source: str, destination: str, protocol: str, ports: "Ports"
+) -> "tuple[Network, list[Answer]]":
+    """Return the network with those who are asked for in it, and the answers about them.
+
+    Raises ProblemError when one of them is nobody.
+    """
+    from lab.reach.parties import find, with_parties
+    from lab.reach.ranges import Ranges, condensed
+
+    sources, destinations = find(network, source), find(network, destination, second=True)
+    network = with_parties(network, [*sources, *destinations])
+    ranges = Ranges(network)
+    pairs = [(one, other) for one in sources for other in destinations if one.end != other.end]
+    if not pairs or any(one.is_outside and other.is_outside for one, other in pairs):
+        raise ProblemError(f"{source} and {destination}: one of them has to be in the VPC, and they are not the same")
+    return network, condensed(answer for one, other in pairs for answer in ranges.ask(one, other, protocol, ports))
+
+
+def _ports(text: str) -> "Ports":
+    first, _, last = text.partition("-")
+    if not text:
+        return (0, LAST_PORT)
+    numbers = [int(each) if each.isdecimal() else -1 for each in (first, last or first)]
+    if not 0 <= numbers[0] <= numbers[1] <= LAST_PORT:
+        raise ProblemError(
+            f"PORT: {text!r} is neither a port from 0 to {LAST_PORT} nor a range. Example: 22, 8000-8100"
+        )
+    return numbers[0], numbers[1]
+
+
+def _deployed(stack: str) -> "tuple[Deployed, Network]":
+    from lab.reach.described import described
+    from lab.template.deployed import Deployed
+
+    aws = Deployed(stack)
+    return aws, described(aws.ec2, aws.outputs["VpcId"])
+
+
+def _synthesised(stack: str) -> "Network":
+    from lab.reach.templated import templated
+    from lab.template.synthesised import read_template
+
+    return templated(read_template(stack), "")
+
+
+def _as_data(network: "Network", answers: "Sequence[Answer]", deployed: "Deployed | None") -> list[dict[str, Any]]:
+    from lab.reach.analysis import Analysis
+
+    account = deployed.description["StackId"].split(":")[4] if deployed else ""
+    analysis = Analysis(network, vpc=deployed.outputs["VpcId"] if deployed else "", account=account)
+    return [
+        {
+            "Source": answer.source.name,
+            "Destination": answer.destination.name,
+            "Protocol": answer.protocol,
+            "FromPort": answer.ports[0],
+            "ToPort": answer.ports[1],
+            "Verdict": answer.verdict,
+            **analysis.of(answer),
+        }
+        for answer in answers
+    ]
+
+
+def _everybody(network: "Network", protocol: str, *others: "Network") -> "tuple[Network, list[Answer]]":
+    from lab.reach.parties import blocks_named, everybody, with_parties
+    from lab.reach.ranges import matrix
+
+    blocks = {block for other in others for block in blocks_named(other)}
+    sources, destinations = (everybody(network, second=second, told_apart=blocks) for second in (False, True))
+    network = with_parties(network, [*sources, *destinations])
+    return network, matrix(network, sources, destinations, protocol)
+
+
+def _matrix(
+    network: "Network", deployed: "Deployed | None", protocol: str, language: Language, *, as_json: bool
+) -> None:
+    from lab.reach.explain import Words
+    from lab.reach.report import print_differences, print_matrix
+    from lab.reach.templated import templated
+
+    asked_of, answers = _everybody(network, protocol)
+    if as_json:
+        print_json(_as_data(asked_of, answers, deployed))
+        return
+    words = Words(asked_of, language)
+    print_matrix(answers, words)
+    if deployed and (changed := _differences(templated(deployed.template, ""), network, protocol)):
+        console.print(
+            words.say("\nChanged in AWS since the last deploy:", "\n最後のデプロイ以降に AWS 側で変わった経路:")
+        )
+        print_differences(changed, words)
+
+
+def _diff(stack: str, protocol: str, language: Language, *, as_json: bool) -> None:
+    """Say what deploying the template in cdk.out would open and close."""
+    from dataclasses import asdict
+
+    from lab.reach.explain import Words
+    from lab.reach.report import print_differences
+
+    after = _synthesised(stack)
+    try:
+        _, before = _deployed(stack)
+    except ProblemError as error:
+        if "There is no stack" not in str(error):
+            raise
+        before = None
+    found = _differences(before, after, protocol)
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    words = Words(after, language)
+    console.print(
+        words.say("Ways that this deploy opens (+) and closes (-):", "このデプロイで開く経路 (+) と閉じる経路 (-):")
+        if found
+        else words.say("This deploy opens and closes no way.", "このデプロイで開閉する経路はありません。")
+    )
+    print_differences(found, words)
+
+
+def _differences(before: "Network | None", after: "Network", protocol: str) -> "list[Any]":
+    from lab.reach.report import differences
+
+    if before is None:
+        return differences([], _everybody(after, protocol)[1])
+    return differences(_everybody(before, protocol, after)[1], _everybody(after, protocol, before)[1])
