@@ -16,7 +16,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -117,6 +117,9 @@ test-scanners: $(VENV)/scanners/.ready ## Every security scanner on every templa
 
 security: $(VENV)/scanners/.ready ## Write docs/security.md anew
 	@$(VENV)/bin/python -m tests.scanners.security
+
+test-packets: $(READY) ## Who reaches whom, held to real packets (on Linux; a minute)
+	@$(PYTEST) -m packets -rs tests/packets
 
 # All at once, the long ones first, as most of them wait most of the time; each prints what it has to say when it ends.
 # Behind a + is what a run of a file takes of it, as pytest's -k has it. A computer in software takes all the processors

@@ -8,6 +8,7 @@ from lab.cost.command import cost
 from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.local_aws.command import local
+from lab.packets.command import packets
 from lab.picture.command import picture
 from lab.reach.command import reach
 from lab.rehearsal.command import rehearse
@@ -24,6 +25,7 @@ for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, 
     app.command()(command)
 app.command()(verify)
 app.command()(rehearse)
+app.command()(packets)
 app.add_typer(local, name="local")
 
 

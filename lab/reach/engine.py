@@ -480,10 +480,14 @@ class _Walk:
     def _pass_host(self, host: Interface, packet: Packet, coming_from: str) -> None:
         """Send a packet through an instance that a route leads to, such as a NAT instance: it keeps the port.
 
+        Where the packet is for that instance itself, there is nothing to check and nothing to send on.
         With the source/destination check, its interface takes only what is for its own address. Its groups judge what
         comes, and what goes under its own address.
         https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html
         """
+        if packet.destination == host.private:
+            self._deliver(packet, coming_from)
+            return
         if host.subnet != coming_from:
             self._judge_by_acl(host.subnet, packet, inbound=True)
         if host.checks_addresses:

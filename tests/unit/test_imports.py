@@ -18,6 +18,7 @@ lab.__main__
 lab.cli
 lab.local_aws.command
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
+lab.packets
 lab.checks lab.cost lab.picture lab.local_aws
 lab.reach
 lab.cdk lab.template.deployed

@@ -1,0 +1,187 @@
+"""``python -m lab packets``: the network with real packets, on this machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from lab.template.reader import STACK
+from lab.terminal.language import Language, shell_language
+from lab.terminal.options import StackName, console
+from lab.terminal.problem import ProblemError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from lab.reach.network import Network
+
+# What people try there, and what to install for it on Debian and Ubuntu.
+TOOLS = {"curl": "curl", "nc": "netcat-openbsd", "ping": "iputils-ping", "tcpdump": "tcpdump"}
+SAID: dict[str, tuple[str, str]] = {
+    "ports": (
+        "Each host answers on the TCP and UDP ports {ports}: what stops a packet is the network.",
+        "どのホストも TCP と UDP のポート {ports} で応答します。通信を止めるのはネットワークだけです。",
+    ),
+    "missing": (
+        "Not installed here: {tools} (sudo apt-get install {packages})",
+        "未インストールのコマンド: {tools} (sudo apt-get install {packages})",
+    ),
+    "try": (
+        """
+This is {host}. Try:
+  curl -m 3 {example}
+In another terminal, while this shell is open:
+  python -m lab packets vpc -- tcpdump -ni any        # watch the router; {host}.eni is the interface of {host}
+  python -m lab packets vpc -- nft list ruleset       # the network ACLs, and how often each rule was met
+  python -m lab packets --rules                       # all rules, in the words of the next two
+  python -m lab packets --delete-rule "{rule}"
+  python -m lab packets --add-rule "{rule}"
+  exit""",
+        """
+ここは {host} です。次のコマンドを試してください。
+  curl -m 3 {example}
+このシェルを開いたまま、別のターミナルでは次のコマンドが使えます。
+  python -m lab packets vpc -- tcpdump -ni any        # ルーターを監視 ({host} のインターフェイスは {host}.eni)
+  python -m lab packets vpc -- nft list ruleset       # ネットワーク ACL と、各ルールに一致した回数
+  python -m lab packets --rules                       # 次の 2 つで使う書式の、すべてのルール
+  python -m lab packets --delete-rule "{rule}"
+  python -m lab packets --add-rule "{rule}"
+  exit""",
+    ),
+    "joined": (
+        "This is {host}, in the network of another terminal.",
+        "ここは、別のターミナルで起動したネットワークの {host} です。",
+    ),
+    "gone": ("The network is gone.", "ネットワークは削除されました。"),
+    "deleted": ("Deleted: {rule}", "削除しました: {rule}"),
+    "added": ("Added: {rule}", "追加しました: {rule}"),
+}
+
+
+def packets(
+    host: Annotated[str, typer.Argument(help="Where: bastion, internet, s3, web@private-1, vpc ...")] = "bastion",
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help="What to run there. Default: a shell.")
+    ] = None,
+    *,
+    template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules of the network that runs.")] = False,
+    delete_rule: Annotated[
+        str, typer.Option(metavar="RULE", help="Delete the rules that begin so, while it runs.")
+    ] = "",
+    add_rule: Annotated[str, typer.Option(metavar="RULE", help="Add a rule, while it runs.")] = "",
+    stack: StackName = STACK,
+    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
+) -> None:
+    """Build the network on this machine, out of Linux's own parts, and be one of its hosts: with real packets.
+
+    No account, no cost, no root. A member of each security group that has none stands in each subnet, such as
+    web@private-1. A second terminal joins the first one's network. When the first shell ends, everything is gone.
+
+    Example: python -m lab packets internet
+    """
+    from lab.packets import keeper
+
+    say = _Speaker(lang or shell_language())
+    running = keeper.knock()
+    if rules or delete_rule or add_rule:
+        if not running:
+            raise ProblemError("No network runs. Start one, in another terminal: python -m lab packets")
+        _change(running[0], say, delete_rule, add_rule)
+        for rule in keeper.ask(running[0], "rules") if rules else ():
+            typer.echo(rule)
+        return
+    if running:
+        if not command:
+            say("joined", host=host)
+        raise typer.Exit(_run(keeper.enter(running[1], keeper.ask(running[0], "descriptor", host)), host, command))
+    from lab.packets.vpc import outside_addresses, with_members
+
+    if reason := keeper.why_not():
+        raise ProblemError(reason)
+    network = with_members(_network(stack, synthesised=template))
+    with keeper.open_door() as door, keeper.Keeper(door) as kept:
+        kept.build(network, outside=outside_addresses(network), answers=True)
+        enter = kept.enter(host)
+        if not command:
+            _explain(say, network, host)
+        status = _run(enter, host, command)
+    if not command:
+        say("gone")
+    raise typer.Exit(status)
+
+
+def _change(channel: "Connection", say: "_Speaker", delete_rule: str, add_rule: str) -> None:
+    from lab.packets import keeper
+
+    if delete_rule:
+        for deleted in keeper.ask(channel, "delete", delete_rule):
+            say("deleted", rule=deleted)
+    if add_rule:
+        keeper.ask(channel, "add", add_rule)
+        say("added", rule=add_rule)
+
+
+class _Speaker:
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __call__(self, key: str, **words: object) -> None:
+        text = SAID[key][self._language == "ja"].format(**words)
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def _network(stack: str, *, synthesised: bool) -> "Network":
+    if synthesised:
+        from lab.reach.templated import templated
+        from lab.template.synthesised import read_template
+
+        return templated(read_template(stack), "")
+    from lab.reach.described import described
+    from lab.template.deployed import Deployed
+
+    aws = Deployed(stack)
+    return described(aws.ec2, aws.outputs["VpcId"])
+
+
+def _explain(say: _Speaker, network: "Network", host: str) -> None:
+    """Print who is there, and what to try."""
+    from lab.packets.changes import written
+    from lab.packets.keeper import PORTS
+    from lab.packets.vpc import names, outside_addresses
+
+    outside, hosts = outside_addresses(network), names(network)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_row("internet", ", ".join(map(str, outside)))
+    for endpoint in network.endpoints.values():
+        table.add_row("s3", ", ".join(str(cidr[1]) for cidr in network.prefix_lists.get(endpoint.prefix_list, ())))
+    for each in network.interfaces.values():
+        table.add_row(hosts[each.id], str(each.private), str(each.public or ""))
+    console.print(table)
+    say("ports", ports=", ".join(map(str, PORTS)))
+    if missing := [tool for tool in TOOLS if not shutil.which(tool, path=_path())]:
+        say("missing", tools=", ".join(missing), packages=" ".join(TOOLS[tool] for tool in missing))
+    public = next((str(each.public) for each in network.interfaces.values() if each.public), "")
+    # The rule that lets replies in where this host stands.
+    subnets = [each.subnet for each in network.interfaces.values() if hosts[each.id] == host or each.public]
+    acl = network.acls[network.subnets[subnets[0]].acl].name if subnets else ""
+    replies = next((line for line in written(network) if line.startswith(f"{acl} inbound") and "1024-" in line), "")
+    say("try", host=host, example=f"http://{public if host == 'internet' else outside[0]}", rule=replies)
+
+
+def _run(enter: list[str], host: str, command: list[str] | None) -> int:
+    """Run a command, or a shell, in a namespace; return its status."""
+    shell = ["bash", "--noprofile", "--norc"] if shutil.which("bash") else ["sh"]
+    environment = {**os.environ, "PS1": f"{host}$ ", "PATH": _path()}
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for what runs there
+    return subprocess.run([*enter, *(command or shell)], env=environment, check=False).returncode  # noqa: S603
+
+
+def _path() -> str:
+    from lab.packets.keeper import PATH
+
+    return f"{os.environ.get('PATH', '')}:{PATH}"
