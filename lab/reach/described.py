@@ -47,6 +47,8 @@ GONE = ("terminated", "shutting-down")
 def described(ec2: "EC2Client", vpc: str) -> Network:
     """Return the network of a VPC. IPv6, and interfaces of what is no instance, are left out.
 
+    An instance that is stopped counts as if it ran: rules and routes are what is asked for.
+
     Raises ClientError where there is no such VPC.
     """
     own: Any = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]
