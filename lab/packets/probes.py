@@ -16,11 +16,11 @@ from ipaddress import IPv4Address
 
 from lab.packets.vpc import Vpc
 
-ETH_P_IP, OUTGOING = 0x0800, 4
 SYN, RST, ACK = 0x02, 0x04, 0x10
 ECHO_REPLY, ECHO = 0, 8
 AT_ONCE = 24  # packets that are sent before what arrived is read: a socket keeps so many, and more
 SETTLED = 0.03  # seconds without a packet: what still was on its way has arrived, or was dropped
+PROTOCOLS = (socket.IPPROTO_TCP, socket.IPPROTO_UDP, socket.IPPROTO_ICMP)
 PATIENCE = 10.0  # seconds that a machine that is busy gets for what is expected
 
 
@@ -77,7 +77,6 @@ class _Sent:
 
     def __init__(self, vpc: Vpc, probes: Sequence[Probe], stack: ExitStack) -> None:
         self._probes = probes
-        self._addresses = {name: {each.packed for each in addresses} for name, addresses in vpc.addresses.items()}
         self._arrived: dict[int, str] = {}
         self._answered: set[int] = set()
         self._poll = select.epoll()
@@ -87,11 +86,12 @@ class _Sent:
         for name, space in vpc.hosts.items():
             space.enter()
             out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
-            seen = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)))
-            seen.settimeout(0)
             self._out[name] = out
-            self._seen[seen.fileno()] = name, seen
-            self._poll.register(seen, select.EPOLLIN)
+            for protocol in PROTOCOLS:
+                seen = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol))
+                seen.settimeout(0)
+                self._seen[seen.fileno()] = name, seen
+                self._poll.register(seen, select.EPOLLIN)
 
     def send(self, numbers: Iterable[int]) -> None:
         for count, number in enumerate(numbers, 1):
@@ -114,9 +114,7 @@ class _Sent:
                 name, seen = self._seen[descriptor]
                 with suppress(BlockingIOError):
                     while True:
-                        packet, (_, _, direction, *_) = seen.recvfrom(2048)
-                        if direction != OUTGOING and packet[16:20] in self._addresses[name]:
-                            self._note(name, packet)
+                        self._note(name, seen.recv(2048))
 
     def _note(self, host: str, packet: bytes) -> None:
         """Note a packet that reached a host: a probe, or its answer."""

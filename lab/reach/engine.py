@@ -416,7 +416,7 @@ class _Walk:
             return
         self._judge_by_groups(interface, packet, inbound=True)
         self._pass("interface", interface.id, packet)
-        back = self.translations.get((interface.id, packet))
+        back = self._translated_back(interface.id, packet)
         self._pass("instance", interface.instance or interface.id, packet, after=back)
         if back:  # a NAT instance, which the reply is not for
             self._leave(interface, back)
@@ -458,6 +458,10 @@ class _Walk:
         self.translations[id_, after.reply()] = packet.reply()
         self._pass(kind, id_, packet, after=after)
 
+    def _translated_back(self, id_: str, packet: Packet) -> Packet | None:
+        """Return what a NAT device makes of a reply that it waits for. No request is the reply to itself."""
+        return self.translations.get((id_, packet)) if self.is_reply else None
+
     def _has_been_at(self, id_: str) -> bool:
         return any(known == id_ for known, _ in self.translations)
 
@@ -466,7 +470,7 @@ class _Walk:
 
         https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html
         """
-        back = self.translations.get((gateway.id, packet))
+        back = self._translated_back(gateway.id, packet)
         if back is None:
             inside = any(packet.source in block for block in self.network.cidrs)
             self._stop("nat-gateway", gateway.id, packet, NOBODY if inside else NAT_SOURCE)
@@ -559,7 +563,7 @@ class _Walk:
 
     def _come_to_nat_gateway(self, gateway: NatGateway, packet: Packet) -> None:
         inner = replace(packet, destination=gateway.private) if gateway.subnet and gateway.private else packet
-        if (gateway.id, inner) not in self.translations:
+        if not self._translated_back(gateway.id, inner):
             self._stop("nat-gateway", gateway.id, packet, NAT_SOURCE)
         if gateway.subnet:
             self._judge_by_acl(gateway.subnet, inner, inbound=True)

@@ -59,12 +59,13 @@ def cells(network: Network, *, client: int) -> Iterator[Cell]:
         ("internet", address, address) for address in outside_addresses(network)
     ]
     senders += [(named[each.id], each, each.private) for each in network.interfaces.values()]
+    for endpoint in network.endpoints.values():
+        s3 = [block[1] for block in network.prefix_lists.get(endpoint.prefix_list, ())]
+        senders += [("s3", address, address) for address in s3]
     addresses = dict.fromkeys(address for _, _, address in senders)
     addresses |= dict.fromkeys(each.public for each in network.interfaces.values() if each.public)
     for gateway in network.nat_gateways.values():
         addresses |= dict.fromkeys([*gateway.public, *([gateway.private] if gateway.private else [])])
-    for endpoint in network.endpoints.values():
-        addresses |= dict.fromkeys(block[1] for block in network.prefix_lists.get(endpoint.prefix_list, ()))
     for number, (host, end, sender) in enumerate(senders):
         own = {sender, *([end.public] if isinstance(end, Interface) else outside_addresses(network))}
         for to in addresses:
@@ -81,13 +82,14 @@ def questions(network: Network) -> Iterator[tuple[str, int]]:
     yield "icmp", 0
 
 
-def judged(network: Network, asked: Iterable[Cell], nat_port: int) -> list[Outcome]:
-    """Return what the engine says."""
-    engine = Engine(network)
+def judged(
+    network: Network, asked: Iterable[Cell], nat_port: int, *, engine_type: type[Engine] = Engine
+) -> Iterator[Outcome]:
+    """Yield what an engine says."""
+    engine = engine_type(network)
     named = names(network)
     hosts = {each.private: named[each.id] for each in network.interfaces.values()}
     s3 = {block for lists in network.prefix_lists.values() for block in lists}
-    found = []
     for cell in asked:
         its = cell.probe
         ports = ECHO if its.protocol == "icmp" else (its.from_port, its.port)
@@ -96,14 +98,13 @@ def judged(network: Network, asked: Iterable[Cell], nat_port: int) -> list[Outco
         if said.request.arrives:
             to = said.request.hops[-1].after.destination
             arrived = hosts.get(to) or ("s3" if any(to in block for block in s3) else "internet")
-        found.append(Outcome(arrived, answered=said.succeeds))
-    return found
+        yield Outcome(arrived, answered=said.succeeds)
 
 
 def compare(keeper: Keeper, network: Network, *, client: int = LINUX, nat_start: int = 33000) -> list[Disagreement]:
     """Build a network, ask every question of the engine and of the kernel, and return where they disagree."""
     asked = list(cells(network, client=client))
-    said = judged(network, asked, nat_start)
+    said = list(judged(network, asked, nat_start))
     keeper.build(network, outside=outside_addresses(network), nat_ports=(nat_start, nat_start + NAT_WIDTH))
     seen = keeper.send([cell.probe for cell in asked], said)
     return [

@@ -1,4 +1,4 @@
-"""What AWS says of a VPC, shown with packets: the kernel, and no code of ours, decides who reaches whom.
+"""What AWS says of a VPC: so do packets, where the kernel decides and no code of ours, and so does the engine.
 
 Pages: https://docs.aws.amazon.com/vpc/latest/userguide/ and the name that stands at each fact.
 """
@@ -14,7 +14,8 @@ import pytest
 from lab.packets.changes import with_rule, without
 from lab.packets.keeper import Keeper
 from lab.packets.probes import Outcome, Probe
-from lab.packets.vpc import ELSEWHERE
+from lab.packets.vpc import ELSEWHERE, outside_addresses
+from lab.reach.engine import Engine
 from lab.reach.network import (
     ALL_PORTS,
     LOCAL,
@@ -29,12 +30,15 @@ from lab.reach.network import (
     SecurityGroup,
     Subnet,
 )
+from tests.packets.cells import Cell, judged
+from tests.packets.mutants import MUTANTS, mutant
 
-pytestmark = pytest.mark.packets
+NAT_PORTS = (33000, 33063)
 ANYWHERE = "0.0.0.0/0"
 EVERYTHING = GroupRule(protocol="-1", ports=ALL_PORTS, peer=ANYWHERE)
+HTTP = GroupRule(protocol="tcp", ports=(80, 80), peer=ANYWHERE)
 REACHED, UNANSWERED, LOST = "reached", "unanswered", "lost"
-PUBLIC = {"a": "198.51.100.1", "nat": "198.51.100.9"}
+PUBLIC = {"a": "198.51.100.1", "e": "198.51.100.2", "nat": "198.51.100.9"}
 S3 = IPv4Network("198.19.0.0/24")
 CLIENT = """
 import socket, sys
@@ -49,11 +53,11 @@ def host(name: str, subnet: str, private: str, group: str) -> Interface:
 
 
 def network() -> Network:
-    """Return two subnets in which everything is open: a (with a public address) and b, and behind NAT c and d."""
+    """Return two subnets in which everything is open: a and e (with public addresses) and b, and behind NAT c and d."""
     acls = {name: NetworkAcl(id=name, name=name, entries=()) for name in ("public", "private")}
     groups = {
         f"of-{name}": SecurityGroup(id=f"of-{name}", name=f"of-{name}", inbound=(EVERYTHING,), outbound=(EVERYTHING,))
-        for name in "abcd"
+        for name in "abcde"
     }
     local = Route(destination="10.0.0.0/16", target=LOCAL)
     out = {"public": [("igw-1", ANYWHERE)], "private": [("nat-1", ANYWHERE), ("vpce-1", "pl-1")]}
@@ -79,6 +83,7 @@ def network() -> Network:
             for each in (
                 host("a", "public", "10.0.0.10", "of-a"),
                 host("b", "public", "10.0.0.11", "of-b"),
+                host("e", "public", "10.0.0.12", "of-e"),
                 host("c", "private", "10.0.1.10", "of-c"),
                 host("d", "private", "10.0.1.11", "of-d"),
             )
@@ -116,12 +121,21 @@ def routed(table: str, destination: str, target: str, *, active: bool = True) ->
     return replace(made, route_tables={**made.route_tables, table: replace(made.route_tables[table], routes=routes)})
 
 
-def with_nat_instance(*, checks: bool = False) -> Network:
-    made = routed("private", "192.0.2.0/24", "a")
-    instance = replace(
-        made.interfaces["a"], checks_addresses=checks, forwards=(replace(EVERYTHING, peer="10.0.0.0/16"),)
-    )
-    return made.with_interfaces(instance)
+def unrouted(table: str, destination: str) -> Network:
+    made = network()
+    routes = tuple(each for each in made.route_tables[table].routes if each.destination != destination)
+    return replace(made, route_tables={**made.route_tables, table: replace(made.route_tables[table], routes=routes)})
+
+
+def with_groups(name: str, *groups: str) -> Network:
+    made = ruled("-of-d inbound")
+    return made.with_interfaces(replace(made.interfaces[name], groups=groups))
+
+
+def with_nat_instance(*rules: str, checks: bool = False, passes: GroupRule = EVERYTHING) -> Network:
+    made = replace(ruled(*rules), route_tables=routed("private", "192.0.2.0/24", "a").route_tables)
+    forwards = (replace(passes, peer="10.0.0.0/16"),)
+    return made.with_interfaces(replace(made.interfaces["a"], checks_addresses=checks, forwards=forwards))
 
 
 def with_nat(**changes: object) -> Network:
@@ -131,6 +145,8 @@ def with_nat(**changes: object) -> Network:
 
 
 IN_PRIVATE = {"subnet": "private", "private": IPv4Address("10.0.1.9")}
+# An address of the range is among those on the internet, as a rule names it.
+FROM_PRIVATE, FROM_SHARED = (ruled(f"of-a inbound tcp 22 {cidr}") for cidr in ("172.16.5.0/24", "100.64.5.0/24"))
 REGIONAL = {"subnet": None, "private": None}
 FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     # vpc-network-acls.html, vpc-security-groups.html: nothing is judged but by rules
@@ -144,6 +160,11 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "not in by a private one": (network(), "internet", "10.0.0.10", "tcp 22", LOST),
     "to a public address from inside": (network(), "c", PUBLIC["a"], "tcp 22", REACHED),
     "no gateway": (replace(network(), internet_gateways=frozenset()), "a", "internet", "tcp 443", LOST),
+    "nothing comes in": (replace(network(), internet_gateways=frozenset()), "internet", PUBLIC["a"], "tcp 22", LOST),
+    "nothing from a private range": (FROM_PRIVATE, "172.16.5.1", PUBLIC["a"], "tcp 22", LOST),
+    "nothing from a shared range": (FROM_SHARED, "100.64.5.1", PUBLIC["a"], "tcp 22", LOST),
+    "nothing to a private range": (FROM_PRIVATE, "a", "172.16.5.1", "tcp 443", LOST),
+    "nothing to a shared range": (FROM_SHARED, "a", "100.64.5.1", "tcp 443", LOST),
     # vpc-nat-gateway.html
     "out by NAT": (network(), "c", "internet", "tcp 443", REACHED),
     "out by NAT, ping": (network(), "c", "internet", "icmp 0", REACHED),
@@ -154,6 +175,10 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "a longer prefix": (routed("private", "192.0.2.0/25", "igw-1"), "c", "internet", "tcp 443", LOST),
     "a black hole": (routed("private", "192.0.2.0/25", "nat-1", active=False), "c", "internet", "tcp 443", LOST),
     "of another": (routed("private", "192.0.3.0/24", "nat-1", active=False), "c", "internet", "tcp 1", REACHED),
+    "static before listed": (routed("private", str(S3), "nat-1"), "c", "s3", "udp 443", REACHED),
+    "a reply takes its own way": (unrouted("public", ANYWHERE), "internet", PUBLIC["a"], "tcp 22", UNANSWERED),
+    "a route to the host itself": (routed("private", "10.0.0.0/24", "a"), "c", "a", "tcp 22", REACHED),
+    "and to nobody else there": (routed("private", "10.0.0.0/24", "a"), "c", "b", "tcp 22", LOST),
     # vpc-network-acls.html: by number, stateless, at the edge of a subnet
     "the lower number denies": (ruled(f"private inbound 99 deny tcp 22 {ANYWHERE}"), "a", "c", "tcp 22", LOST),
     "the higher number does not": (ruled(f"private inbound 101 deny tcp 22 {ANYWHERE}"), "a", "c", "tcp 22", REACHED),
@@ -168,6 +193,8 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "of which the reply has another": (
         ruled(f"private outbound 99 deny icmp 0:0 {ANYWHERE}"), "a", "c", "icmp 0", UNANSWERED
     ),
+    "a group's rule has types": (ruled("-of-c inbound", "of-c inbound icmp 3:4 10.0.0.0/16"), "a", "c", "icmp 0", LOST),
+    "any type of ICMP": (ruled("-of-c inbound", "of-c inbound icmp 10.0.0.0/16"), "a", "c", "icmp 0", REACHED),
     # nat-gateway-basics.html: the ACL of its subnet judges what it carries, twice each way
     "NAT's subnet, coming in": (ruled("public inbound 99 deny all 10.0.1.0/24"), "c", "internet", "tcp 443", LOST),
     "NAT's subnet, going out": (ruled("public outbound 99 deny tcp 1 192.0.2.0/24"), "c", "internet", "tcp 1", LOST),
@@ -176,6 +203,21 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     ),
     "NAT's subnet, back inside": (
         ruled("public outbound 99 deny all 10.0.1.0/24"), "c", "internet", "tcp 443", UNANSWERED
+    ),
+    # nat-gateway-basics.html: it chooses the port
+    "a reply to NAT's port": (
+        ruled("public inbound 99 deny tcp 33000-33063 192.0.2.0/24"),
+        "c",
+        "internet",
+        "tcp 443",
+        UNANSWERED,
+    ),
+    "and not to the host's": (
+        ruled("public inbound 99 deny tcp 40001 192.0.2.0/24"),
+        "c",
+        "internet",
+        "tcp 443",
+        REACHED,
     ),
     # nat-gateways-regional.html: in no subnet
     "a regional one asks no public ACL": (
@@ -188,17 +230,31 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "answers need none": (ruled("-of-c outbound", "-of-a inbound"), "a", "c", "tcp 22", REACHED),
     "one rule is enough": (ruled("-of-c inbound", "of-c inbound tcp 20-30 10.0.0.0/24"), "a", "c", "tcp 22", REACHED),
     "and only for its ports": (ruled("-of-c inbound", "of-c inbound tcp 23-30 10.0.0.0/24"), "a", "c", "tcp 22", LOST),
+    "and its protocol": (ruled("-of-c inbound", "of-c inbound udp 22 10.0.0.0/24"), "a", "c", "tcp 22", LOST),
     "within a subnet too": (ruled("-of-d inbound"), "c", "d", "tcp 22", LOST),
+    "one group is enough": (with_groups("a", "of-d", "of-a"), "c", "a", "tcp 22", REACHED),
     # security-group-rules.html: a group stands for its members' private addresses
     "members by private address": (ruled("-of-a inbound", "of-a inbound tcp 22 of-c"), "c", "a", "tcp 22", REACHED),
     "nobody else": (ruled("-of-a inbound", "of-a inbound tcp 22 of-c"), "d", "a", "tcp 22", LOST),
-    "not by public address": (ruled("-of-a inbound", "of-a inbound tcp 22 of-c"), "c", PUBLIC["a"], "tcp 22", LOST),
+    "not by public address": (ruled("-of-a inbound", "of-a inbound tcp 22 of-e"), "e", PUBLIC["a"], "tcp 22", LOST),
     # work-with-nat-instances.html: the source/destination check
     "through a NAT instance": (with_nat_instance(), "c", "internet", "tcp 443", REACHED),
+    "that keeps the port": (
+        with_nat_instance("public inbound 99 deny tcp 40000-40020 192.0.2.0/24"),
+        "c",
+        "internet",
+        "tcp 443",
+        UNANSWERED,
+    ),
+    "what it does not pass on": (with_nat_instance(passes=HTTP), "c", "internet", "tcp 443", LOST),
+    "its groups, inbound": (with_nat_instance("-of-a inbound"), "c", "internet", "tcp 443", LOST),
+    "its groups, outbound": (with_nat_instance("-of-a outbound"), "c", "internet", "tcp 443", LOST),
+    "its subnet's ACL": (with_nat_instance("public inbound 99 deny all 10.0.1.0/24"), "c", "internet", "tcp 443", LOST),
     "which checks addresses": (with_nat_instance(checks=True), "c", "internet", "tcp 443", LOST),
     # gateway-endpoints.html, and the code VPCE_GATEWAY_PROTOCOL_RESTRICTION of the analyzer
     "S3 by its endpoint": (network(), "c", "s3", "tcp 443", REACHED),
     "S3 takes no datagrams": (network(), "c", "s3", "udp 443", LOST),
+    "S3 is answered by the endpoint": (routed("public", "pl-1", "vpce-1"), "s3", PUBLIC["a"], "tcp 22", UNANSWERED),
     "S3 begins nothing": (network(), "s3", "10.0.1.10", "tcp 443", LOST),
 }  # fmt: skip
 HOSTS = {"internet": str(ELSEWHERE), "s3": str(S3[1])} | {
@@ -206,17 +262,49 @@ HOSTS = {"internet": str(ELSEWHERE), "s3": str(S3[1])} | {
 }
 
 
+def asked(fact: str) -> Probe:
+    _, source, to, traffic, _ = FACTS[fact]
+    protocol, port = traffic.split()
+    host = source if source in HOSTS else "internet"
+    sender, receiver = (IPv4Address(HOSTS.get(each, each)) for each in (source, to))
+    return Probe(host, sender, receiver, protocol, int(port), 40001)
+
+
+def said(found: Outcome) -> str:
+    return REACHED if found.answered else UNANSWERED if found.arrived else LOST
+
+
+@pytest.mark.packets
 @pytest.mark.parametrize("fact", FACTS)
 def test_packets_do_what_aws_says(keeper: Keeper, fact: str) -> None:
-    built, source, to, traffic, expected = FACTS[fact]
-    protocol, port = traffic.split()
-    asked = Probe(source, IPv4Address(HOSTS[source]), IPv4Address(HOSTS.get(to, to)), protocol, int(port), 40001)
-    keeper.build(built)
-    wanted = Outcome("somebody" if expected != LOST else "", answered=expected == REACHED)
-    (found,) = keeper.send([asked], [wanted])
-    assert (bool(found.arrived), found.answered) == (bool(wanted.arrived), wanted.answered)
+    built, *_, expected = FACTS[fact]
+    keeper.build(built, outside=outside_addresses(built), nat_ports=NAT_PORTS)
+    patient = Outcome("somebody" if expected != LOST else "", answered=expected == REACHED)
+    (found,) = keeper.send([asked(fact)], [patient])
+    assert said(found) == expected
 
 
+def wrong(engine_type: type[Engine]) -> list[str]:
+    """Return the facts that an engine does not know."""
+    found = []
+    for fact, (built, *_, expected) in FACTS.items():
+        probe = asked(fact)
+        cell = Cell(built.interfaces.get(probe.source) or probe.sender, probe)
+        (outcome,) = judged(built, [cell], NAT_PORTS[0], engine_type=engine_type)
+        found += [fact] if said(outcome) != expected else []
+    return found
+
+
+def test_the_engine_says_what_aws_says() -> None:
+    assert wrong(Engine) == []
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_wrong_engine_is_seen(name: str) -> None:
+    assert wrong(mutant(name))
+
+
+@pytest.mark.packets
 @pytest.mark.parametrize(
     ("built", "to", "seen"),
     [
