@@ -96,9 +96,10 @@ def packets(
             typer.echo(rule)
         return
     if running:
+        enter = keeper.enter(running[1], keeper.ask(running[0], "descriptor", host))
         if not command:
             say("joined", host=host)
-        raise typer.Exit(_run(keeper.enter(running[1], keeper.ask(running[0], "descriptor", host)), host, command))
+        raise typer.Exit(_run(enter, host, command))
     from lab.packets.vpc import outside_addresses, with_members
 
     if reason := keeper.why_not():
