@@ -66,6 +66,23 @@ class TestWhereItWorks:
         assert (ended.status, ended.err) == (0, "")
         assert ended.out.startswith("This is internet, port 80. You come from 198.18.0.")
 
+    def test_an_ordinary_user_has_all_rights_there(self, folder: Path) -> None:
+        ordinary = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+        script = "id -u; ip link set dev igw mtu 1400 && ip -o link show dev igw; nft list chain ip acls forward"
+        ended = subprocess.run(
+            [*ordinary, sys.executable, "-m", "lab", "packets", "--template", "vpc", "--", "sh", "-c", script],
+            cwd=folder,
+            env=HERE,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        user, link, *rules = ended.stdout.splitlines()
+        assert user != "0"
+        assert "mtu 1400" in link
+        assert any("type filter hook forward" in rule for rule in rules)
+
     def test_a_shell_says_what_to_try(self, folder: Path) -> None:
         ended = packets(folder, "--template", "--lang", "ja", input="ip -br addr show eth0; exit 3\n")
         assert (ended.status, ended.err) == (3, "")
