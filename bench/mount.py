@@ -1,4 +1,8 @@
-"""How fast the mount is: the primer's options against ours, with rclone and the AWS CLI for comparison.
+"""How fast the mount is: the primer's way against ours, with rclone and the AWS CLI for comparison.
+
+The primer builds s3fs from the newest source. With ``S3FS_SOURCE`` (an address for git, or a folder) that is a
+contestant, and so is the release that ours builds where it is asked to. Without it there is apt's s3fs alone, with the
+primer's options and with ours.
 
 All contestants work on the same machine (systemd-nspawn), on the same S3 (``bench.s3``), which adds 20 ms to each
 request, as S3 does. What is written counts until it is in the bucket. What is called cold is read through a fresh
@@ -6,6 +10,8 @@ mount.
 """
 
 import argparse
+import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,8 +21,9 @@ from statistics import median
 
 from bench import results
 from bench.s3 import Store
+from constructs_lib.bastion import Bastion
 from lab.local_aws import lifecycle
-from lab.rehearsal import image
+from lab.rehearsal import image, processes
 from lab.rehearsal.rehearsal import Changes, Rehearsal
 from lab.terminal.problem import ProblemError
 
@@ -26,11 +33,15 @@ MOUNT = "/mnt/bench"
 SOURCE = "/root/bench"  # what is written, on the machine's own disk
 MEDIUM_MB, APPENDED_MB = 64, 1
 RENAMED, IN_FOLDER = 10, 100  # files renamed one by one, and files in the folder that is renamed
+# Times and permissions are not asked for, and what is closed goes to the bucket at once: without the one its listing
+# takes 100 times as long, without the other it writes behind one's back.
 RCLONE = (
     "rclone mount :s3:$BUCKET $M --daemon --allow-other --uid $MOUNT_UID --gid $MOUNT_GID --s3-provider AWS"
     " --s3-env-auth --s3-region $REGION --s3-acl bucket-owner-full-control --s3-no-check-bucket"
-    " --vfs-cache-mode writes --vfs-write-back 0s"
+    " --vfs-cache-mode full --vfs-write-back 0s --use-server-modtime --dir-cache-time 60s --attr-timeout 10s"
+    " --vfs-fast-fingerprint --s3-upload-concurrency 8 --s3-chunk-size 10M --transfers 8 --buffer-size 32M"
 )
+SOURCE_ADDRESS = os.environ.get("S3FS_SOURCE", "")
 
 
 @dataclass(frozen=True)
@@ -53,13 +64,27 @@ class Contestant:
     mount: str = ""
 
 
-COMPARED = (
-    # As printed in the primer, but for default_acl=public-read: with it nothing can be written to a bucket of today.
-    Contestant("primer", "s3fs $BUCKET $M -o rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE"),
-    # What keep-s3-mounted says, taken from the machine itself.
-    Contestant("ours", 'eval "$(grep ^options= /usr/local/sbin/keep-s3-mounted)"; s3fs $BUCKET $M -o $options'),
+# As printed in the primer, but for default_acl=public-read: with it nothing can be written to a bucket of today.
+PRIMER = "$BUCKET $M -o rw,allow_other,uid=$MOUNT_UID,gid=$MOUNT_GID,iam_role=$ROLE"
+# What keep-s3-mounted says, taken from the machine itself.
+OPTIONS = 'eval "$(grep ^options= /usr/local/sbin/keep-s3-mounted)"; '
+OURS = "$BUCKET $M -o $options"
+FROM_APT = (
+    Contestant("primer's options, apt's s3fs", f"s3fs {PRIMER}"),
+    Contestant("ours, apt's s3fs", f"{OPTIONS} s3fs {OURS}"),
 )
+FROM_SOURCE = (
+    Contestant("primer", f"/opt/primer/bin/s3fs {PRIMER}"),
+    Contestant("ours, from source", f"{OPTIONS} /opt/ours/bin/s3fs {OURS}"),
+)
+COMPARED = (*(FROM_SOURCE if SOURCE_ADDRESS else ()), *FROM_APT)
 RIVALS = (Contestant("rclone mount", RCLONE), Contestant("aws s3"))
+# Where each s3fs is built, from which tag or branch, with which library for TLS: the primer names GnuTLS's.
+BUILDS = (
+    ("primer", "HEAD", "libcurl4-gnutls-dev libfuse3-dev"),
+    ("ours", Bastion.S3FS_TAG, "libcurl4-openssl-dev libfuse-dev"),
+)
+BUILD_TOOLS = "automake autotools-dev g++ libssl-dev libxml2-dev make pkg-config"
 
 
 @dataclass(frozen=True)
@@ -126,7 +151,7 @@ UNMOUNTING = """
 rm -rf /root/.cache/rclone
 ! mountpoint -q $M || umount $M || { sleep 2; umount $M; } || exit
 for i in $(seq 100); do
-  pgrep -x rclone > /dev/null || pgrep -f "^s3fs.* $M " > /dev/null || exit 0
+  pgrep -x rclone > /dev/null || pgrep -f "^(/opt/[a-z]*/bin/)?s3fs.* $M " > /dev/null || exit 0
   sleep 0.1
 done
 echo "it does not end"; exit 1
@@ -142,17 +167,39 @@ class Bench:
         self.sizes = sizes
         self.taken: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.asked: dict[tuple[str, str], int] = {}
+        self.folder = rehearsal.folder
         self._s3 = rehearsal.s3
 
     def prepare(self) -> None:
         """Install rclone, and make what will be written."""
-        image.publish(self.machine.image, ["rclone"])
-        self.root("apt-get -q update && apt-get install -qy --no-install-recommends rclone")
+        libraries = [name for *_, names in BUILDS for name in names.split()] if SOURCE_ADDRESS else []
+        for package in ("rclone", *libraries):  # one by one: those of two builds cannot be installed together
+            image.publish(self.machine.image, [package])
+        self._install("rclone")
+        if SOURCE_ADDRESS:
+            image.publish(self.machine.image, BUILD_TOOLS.split())
+            for build in BUILDS:
+                self._build(*build)
         self.root(
             f"mkdir -p $M {SOURCE}/small && cd {SOURCE} && head -c {self.sizes.big_mb}M /dev/urandom > big &&"
             f" head -c {self.sizes.files * 4096} big | split -a 4 -d -b 4096 - small/ &&"
             f" head -c {APPENDED_MB}M big > appended"
         )
+
+    def _install(self, packages: str) -> None:
+        self.root(f"apt-get -q update && apt-get install -qy --no-install-recommends {packages}")
+
+    def _build(self, name: str, revision: str, libraries: str) -> None:
+        """Build s3fs in the machine, as the primer does, from what is fetched here."""
+        log = self.folder / "build.log"
+        checkout = self.folder / name
+        branch = [] if revision == "HEAD" else ["--branch", revision]
+        clone = ["git", "clone", "--quiet", "--depth=1", *branch, _address(SOURCE_ADDRESS), str(checkout)]
+        processes.run(clone, log=log, what=f"Cloning {SOURCE_ADDRESS}")
+        shutil.copytree(checkout, self.folder / "upper/usr/local/src" / name)
+        self._install(f"{BUILD_TOOLS} {libraries}")
+        print(f"Building s3fs {revision}", flush=True)
+        self.root(f"cd /usr/local/src/{name} && ./autogen.sh && ./configure --prefix=/opt/{name} && make -j2 install")
 
     def run(self, contestant: Contestant) -> None:
         """Let one contestant do everything once."""
@@ -174,7 +221,7 @@ class Bench:
                 ended = self._wait(measure)
             self.taken[contestant.name, measure.name].append(ended - began)
             asked = self.asked[contestant.name, measure.name] = self._requests() - before
-            print(f"{contestant.name:14} {measure.name:32} {ended - began:8.2f} s {asked:6} requests", flush=True)
+            print(f"{contestant.name:28} {measure.name:32} {ended - began:8.2f} s {asked:6} requests", flush=True)
         self._unmount()
 
     def clear(self) -> None:
@@ -236,48 +283,53 @@ class Bench:
         return time.time()
 
 
-def report(bench: Bench) -> str:
-    """Return the section of RESULTS.md."""
-    sizes, taken = bench.sizes, bench.taken
-    names = [contestant.name for contestant in (*COMPARED, *RIVALS)]
-    ratios: dict[str, list[float]] = defaultdict(list)
-    rows = []
+def report(bench: Bench, contestants: Sequence[Contestant]) -> str:
+    """Return the section of RESULTS.md. The first contestant is what the others are compared with."""
+    sizes, taken, names = bench.sizes, bench.taken, [each.name for each in contestants]
+    first, *others = names
+    rows, means = [], defaultdict[str, list[float]](list)
     for measure in MEASURES:
-        row = [measure.name]
-        primer = median(taken["primer", measure.name])
-        for name in names:
+        base = taken[first, measure.name]
+        row = [measure.name, f"{results.seconds(base)} ({bench.asked[first, measure.name]:,})"]
+        for name in others:
             values = taken[name, measure.name]
-            row.append(results.seconds(values))
-            if name != "primer":
-                ratio = primer / median(values) if values else 0
-                ratios[name] += [ratio] if ratio else []
-                row.append(f"{ratio:.2f}x" if ratio else "-")
-        row.append(" / ".join(f"{bench.asked[contestant.name, measure.name]:,}" for contestant in COMPARED))
+            if values:
+                means[name].append(median(base) / median(values))
+                asked = bench.asked[name, measure.name]
+                row.append(f"{results.seconds(values)} ({asked:,}) **{means[name][-1]:.2f}x**")
+            else:
+                row.append("-")
         rows.append(row)
-    means = [f"{results.geometric_mean(ratios[name]):.2f}x" if ratios[name] else "-" for name in names[1:]]
-    rows.append(["geometric mean", "", *(word for mean in means for word in ("", mean)), ""])
-    header = ["seconds", "primer", *(word for name in names[1:] for word in (name, "against the primer"))]
-    header.append("requests: primer / ours")
+    rows.append(["geometric mean", "", *(f"**{results.geometric_mean(means[name]):.2f}x**" for name in others)])
+    same = [[median(taken[each.name, measure.name]) for measure in MEASURES] for each in FROM_APT]
+    options = results.geometric_mean([primer / ours for primer, ours in zip(*same, strict=True)])
     versions = bench.root(
-        "s3fs --version | head -n 1; rclone version | head -n 1; aws --version; grep ^options= "
-        "/usr/local/sbin/keep-s3-mounted"
+        "for s3fs in /opt/*/bin/s3fs s3fs; do ! command -v $s3fs > /dev/null || $s3fs --version | head -n 1; done;"
+        "rclone version | head -n 1; aws --version; grep ^options= /usr/local/sbin/keep-s3-mounted"
     ).splitlines()
-    options = "\n".join(versions[3:])
+    installed = [line for line in versions if not line.startswith("options=")]
+    lines = "\n".join(line for line in versions if line.startswith("options="))
     return f"""
-{results.machine()}. {"; ".join(versions[:3])}.
+{results.machine()}. {"; ".join(installed)}.
 A large file of {sizes.big_mb} MiB, {sizes.files} small files of 4 KiB; {sizes.repetitions} repetitions;
-{DELAY * 1000:g} ms added to each request. More than 1x is faster than the primer. The AWS CLI can neither append nor
-read twice. Where both ask S3 as often, one request after the other, no option of s3fs's could make them differ.
+{DELAY * 1000:g} ms added to each request. Seconds, requests in parentheses, and how many times as fast as the first
+column. The AWS CLI can neither append nor read twice. With the same s3fs, apt's, our options are **{options:.2f}x** of
+the primer's. Where both ask S3 as often, one request after the other, no option could make them differ.
 
-{results.table(header, rows)}
+{results.table(["", *names], rows)}
 
 The primer's line is measured without its `default_acl=public-read`: with it, S3 refuses every write to a bucket made
 since April 2023, as ACLs are disabled there. rclone's is `{RCLONE}`. Ours:
 
 ```sh
-{options}
+{lines}
 ```
 """
+
+
+def _address(source: str) -> str:
+    """Return what git takes for a shallow clone: a folder as an address."""
+    return Path(source).resolve().as_uri() if Path(source).is_dir() else source
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -286,10 +338,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--big-mb", type=int, help="size of the large file")
     parser.add_argument("--files", type=int, help="number of small files")
     parser.add_argument("--repetitions", type=int)
+    parser.add_argument("--try", dest="tried", action="append", default=[], help="options of s3fs to add to ours")
     given = parser.parse_args(words)
     base = QUICK if given.quick else FULL
     sizes = Sizes(given.big_mb or base.big_mb, given.files or base.files, given.repetitions or base.repetitions)
+    processes.require_commands("git", "haproxy")
     lifecycle.point_at_running()
+    tried = [Contestant(f"ours + {words}", f"{FROM_APT[1].mount},{words}") for words in given.tried]
+    compared = (*COMPARED, *tried)
     with Rehearsal("nspawn", changes=Changes(s3="bench.s3")) as rehearsal:
         rehearsal.boot()
         rehearsal.wait_for_first_boot()
@@ -297,8 +353,8 @@ def main(words: Sequence[str] | None = None) -> None:
         bench.prepare()
         rehearsal.s3.faults.set(delay=DELAY)
         for turn in range(sizes.repetitions):
-            # The two that are compared take turns at being first.
-            for contestant in COMPARED if turn % 2 else reversed(COMPARED):
+            # Those that are compared take turns at being first.
+            for contestant in compared if turn % 2 else reversed(compared):
                 bench.run(contestant)
             for rival in RIVALS:
                 try:
@@ -306,7 +362,7 @@ def main(words: Sequence[str] | None = None) -> None:
                 except ProblemError as error:
                     print(f"{rival.name}: {error}", flush=True)
                     bench.clear()
-        text = report(bench)
+        text = report(bench, (*compared, *RIVALS))
     print(text)
     if not given.quick:
         results.write("The mount", text)

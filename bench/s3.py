@@ -3,13 +3,14 @@
 The rehearsal's front, as strict as ever, but with objects of its own: the local AWS reads the whole object for each
 range of it, and joins the parts of a large one in Python, so that all contestants would be as fast as that. Here an
 object is a list of pieces of files: parts are joined and copies made without touching a byte. Several processes share
-one socket and one folder.
+one socket and one folder. TLS is HAProxy's, which takes up again a session of whichever connection, as S3 does.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import socket
 import sys
 import time
 import uuid
@@ -26,6 +27,17 @@ from lab.rehearsal import processes, s3_front, service, signature
 KEPT_HEADERS = ("content-type", "cache-control", "content-encoding", "content-disposition")
 MULTIPART = "multipart"
 Piece = tuple[str, int, int]  # a file, and from where to where in it
+# Hands on each byte as it came.
+HAPROXY = """
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 600s
+  timeout server 600s
+listen s3
+  bind fd@{listener} ssl crt {folder}/haproxy.pem
+  server s3 127.0.0.1:{port}
+"""
 
 
 class Store:
@@ -287,6 +299,7 @@ class Front(s3_front.Front):
 
     def __init__(self, *given: Any, facts: dict[str, Any]) -> None:
         super().__init__(*given, facts=facts)
+        self.tls = None  # HAProxy has it
         self.store = Store(self.folder)
 
 
@@ -302,12 +315,27 @@ def _when(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds))
 
 
+def with_tls(listener: socket.socket, folder: Path, certificate: str) -> socket.socket:
+    """Have HAProxy answer on a socket; return the one on which it hands on what it decrypted."""
+    behind = socket.create_server(("127.0.0.1", 0))
+    chain = Path(certificate)
+    (folder / "haproxy.pem").touch(mode=0o600)
+    (folder / "haproxy.pem").write_text(chain.read_text() + chain.with_suffix(".key").read_text())
+    settings = HAPROXY.format(listener=listener.fileno(), folder=folder, port=behind.getsockname()[1])
+    (folder / "haproxy.cfg").write_text(settings)
+    listener.listen(service.BACKLOG)
+    command: list[str | Path] = ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
+    processes.spawn(command, log=folder / "service.log", pass_fds=[listener.fileno()])
+    return behind
+
+
 if __name__ == "__main__":
     listener, folder, facts = service.arguments("S3, for the bench")
     if "BENCH_WORKER" not in os.environ:
+        listener = with_tls(listener, folder, facts["certificate"])
         for _ in range((os.cpu_count() or 1) - 1):
             processes.spawn(
-                [sys.executable, "-m", "bench.s3", *sys.argv[1:]],
+                [sys.executable, "-m", "bench.s3", "--folder", folder, "--socket", str(listener.fileno())],
                 log=folder / "service.log",
                 pass_fds=[listener.fileno()],
                 env={**os.environ, "BENCH_WORKER": "1"},

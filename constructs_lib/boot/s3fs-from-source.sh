@@ -2,7 +2,7 @@
 # The primer's way (chapter 10-3), at a tag that is checked to be the commit we know. Read by first-boot.sh.
 SOURCE=/usr/local/src/s3fs-fuse
 install_s3fs() {
-  try apt_install automake autotools-dev fuse3 g++ git libcurl4-openssl-dev libfuse3-dev libssl-dev libxml2-dev \
+  try apt_install automake autotools-dev fuse3 g++ git libcurl4-openssl-dev libfuse-dev libssl-dev libxml2-dev \
     make pkg-config
   try clone
   [ "$(git -C $SOURCE rev-parse HEAD)" = "$S3FS_COMMIT" ] || fail "tag $S3FS_TAG is not commit $S3FS_COMMIT"

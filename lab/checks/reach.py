@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from weakref import WeakKeyDictionary
 
 from lab.checks.check import Facts, check
-from lab.checks.network import PRIVATE, vpc_id
+from lab.checks.network import private, public, vpc_id
 from lab.reach.described import described
 from lab.reach.explain import Words, span
 from lab.reach.network import ALL_PORTS, Interface, Network
@@ -45,9 +45,23 @@ def look_again(aws: Deployed) -> None:
 
 
 def _network(aws: Deployed) -> Network:
+    """Return the network as AWS has it, with the names of the template."""
     if aws not in _looked_at:
-        _looked_at[aws] = with_any_group(described(aws.ec2, vpc_id(aws)))
+        found = with_any_group(described(aws.ec2, vpc_id(aws)))
+        _looked_at[aws] = replace(
+            found,
+            subnets={key: replace(each, name=_name(aws, key, each.name)) for key, each in found.subnets.items()},
+            groups={key: replace(each, name=_name(aws, key, each.name)) for key, each in found.groups.items()},
+            interfaces={
+                key: replace(each, name=_name(aws, each.instance, each.name)) for key, each in found.interfaces.items()
+            },
+        )
     return _looked_at[aws]
+
+
+def _name(aws: Deployed, id_: str, otherwise: str) -> str:
+    name = aws.name_of(id_)
+    return otherwise if name == id_ else name
 
 
 @dataclass(frozen=True)
@@ -152,7 +166,7 @@ def who_reaches_8080(aws: Deployed) -> tuple[Facts, Facts]:
         f"{who} → {server.name}, tcp 8080"
         for who in _from_outside(aws.settings["office_cidr"])
         for server in servers
-        if isinstance(server.end, Interface) and server.end.public
+        if isinstance(server.end, Interface) and network.subnets[server.end.subnet].name in public(aws)
     ]
     others = [*everybody(network), *_any_hosts(network)]
     return _proof(network, promised, [Question(others, servers, ports=(8080, 8080))])
@@ -187,8 +201,8 @@ def who_reaches_3306(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def private_subnets_are_private(aws: Deployed) -> tuple[Facts, Facts]:
     network = _network(aws)
-    hosts = _any_hosts(network, only=PRIVATE)
-    subnets = {each.id for each in network.subnets.values() if each.name in PRIVATE}
+    hosts = _any_hosts(network, only=private(aws))
+    subnets = {each.id for each in network.subnets.values() if each.name in private(aws)}
     there = [each for each in instances(network) if isinstance(each.end, Interface) and each.end.subnet in subnets]
     ports = (80, 443) if aws.settings["nat"] != "none" else ()
     internet = _internet(network)
@@ -211,7 +225,7 @@ def private_subnets_are_private(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def nothing_but_s3(aws: Deployed) -> tuple[Facts, Facts]:
     network = _network(aws)
-    hosts = _any_hosts(network, only=PRIVATE)
+    hosts = _any_hosts(network, only=private(aws))
     return _proof(
         network,
         [f"{host.name} → s3, tcp 443" for host in hosts],
@@ -246,11 +260,11 @@ def s3_by_the_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
 )
 def a_zone_may_fail(aws: Deployed) -> tuple[Facts, Facts]:
     network = _network(aws)
-    zones = sorted({each.zone for each in network.subnets.values() if each.name in PRIVATE})
+    zones = sorted({each.zone for each in network.subnets.values() if each.name in private(aws)})
     promised: Facts = []
     found: Facts = []
     for number, zone in enumerate(zones, start=1):
-        rest = [each.name for each in network.subnets.values() if each.name in PRIVATE and each.zone != zone]
+        rest = [each.name for each in network.subnets.values() if each.name in private(aws) and each.zone != zone]
         hosts = _any_hosts(network, only=rest)
         wanted, reached = _proof(
             without_zone(network, zone),

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from lab.doctor.needs import Needs, chosen_by
 from lab.template.deployed import CONFIG, DENIED, explain, is_local, permission
-from lab.template.reader import INSTANCE, NAT_GATEWAY, STACK, SUBNET, VPC, Resource, Template
+from lab.template.reader import INSTANCE, NAT_GATEWAY, STACK, SUBNET, VPC, Resource, Template, settings_of
 from lab.template.synthesised import read_template, read_templates
 from lab.terminal.problem import ProblemError
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 Outcome = Literal["fine", "not known", "fails"]
-# What counts against a quota, and the quota: its service and its code there.
 BUDGET_STACK = "BudgetStack"
+# The s3fs of each release of Ubuntu that we know: https://packages.ubuntu.com/search?keywords=s3fs&exact=1
+UBUNTUS_S3FS = {"24.04": "1.93", "26.04": "1.95"}
+# What counts against a quota, and the quota: its service and its code there.
 STANDARD = re.compile(r"[acdhimrtz]\d")  # the families of the quota for standard instances
 QUOTAS = {
     INSTANCE: ("vCPUs", "ec2", "L-1216C47A"),
@@ -95,6 +97,7 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
     for stack, theirs in templates.items():
         if theirs.all(SUBNET):
             yield _known(f"Zones of {stack}", partial(_stay, ec2, needs, stack, theirs))
+    yield _s3fs(settings_of(read_template(STACK)))
     yield _known("Free plan", lambda: _free_plan(session, needs))
     for kind, (about, _, _) in QUOTAS.items():
         yield _known(about, partial(_quota, session, ec2, kind, needs))
@@ -115,6 +118,23 @@ def _nat(template: Template) -> tuple[Outcome, str]:
     if template.all(NAT_GATEWAY):
         return "not known", "AWS tells only at the deploy which zones have none: then set availability_zones"
     return "fine", "none are wanted"
+
+
+def _s3fs(settings: Mapping[str, str]) -> Finding:
+    """Look whether the s3fs that the bastion will get opens a TLS connection for each request: half as fast.
+
+    Source: https://github.com/s3fs-fuse/s3fs-fuse/pull/2601
+    """
+    release = settings.get("ubuntu_release", "")
+    if settings.get("s3fs_install") == "source":
+        return Finding("s3fs", "fine", "built from source, at the release that is pinned")
+    if settings.get("ami_id") or release not in UBUNTUS_S3FS:
+        image = settings.get("ami_id") or f"Ubuntu {release}"
+        text = (
+            f"{image} may have 1.96 or later, which is half as fast; the boot log tells. -c s3fs_install=source has not"
+        )
+        return Finding("s3fs", "not known", text)
+    return Finding("s3fs", "fine", f"{UBUNTUS_S3FS[release]}, of Ubuntu {release}")
 
 
 def _zones(ec2: "EC2Client", template: Template) -> Finding:

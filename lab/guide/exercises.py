@@ -13,13 +13,17 @@ from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.policy import account, partition
 from lab.checks.storage import bucket
+from lab.reach.described import described as described_network
+from lab.reach.parties import everybody, instances, with_parties
+from lab.reach.ranges import Ranges
 from lab.template.deployed import Deployed
-from lab.template.reader import INSTANCE
+from lab.template.reader import BASTION, INSTANCE
 from lab.template.values import target
 from lab.terminal.problem import ProblemError
 
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
 BEGUN = "LearningStackExercise3"
+PRIVATE_HOST, HTTP_ALT = "private-host", 8080
 # The defaults of the settings instance_type and office_cidr.
 DEFAULT_INSTANCE_TYPE, DEFAULT_OFFICE_CIDR = "t3.micro", "50.100.200.0/24"
 
@@ -82,6 +86,25 @@ def route(aws: Deployed) -> str:
     if not vpcs:
         return "Not begun. Begin with: python -m lab exercise 3 --begin"
     return "" if _routes_hold(aws) else "A route is missing. See which: python -m lab verify"
+
+
+@exercise(3, task="Let the bastion alone reach 8080 of the private host, then stop the reply")
+def lost_reply(aws: Deployed) -> str:
+    network = described_network(aws.ec2, aws.one("AWS::EC2::VPC").id)
+    hosts = {each.name: each for each in instances(network)}
+    if PRIVATE_HOST not in hosts:
+        return "There is no private host. Deploy it: cdk deploy LearningStack -c private_host=true"
+    asking = [each for each in everybody(network) if each.name != PRIVATE_HOST]
+    ranges = Ranges(with_parties(network, asking))
+    ways = [ranges.ask(each, hosts[PRIVATE_HOST], "tcp", (HTTP_ALT, HTTP_ALT))[0] for each in asking]
+    arriving = {way.source.name: way for way in ways if way.conversation.request.arrives}
+    if BASTION not in arriving:
+        return f"The bastion does not reach it. See why: python -m lab reach {BASTION} {PRIVATE_HOST} {HTTP_ALT}"
+    if others := sorted(arriving.keys() - {BASTION}):
+        return f"{others[0]} reaches it, too. See how: python -m lab reach {others[0]} {PRIVATE_HOST} {HTTP_ALT}"
+    if arriving[BASTION].reaches:
+        return f"The reply comes back. See how: python -m lab reach {BASTION} {PRIVATE_HOST} {HTTP_ALT} --reply"
+    return ""
 
 
 @exercise(4, task="Stop and start the bastion, as an operator")

@@ -71,7 +71,7 @@ def _analysed(aws: Deployed, network: Network, answer: Answer) -> dict[str, Any]
 
 def _resource(network: Network, party: Party) -> str:
     if party.name == S3:
-        return min(network.endpoints)
+        return min(each.id for each in network.endpoints.values() if each.service == S3)
     if not isinstance(party.end, Interface):
         return min(network.internet_gateways)
     if not party.end.id.startswith("eni-"):

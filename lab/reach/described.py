@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from lab.reach.network import (
     ALL_PORTS,
     AclEntry,
@@ -120,6 +122,7 @@ def described(ec2: "EC2Client", vpc: str) -> Network:
             each["VpcEndpointId"]: GatewayEndpoint(
                 id=each["VpcEndpointId"],
                 name=_name(each, "VpcEndpointId"),
+                service=each["ServiceName"].rpartition(".")[2],
                 prefix_list=next(
                     (number for number, one in lists.items() if one["PrefixListName"] == each["ServiceName"]), ""
                 ),
@@ -249,8 +252,18 @@ def _prefix_lists(
         if each in aws_own:
             yield each, _ipv4(aws_own[each]["Cidrs"])
         else:
-            entries = ec2.get_managed_prefix_list_entries(PrefixListId=each)["Entries"]
-            yield each, _ipv4(entry["Cidr"] for entry in entries)
+            yield each, _entries_of_list(ec2, each)
+
+
+def _entries_of_list(ec2: "EC2Client", number: str) -> tuple[IPv4Network, ...]:
+    """Return the blocks of a prefix list; one that is gone, or not shared any more, stands for nobody."""
+    try:
+        entries = ec2.get_managed_prefix_list_entries(PrefixListId=number)["Entries"]
+    except ClientError as error:
+        if error.response["Error"].get("Code", "").lower() != "invalidprefixlistid.notfound":
+            raise
+        return ()
+    return _ipv4(entry["Cidr"] for entry in entries)
 
 
 def _ipv4(cidrs: Iterable[str]) -> tuple[IPv4Network, ...]:

@@ -5,7 +5,7 @@ import re
 from lab.reach import engine
 from lab.reach.engine import Hop, Packet, Way
 from lab.reach.network import ALL_PORTS, LOCAL, AclEntry, GroupRule, Network, Route
-from lab.reach.parties import ANY_GROUP, ANYWHERE, short
+from lab.reach.parties import ANY_GROUP, ANYWHERE, S3, short
 from lab.reach.ranges import Answer, Ports
 from lab.terminal.language import Language
 
@@ -17,7 +17,7 @@ KINDS: dict[engine.Kind, tuple[str, str]] = {
     "network-acl": ("network ACL", "ネットワーク ACL"),
     "route-table": ("route table", "ルートテーブル"),
     "nat-gateway": ("NAT gateway", "NAT ゲートウェイ"),
-    "endpoint": ("S3 gateway endpoint", "S3 ゲートウェイエンドポイント"),
+    "endpoint": ("gateway endpoint", "ゲートウェイエンドポイント"),
     "internet-gateway": ("internet gateway", "インターネットゲートウェイ"),
     "internet": ("internet", "インターネット"),
 }
@@ -128,7 +128,10 @@ class Words:
     def thing(self, kind: engine.Kind, id_: str) -> str:
         """Return what a hop is: its kind and its name. A gateway of which a VPC has one alone goes without a name."""
         words = self.say(*KINDS[kind])
-        if kind in ("internet-gateway", "internet", "endpoint"):
+        if kind == "endpoint":
+            service = self._network.endpoints[id_].service
+            return f"{service.upper() if service == S3 else service} {words}"
+        if kind in ("internet-gateway", "internet"):
             return words
         return f"{words} {self.name(id_)}".strip()
 
@@ -152,7 +155,9 @@ class Words:
     def peer(self, peer: str) -> str:
         """Return whom a rule names."""
         if peer in self._network.prefix_lists:
-            return next(("S3" for each in self._network.endpoints.values() if each.prefix_list == peer), peer)
+            return next(
+                (each.service.upper() for each in self._network.endpoints.values() if each.prefix_list == peer), peer
+            )
         return self.say("anywhere", "任意の場所") if peer == str(ANYWHERE) else self.name(peer)
 
     def fromto(self, *, inbound: bool) -> str:

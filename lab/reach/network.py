@@ -129,6 +129,7 @@ class GatewayEndpoint:
     id: str
     name: str
     prefix_list: str
+    service: str = "s3"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,7 +119,7 @@ def everybody(network: Network, *, second: bool = False, told_apart: Iterable[IP
             for group in groups_without_hosts(network)
             for subnet in _in_order(network)
         ),
-        *([s3(network)] if network.endpoints else []),
+        *([s3(network)] if s3_blocks(network) else []),
     ]
 
 
@@ -168,9 +168,9 @@ def is_public(network: Network, subnet: Subnet) -> bool:
 
 
 def s3_blocks(network: Network) -> tuple[IPv4Network, ...]:
-    """Return the addresses that the VPC's gateway endpoints are for."""
-    lists = (network.prefix_lists.get(each.prefix_list, ()) for each in network.endpoints.values())
-    return tuple(block for blocks in lists for block in blocks)
+    """Return the addresses of S3, as the VPC's gateway endpoints for it know them."""
+    own = (each.prefix_list for each in network.endpoints.values() if each.service == S3)
+    return tuple(block for number in own for block in network.prefix_lists.get(number, ()))
 
 
 def s3(network: Network) -> Party:

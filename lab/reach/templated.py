@@ -34,7 +34,7 @@ ANYWHERE = "0.0.0.0/0"
 MAIN, DEFAULT = "main", "default"  # the VPC's own route table, network ACL and security group: no template has them
 PUBLIC = IPv4Network("198.18.0.0/24")
 S3 = IPv4Network("198.19.0.0/16")
-IS_S3 = re.compile(r"\.s3\b")
+SERVICE = re.compile(r"\.(\w+)['\]}]*$")  # of com.amazonaws.REGION.SERVICE, however it is put together
 RESERVED = 4  # AWS keeps the first addresses of each subnet
 TARGETS = (
     "GatewayId",
@@ -91,15 +91,14 @@ class _Reader:
             internet_gateways=frozenset(gateways),
             endpoints={
                 each.logical_id: GatewayEndpoint(
-                    id=each.logical_id, name=each.label, prefix_list=f"pl-{each.logical_id}"
+                    id=each.logical_id,
+                    name=each.label,
+                    prefix_list=f"pl-{each.logical_id}",
+                    service=_service(each),
                 )
                 for each in endpoints
             },
-            prefix_lists={
-                f"pl-{each.logical_id}": (S3,)
-                for each in endpoints
-                if IS_S3.search(str(each.properties.get("ServiceName")))
-            },
+            prefix_lists={f"pl-{each.logical_id}": (S3,) for each in endpoints if _service(each) == "s3"},
         )
 
     def _all(self, resource_type: str) -> list[Resource]:
@@ -262,6 +261,11 @@ class _Reader:
             instance=instance.logical_id,
             forwards=forwarded(str(said), vpc_cidr) if instance.is_nat_instance else (),
         )
+
+
+def _service(endpoint: Resource) -> str:
+    found = SERVICE.search(str(endpoint.properties.get("ServiceName", "")))
+    return found[1] if found else ""
 
 
 def _is_gateway(endpoint: Resource) -> bool:

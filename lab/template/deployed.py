@@ -18,7 +18,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from lab.template.reader import Resource, Template
+from lab.template.reader import Resource, Template, settings_of
 from lab.terminal.printed import one_line
 from lab.terminal.problem import ProblemError
 from lab.terminal.waiting import waiting
@@ -123,9 +123,8 @@ class Deployed:
 
         Raises ProblemError for a template that carries nothing.
         """
-        for resource in self.template["Resources"].values():
-            if words := resource.get("Metadata", {}).get("Settings"):
-                return dict(word.split("=", 1) for word in words.split(" "))
+        if chosen := settings_of(self.template):
+            return chosen
         raise ProblemError(
             f"{self.stack_name} in {self.region} does not say what was chosen for it: an older version deployed it. "
             f"Deploy it again: make local, or cdk deploy {self.stack_name}"

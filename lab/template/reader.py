@@ -82,3 +82,11 @@ class Template:
         if len(found) != 1:
             raise ProblemError(f"The template has {len(found)} instances with the tag {ROLE}={BASTION}, not one")
         return found[0]
+
+
+def settings_of(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was chosen for a stack, by setting, as the CDK CLI's ``-c`` takes it; else nothing."""
+    for resource in content["Resources"].values():
+        if words := resource.get("Metadata", {}).get("Settings"):
+            return dict(word.split("=", 1) for word in words.split(" "))
+    return {}

@@ -26,7 +26,7 @@ REAL = os.environ.get("S3FS_SOURCE", "")
 SMALL_PROJECT = {
     "autogen.sh": "#!/bin/sh\naclocal && automake --add-missing && autoconf\n",
     "configure.ac": "AC_INIT([s3fs], [1])\nAM_INIT_AUTOMAKE([foreign])\nAC_PROG_CXX\n"
-    "PKG_CHECK_MODULES([FUSE], [fuse3])\nAC_CONFIG_FILES([Makefile])\nAC_OUTPUT\n",
+    "PKG_CHECK_MODULES([FUSE], [fuse])\nAC_CONFIG_FILES([Makefile])\nAC_OUTPUT\n",
     "Makefile.am": "bin_PROGRAMS = s3fs\ns3fs_SOURCES = s3fs.cpp\n",
     "s3fs.cpp": "#include <cstdlib>\n#include <unistd.h>\nint main(int, char **words) {\n"
     '  setenv("LD_LIBRARY_PATH", "/opt/s3fs/usr/lib/x86_64-linux-gnu", 1);\n'

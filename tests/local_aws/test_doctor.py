@@ -196,6 +196,23 @@ def test_the_free_plan_starts_only_some_types(findings: Any, template: Template)
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "verdict", "text"),
+    [
+        ({}, "fine", "1.95, of Ubuntu 26.04"),
+        ({"ubuntu_release": "24.04"}, "fine", "1.93, of Ubuntu 24.04"),
+        ({"s3fs_install": "source"}, "fine", "built from source, at the release that is pinned"),
+        ({"ami_id": "ami-0123456789abcdef0"}, "not known", "ami-0123456789abcdef0 may have 1.96 or later, which is"),
+    ],
+)
+def test_an_s3fs_that_is_slow_is_told_of(
+    findings: Any, template: Template, settings: dict[str, str], verdict: str, text: str
+) -> None:
+    Path("cdk.out", "LearningStack.template.json").write_text(json.dumps(template(**settings)))
+    found = findings(Account())["s3fs"]
+    assert (found.verdict, found.text[: len(text)]) == (verdict, text)
+
+
 def of_instances(template: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in template["Resources"].values() if each["Type"] == "AWS::EC2::Instance"]
 

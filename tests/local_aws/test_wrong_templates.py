@@ -45,6 +45,7 @@ STACKS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "nat-instance": ("LearningStack", {"nat": "instance"}),
     "regional": ("LearningStack", {"nat": "regional", "hardened": True}),
+    "no-nat": ("LearningStack", {"nat": "none"}),
     "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
     "budget": ("BudgetStack", {"monthly_budget_usd": 20, "alert_email": "you@example.com"}),
 }
@@ -200,7 +201,7 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
     (
         "3306 and 8080 are open to everyone",
         "full",
-        {"web-ports", "database-port"},
+        {"database-port", "web-ports", "who-reaches-3306", "who-reaches-8080"},
         [
             ("FirewallWeb", "SecurityGroupIngress/2/CidrIp", WORLD),
             ("FirewallDatabase", "SecurityGroupIngress", more(open_to(WORLD, 3306))),
@@ -223,7 +224,7 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
     (
         "both private subnets are in one zone",
         "full",
-        {"subnets"},
+        {"a-zone-may-fail", "subnets"},
         [("NetworkVpcPrivateSubnet2Subnet", "AvailabilityZone/Fn::Select/0", 0)],
     ),
     (
@@ -241,13 +242,13 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
     (
         "two subnets share a route table, and so a NAT gateway",
         "full",
-        {"route-tables", "private-routes"},
+        {"a-zone-may-fail", "private-routes", "route-tables"},
         [("NetworkVpcPrivateSubnet1RouteTableAssociation", "RouteTableId", ref("NetworkVpcPrivateSubnet2RouteTable"))],
     ),
     (
         "a public and a private subnet have each other's route table",
         "full",
-        {"route-tables", "public-routes", "private-routes"},
+        {"private-routes", "public-routes", "route-tables", "who-reaches-22", "who-reaches-8080"},
         [
             (
                 f"NetworkVpc{kind}Subnet1RouteTableAssociation",
@@ -260,25 +261,25 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
     (
         "half of the internet is out of reach",
         "full",
-        {"public-routes"},
+        {"a-zone-may-fail", "private-subnets-are-private", "public-routes", "who-reaches-8080"},
         [("NetworkVpcPublicSubnet2DefaultRoute", "DestinationCidrBlock", "0.0.0.0/1")],
     ),
     (
         "a private subnet leaves through the NAT gateway of the other zone",
         "full",
-        {"private-routes"},
+        {"a-zone-may-fail", "private-routes"},
         [("NetworkVpcPrivateSubnet1DefaultRoute", "NatGatewayId", ref("NetworkVpcPublicSubnet2NATGateway"))],
     ),
     (
         "a NAT gateway stands in the other zone",
         "full",
-        {"nat-gateways"},
+        {"a-zone-may-fail", "nat-gateways"},
         [("NetworkVpcPublicSubnet1NATGateway", "SubnetId", ref("NetworkVpcPublicSubnet2Subnet"))],
     ),
     (
         "the regional NAT gateway is an ordinary one",
         "regional",
-        {"nat-gateways"},
+        {"a-zone-may-fail", "nat-gateways", "private-subnets-are-private"},
         [
             ("NetworkVpcRegionalNatGateway", "AvailabilityMode", GONE),
             ("NetworkVpcRegionalNatGateway", "VpcId", GONE),
@@ -289,11 +290,22 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
     (
         "S3 is not on every route table",
         "full",
-        {"s3-endpoint"},
+        {"s3-by-the-endpoint", "s3-endpoint"},
         [("NetworkVpcS3Endpoint", "RouteTableIds", lambda old: old[1:])],
     ),
+    (
+        "without NAT, a private subnet has the route table of a public one",
+        "no-nat",
+        {"route-tables", "private-routes", "private-subnets-are-private", "nothing-but-s3"},
+        [("NetworkVpcPrivateSubnet2RouteTableAssociation", "RouteTableId", ref("NetworkVpcPublicSubnet2RouteTable"))],
+    ),
     ("accepted traffic is not logged", "full", {"flow-logs"}, [("NetworkVpcFlowLog", "TrafficType", "REJECT")]),
-    ("the NAT instance forwards nothing", "nat-instance", {"nat-instance"}, [("NatInstance", "SourceDestCheck", True)]),
+    (
+        "the NAT instance forwards nothing",
+        "nat-instance",
+        {"nat-instance", "private-subnets-are-private"},
+        [("NatInstance", "SourceDestCheck", True)],
+    ),
     (
         "the NAT instance is for everyone",
         "nat-instance",
@@ -591,6 +603,33 @@ def third_zone() -> Template:
     return made
 
 
+def stray(subnet: str, *groups: dict[str, str], **interface: Any) -> dict[str, Any]:
+    """Return an instance that is none of the design's."""
+    return tagged(
+        "AWS::EC2::Instance",
+        "stray",
+        {
+            "BlockDeviceMappings": [
+                {"DeviceName": "/dev/sda1", "Ebs": {"Encrypted": True, "VolumeSize": 8, "VolumeType": "gp3"}}
+            ],
+            "CreditSpecification": {"CPUCredits": "standard"},
+            "ImageId": {"Fn::Sub": "${Ubuntu2604Amd64}"},
+            "InstanceType": "t3.micro",
+            "MetadataOptions": {"HttpPutResponseHopLimit": 1, "HttpTokens": "required"},
+            "NetworkInterfaces": [{"DeviceIndex": "0", "GroupSet": list(groups), "SubnetId": ref(subnet), **interface}],
+        },
+    )
+
+
+def open_group(port: int, cidr: str) -> dict[str, Any]:
+    properties = {
+        "GroupDescription": "Open",
+        "SecurityGroupIngress": [open_to(cidr, port)],
+        "VpcId": ref("NetworkVpc"),
+    }
+    return tagged("AWS::EC2::SecurityGroup", "open", properties)
+
+
 S3_ON_THREE: list[Change] = [
     ("NetworkVpcS3Endpoint", "RouteTableIds", more(ref("PublicTable3"), ref("PrivateTable3"))),
 ]
@@ -614,7 +653,7 @@ ONLY_TLS = {
 MORE: dict[str, tuple[set[str], Template, list[Change]]] = {
     # The claim about subnets is one about two zones; the others speak of each subnet.
     "a third zone": ({"subnets"}, third_zone(), S3_ON_THREE),
-    "a third zone without the endpoint": ({"subnets", "s3-endpoint"}, third_zone(), []),
+    "a third zone without the endpoint": ({"s3-by-the-endpoint", "s3-endpoint", "subnets"}, third_zone(), []),
     "a third zone that hands out addresses": (
         {"subnets", "no-automatic-addresses"},
         third_zone(),
@@ -626,7 +665,14 @@ MORE: dict[str, tuple[set[str], Template, list[Change]]] = {
         S3_ON_THREE,
     ),
     "a third zone without routes": (
-        {"subnets", "public-routes", "private-routes"},
+        {
+            "a-zone-may-fail",
+            "private-routes",
+            "private-subnets-are-private",
+            "public-routes",
+            "subnets",
+            "who-reaches-8080",
+        },
         {name: each for name, each in third_zone().items() if "Route3" not in name},
         S3_ON_THREE,
     ),
@@ -652,6 +698,28 @@ MORE: dict[str, tuple[set[str], Template, list[Change]]] = {
             "MoreGroup": tagged(
                 "AWS::EC2::SecurityGroup", "more", {"GroupDescription": "More", "VpcId": ref("NetworkVpc")}
             )
+        },
+        [],
+    ),
+    # Whom rules were not written for: no claim about rules sees them. (No schedule stops them, either.)
+    "a host in the bastion's group": (
+        {"who-reaches-3306", "schedules-stop-and-start"},
+        {"Stray": stray("NetworkVpcPrivateSubnet2Subnet", ref("FirewallBastion"))},
+        [],
+    ),
+    "a host that opens 22": (
+        {"who-reaches-22", "schedules-stop-and-start"},
+        {
+            "Open": open_group(22, WORLD),
+            "Stray": stray("NetworkVpcPublicSubnet2Subnet", ref("Open"), AssociatePublicIpAddress=True),
+        },
+        [],
+    ),
+    "a web server that opens 8080 to the VPC": (
+        {"who-reaches-8080", "schedules-stop-and-start"},
+        {
+            "Open": open_group(8080, "10.0.0.0/16"),
+            "Stray": stray("NetworkVpcPrivateSubnet1Subnet", ref("FirewallWeb"), ref("Open")),
         },
         [],
     ),
