@@ -9,7 +9,7 @@ Each part of a VPC is a network namespace, a network stack of its own, tied to t
   ACLs, which are stateless, so nothing is tracked here. An ACL judges what comes from or goes to another subnet, and
   nothing within a subnet;
 - ``igw``, the internet gateway: one public address for one private address, and back;
-- a NAT gateway (``nat-1``): sends on as itself, from a port that it chooses;
+- a NAT gateway (``nat@public-1``): sends on as itself, from a port that it chooses;
 - ``s3``: behind its gateway endpoint (``s3.endpoint``), and on the internet too;
 - ``internet``: everybody else, with an address in each range that a rule names.
 

@@ -35,7 +35,7 @@ SAID: dict[str, tuple[str, str]] = {
 This is {host}. Try:
   curl -m 3 {example}
 In another terminal, while this shell is open:
-  python -m lab packets vpc -- tcpdump -ni any        # watch the router; {host}.eni is the interface of {host}
+  python -m lab packets vpc -- tcpdump -ni any        # watch the router; or {eni}, an interface
   python -m lab packets vpc -- nft list ruleset       # the network ACLs, and how often each rule was met
   python -m lab packets --rules                       # all rules, in the words of the next two
   python -m lab packets --delete-rule "{rule}"
@@ -45,7 +45,7 @@ In another terminal, while this shell is open:
 ここは {host} です。次のコマンドを試してください。
   curl -m 3 {example}
 このシェルを開いたまま、別のターミナルでは次のコマンドが使えます。
-  python -m lab packets vpc -- tcpdump -ni any        # ルーターを監視 ({host} のインターフェイスは {host}.eni)
+  python -m lab packets vpc -- tcpdump -ni any        # ルーターを監視 (インターフェイスなら {eni})
   python -m lab packets vpc -- nft list ruleset       # ネットワーク ACL と、各ルールに一致した回数
   python -m lab packets --rules                       # 次の 2 つで使う書式の、すべてのルール
   python -m lab packets --delete-rule "{rule}"
@@ -96,9 +96,10 @@ def packets(
             typer.echo(rule)
         return
     if running:
+        enter = keeper.enter(running[1], keeper.ask(running[0], "descriptor", host))
         if not command:
             say("joined", host=host)
-        raise typer.Exit(_run(keeper.enter(running[1], keeper.ask(running[0], "descriptor", host)), host, command))
+        raise typer.Exit(_run(enter, host, command))
     from lab.packets.vpc import outside_addresses, with_members
 
     if reason := keeper.why_not():
@@ -165,12 +166,16 @@ def _explain(say: _Speaker, network: "Network", host: str) -> None:
     say("ports", ports=", ".join(map(str, PORTS)))
     if missing := [tool for tool in TOOLS if not shutil.which(tool, path=_path())]:
         say("missing", tools=", ".join(missing), packages=" ".join(TOOLS[tool] for tool in missing))
-    public = next((str(each.public) for each in network.interfaces.values() if each.public), "")
-    # The rule that lets replies in where this host stands.
-    subnets = [each.subnet for each in network.interfaces.values() if hosts[each.id] == host or each.public]
-    acl = network.acls[network.subnets[subnets[0]].acl].name if subnets else ""
-    replies = next((line for line in written(network) if line.startswith(f"{acl} inbound") and "1024-" in line), "")
-    say("try", host=host, example=f"http://{public if host == 'internet' else outside[0]}", rule=replies)
+    here = [each for each in network.interfaces.values() if hosts[each.id] == host]
+    web = [each for each in network.interfaces.values() if each.public and hosts[each.id].startswith("web@")]
+    to = outside[0] if here or not web else web[0].public
+    # What lets replies in, where this host stands, or whom it asks.
+    acls = {network.acls[network.subnets[each.subnet].acl].name for each in (here or web)[:1]}
+    rules = [line.split() for line in written(network) if "1024-" in line]
+    way = "inbound" if here else "outbound"
+    replies = next((" ".join(words) for words in rules if words[0] in acls and words[1] == way), "")
+    eni = f"{host if here else min(hosts.values(), default='')}.eni"
+    say("try", host=host, eni=eni, example=f"http://{to}", rule=replies)
 
 
 def _run(enter: list[str], host: str, command: list[str] | None) -> int:

@@ -5,6 +5,7 @@ other terminals. It ends by itself when whoever started it is gone. Nothing of i
 door where other terminals knock, a socket without a file.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 from multiprocessing.connection import Connection
+from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +29,6 @@ from lab.reach.network import Network
 from lab.terminal.problem import ProblemError
 
 PORTS = (22, 80, 443, 3306, 8080)  # each host answers on these, by TCP and UDP: what stops a packet is the network
-DOOR = "\0learning-stack-packets-{}"
 ISOLATE = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--propagation=private")
 AS_USER = ("--user", "--map-current-user", "--keep-caps")  # for who is not root
 # What to install for each command that we run, on Debian and Ubuntu.
@@ -101,10 +102,6 @@ class Keeper:
         found: list[probes.Outcome] = ask(self._channel, "send", sent, expected)
         return found
 
-    def change(self, network: Network) -> None:
-        """Put other rules into force."""
-        ask(self._channel, "change", network)
-
     def enter(self, name: str) -> list[str]:
         """Return the command that runs what follows it in a namespace. Raises ProblemError where there is none."""
         (child,) = psutil.Process(self._process.pid).children()
@@ -129,10 +126,12 @@ def enter(keeper: int, descriptor: int) -> list[str]:
 
 
 def knock() -> tuple[Connection, int] | None:
-    """Return a channel to the keeper of this user's network, and the keeper's process id; None where there is none."""
+    """Return a channel to the keeper of the network that runs, and its process id; None where there is none."""
+    if sys.platform != "linux":
+        return None
     knocking = socket.socket(socket.AF_UNIX)
     try:
-        knocking.connect(DOOR.format(os.getuid()))
+        knocking.connect(_door())
     except OSError:
         knocking.close()
         return None
@@ -145,10 +144,21 @@ def knock() -> tuple[Connection, int] | None:
 
 
 def open_door() -> socket.socket:
-    """Return the socket where other terminals of this user knock. Raises OSError where another network has it."""
+    """Return the socket where other terminals knock, of this user and in this folder.
+
+    Raises ProblemError where somebody has it.
+    """
     door = socket.socket(socket.AF_UNIX)
-    door.bind(DOOR.format(os.getuid()))
+    try:
+        door.bind(_door())
+    except OSError as error:
+        raise ProblemError(f"Another network is starting, or somebody else's is in the way: {error.strerror}") from None
     return door
+
+
+def _door() -> str:
+    """Return a name that is no file's."""
+    return "\0learning-stack-packets-" + hashlib.sha256(f"{os.getuid()} {Path.cwd()}".encode()).hexdigest()[:32]
 
 
 def _peer(connected: socket.socket) -> tuple[int, int, int]:
@@ -229,9 +239,6 @@ class _Server:
 
     def do_send(self, sent: Sequence[probes.Probe], expected: Sequence[probes.Outcome]) -> list[probes.Outcome]:
         return probes.send(self._built, sent, expected)
-
-    def do_change(self, network: Network) -> None:
-        self._built.change(network)
 
     def do_rules(self) -> list[str]:
         return changes.written(self._built.network)

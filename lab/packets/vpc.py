@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from lab.packets import rules
 from lab.packets.namespaces import Namespace, tie
 from lab.reach.network import LOCAL, Interface, NatGateway, Network
-from lab.reach.parties import groups_without_hosts, member
+from lab.reach.parties import groups_without_hosts, member, short
 
 LINKS = IPv4Network("169.254.0.0/16")  # each part has an address of these on its cables; nobody routes to them
 ELSEWHERE = IPv4Address("192.0.2.7")  # an address on the internet that no rule names
@@ -56,6 +56,7 @@ class Vpc:
         self._parts: dict[str, Part] = {}
         self._ties: list[tuple[Namespace, str, Namespace, str]] = []
         self._leads_to: dict[str, tuple[str, IPv4Address]] = {}  # the cable and its end, by the id of a route's target
+        self._devices = {"igw"}
         self._public: dict[IPv4Address, IPv4Address] = {}
         self._router = self._part("vpc", forwards=True)
         self._gateway = self._part("igw", forwards=True)
@@ -147,7 +148,8 @@ class Vpc:
 
     def _add_nat_gateway(self, gateway: NatGateway, ports: tuple[int, int]) -> Iterator[IPv4Address]:
         """Yield the public address of a regional one: what it sends on goes past the router."""
-        name = f"nat-{len(self._leads_to)}"
+        name = f"nat@{short(self.network.subnets[gateway.subnet].name) if gateway.subnet else 'regional'}"
+        name = name if name not in self._parts else f"{name}-{len(self._parts)}"
         part = self._part(name, forwards=True)
         device = self._add_cable(gateway.id, name, gateway.subnet, part)
         cidrs = self.network.cidrs
@@ -160,11 +162,12 @@ class Vpc:
                 self._public[gateway.private] = gateway.public[0]
         elif gateway.public:
             part.nft = rules.nat_gateway(cidrs, gateway.public[0], ports)
-            self._lay(self._gateway, name, part, "igw")
+            outlet = f"nat-{len(self._parts)}"
+            self._lay(self._gateway, outlet, part, "igw")
             for cidr in cidrs:
                 part.route(cidr, "vpc", self._router.link)
             part.route("default", "igw", self._gateway.link)
-            self._gateway.route(gateway.public[0], name, part.link)
+            self._gateway.route(gateway.public[0], outlet, part.link)
             yield gateway.public[0]
 
     def _add_endpoint(self, endpoint: str, number: int, cidrs: Sequence[IPv4Network]) -> None:
@@ -189,8 +192,9 @@ class Vpc:
     def _add_cable(self, target: str, name: str, subnet: str | None, part: Part) -> str:
         """Lay a cable from the router to what may be the target of a route; return the router's device."""
         device = name.replace("@", "-")
-        if len(device) > LONGEST:
-            device = f"{device[: LONGEST - 3]}-{len(self._leads_to)}"
+        if len(device) > LONGEST or device in self._devices:
+            device = f"{device[: LONGEST - 4]}-{len(self._parts)}"
+        self._devices.add(device)
         self._lay(self._router, device, part, "vpc")
         self._leads_to[target] = device, part.link
         if subnet:
@@ -234,7 +238,7 @@ def names(network: Network) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in network.interfaces.values():
         name = re.sub(r"[^A-Za-z0-9.@-]", "-", each.name).removeprefix("learning-") or each.id
-        is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|(nat|s3)(-\d+)?", name)
+        is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|s3(-\d+)?|nat@.*", name)
         found[each.id] = name if is_free else f"{name}-{len(found)}"
     return found
 

@@ -52,8 +52,13 @@ def nat_starts(network: Network) -> list[int]:
     return [each for each in dict.fromkeys(starts) if not any(each < port <= each + NAT_WIDTH for port in known)]
 
 
-def cells(network: Network, *, client: int) -> Iterator[Cell]:
-    """Yield every question; who asks does so from ports of its own, from ``client`` on."""
+def cells(network: Network, *, client: int, nat_start: int) -> Iterator[Cell]:
+    """Yield every question; who asks does so from ports of its own, from ``client`` on.
+
+    One is not asked, for AWS does not say, and the kernel then takes a request for its own reply: for a NAT gateway's
+    own address on the port that it has just chosen for that request.
+    """
+    chosen = range(nat_start, nat_start + NAT_WIDTH + 1)
     named = names(network)
     senders: list[tuple[str, End, IPv4Address]] = [
         ("internet", address, address) for address in outside_addresses(network)
@@ -64,13 +69,15 @@ def cells(network: Network, *, client: int) -> Iterator[Cell]:
         senders += [("s3", address, address) for address in s3]
     addresses = dict.fromkeys(address for _, _, address in senders)
     addresses |= dict.fromkeys(each.public for each in network.interfaces.values() if each.public)
-    for gateway in network.nat_gateways.values():
-        addresses |= dict.fromkeys([*gateway.public, *([gateway.private] if gateway.private else [])])
+    nat = {address for each in network.nat_gateways.values() for address in (*each.public, each.private) if address}
+    addresses |= dict.fromkeys(sorted(nat))
     for number, (host, end, sender) in enumerate(senders):
         own = {sender, *([end.public] if isinstance(end, Interface) else outside_addresses(network))}
         for to in addresses:
             if to not in own:
                 for protocol, port in questions(network):
+                    if to in nat and port in chosen:
+                        continue
                     yield Cell(end, Probe(host, sender, to, protocol, port, client + number))
 
 
@@ -103,7 +110,7 @@ def judged(
 
 def compare(keeper: Keeper, network: Network, *, client: int = LINUX, nat_start: int = 33000) -> list[Disagreement]:
     """Build a network, ask every question of the engine and of the kernel, and return where they disagree."""
-    asked = list(cells(network, client=client))
+    asked = list(cells(network, client=client, nat_start=nat_start))
     said = list(judged(network, asked, nat_start))
     keeper.build(network, outside=outside_addresses(network), nat_ports=(nat_start, nat_start + NAT_WIDTH))
     seen = keeper.send([cell.probe for cell in asked], said)
