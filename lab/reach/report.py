@@ -208,7 +208,7 @@ def differences(before: Sequence[Answer], after: Sequence[Answer]) -> list[Diffe
         protocol = (new.get(pair) or old[pair])[0].protocol
         for opens, ports in ((True, without(is_now, was)), (False, without(was, is_now))):
             found += [Difference(*pair, protocol, each, opens) for each in ports]
-    return found
+    return sorted(found, key=lambda each: not each.opens)
 
 
 def print_differences(found: Sequence[Difference], words: Words) -> None:

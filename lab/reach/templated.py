@@ -34,7 +34,7 @@ ANYWHERE = "0.0.0.0/0"
 MAIN, DEFAULT = "main", "default"  # the VPC's own route table, network ACL and security group: no template has them
 PUBLIC = IPv4Network("198.18.0.0/24")
 S3 = IPv4Network("198.19.0.0/16")
-SERVICE = re.compile(r"\.(\w+)['\]}]*$")  # of com.amazonaws.REGION.SERVICE, however it is put together
+SERVICE = re.compile(r"\.(\w+)\W*$")  # of com.amazonaws.REGION.SERVICE, however it is put together
 RESERVED = 4  # AWS keeps the first addresses of each subnet
 TARGETS = (
     "GatewayId",
