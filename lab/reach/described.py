@@ -21,6 +21,7 @@ from lab.reach.network import (
     Subnet,
 )
 from lab.reach.userdata import forwarded
+from lab.terminal.printed import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -146,7 +147,7 @@ def _all(ec2: Any, operation: str, vpc: str, member: str = "vpc-id") -> list[Any
 
 def _name(described: Mapping[str, Any], otherwise: str) -> str:
     name: str = next((tag["Value"] for tag in described.get("Tags", []) if tag["Key"] == "Name"), "")
-    return name or str(described[otherwise])
+    return printable(name or str(described[otherwise]))
 
 
 def _in_force(subnets: Iterable[Any], described: Iterable[Any], member: str) -> dict[str, str]:

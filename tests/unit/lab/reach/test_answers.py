@@ -163,8 +163,16 @@ def test_who_is_nobody(network: Networks) -> None:
         assert find(found, name)
 
 
-def test_members_get_addresses_that_nobody_has(network: Networks) -> None:
-    found = network(private_host=True)
+SMALLEST = {
+    "vpc_cidr": "10.0.0.0/26",
+    "public_cidrs": ("10.0.0.0/28", "10.0.0.16/28"),
+    "private_cidrs": ("10.0.0.32/28", "10.0.0.48/28"),
+}
+
+
+@pytest.mark.parametrize("ranges", [{}, SMALLEST])
+def test_members_get_addresses_that_nobody_has(network: Networks, ranges: dict[str, Any]) -> None:
+    found = network(private_host=True, nat="instance", **ranges)
     ends = [each.end for second in (False, True) for each in everybody(found, second=second)]
     private = {each.id: each.private for each in ends if not isinstance(each, IPv4Address)}
     assert len(set(private.values())) == len(private)
