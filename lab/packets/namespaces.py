@@ -24,9 +24,10 @@ SETTINGS = {
 class Namespace:
     """A network namespace. Its descriptor alone holds it, and the processes that are in it."""
 
-    def __init__(self, label: str, *, forwards: bool = False) -> None:
+    def __init__(self, label: str, *, forwards: bool = False, is_new: bool = True) -> None:
         self.label = label
-        call("unshare", CLONE_NEWNET)
+        if is_new:
+            call("unshare", CLONE_NEWNET)
         self.descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         for setting, value in (SETTINGS | {"net/ipv4/ip_forward": int(forwards)}).items():
             self.set(setting, value)

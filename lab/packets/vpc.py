@@ -39,7 +39,8 @@ class Part:
 class Vpc:
     """A network, built. ``hosts`` are the namespaces of what sends and answers by itself, by name; ``spaces`` are all.
 
-    ``outside`` are the addresses of the host ``internet``; ``nat_ports`` are those that NAT gateways choose from.
+    ``outside`` are the addresses of the host ``internet``; ``nat_ports`` are those that NAT gateways choose from;
+    ``here`` is the host that this process's own network becomes, and that passes on what comes to it.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Vpc:
         *,
         outside: Sequence[IPv4Address] = (ELSEWHERE,),
         nat_ports: tuple[int, int] = NAT_PORTS,
+        here: str = "",
     ) -> None:
         self.network = network
         self.names = names(network)
@@ -58,6 +60,8 @@ class Vpc:
         self._leads_to: dict[str, tuple[str, IPv4Address]] = {}  # the cable and its end, by the id of a route's target
         self._devices = {"igw"}
         self._public: dict[IPv4Address, IPv4Address] = {}
+        # First, as each new namespace is where this process then is.
+        self._parts |= {here: Part(Namespace(here, forwards=True, is_new=False), LINKS[1])} if here else {}
         self._router = self._part("vpc", forwards=True)
         self._gateway = self._part("igw", forwards=True)
         self._add_internet(outside)
@@ -81,6 +85,8 @@ class Vpc:
                 part.space.set(setting, value)
             if part.nft:
                 part.space.nft(part.nft)
+        if here:
+            self._parts[here].space.enter()
 
     @property
     def spaces(self) -> Mapping[str, Namespace]:
@@ -127,7 +133,8 @@ class Vpc:
     def _add_interface(self, its: Interface) -> None:
         """Put a host behind its interface, which answers for all addresses when the host asks by ARP, as AWS does."""
         name = self.names[its.id]
-        host, eni = self._part(name, forwards=bool(its.forwards)), self._part(f"{name}.eni", forwards=True)
+        host = self._parts.get(name) or self._part(name, forwards=bool(its.forwards))
+        eni = self._part(f"{name}.eni", forwards=True)
         self.addresses[name] = [its.private]
         device = self._add_cable(its.id, name, its.subnet, eni)
         self._router.route(its.private, device, eni.link, PRESENT)

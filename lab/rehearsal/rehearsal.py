@@ -17,6 +17,10 @@ from typing import Any, Literal, Self
 
 import boto3
 
+from lab.packets import keeper
+from lab.packets.vpc import names
+from lab.reach.described import described
+from lab.reach.network import Network
 from lab.rehearsal import certificates, cloud_image, image, machines, processes
 from lab.rehearsal.instance import Instance, deployed_bastion
 from lab.rehearsal.isolation import Isolation
@@ -198,13 +202,24 @@ class Rehearsal:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._machine_name}-", dir=self._runs)).absolute()
         built = self._image()
         self.progress("Setting up a network of its own, with metadata, S3, names and packages")
-        isolation = Isolation(self.folder)
+        isolation = Isolation(self.folder, *self._vpc(deployed))
         self._cleanup.callback(isolation.close)
         setup = machines.MachineSetup(built, isolation, self.folder, self._changes.size)
         public_key = machines.make_login_key(setup.login_key)
         self._start_services(deployed, setup, public_key)
         self.machine = MACHINES[self._machine_name](setup)
         self._cleanup.callback(self.machine.stop)
+
+    def _vpc(self, deployed: Deployed) -> tuple[Network | None, str]:
+        """Return the network of the bastion's VPC, with the bastion's name there; none where it cannot be built."""
+        if reason := keeper.why_not():
+            self.progress(f"Without the firewall of its VPC. {reason}")
+            return None, ""
+        network = described(deployed.ec2, deployed.outputs["VpcId"])
+        named = names(network)
+        return network, next(
+            named[each.id] for each in network.interfaces.values() if each.instance == self.bastion.instance_id
+        )
 
     def _image(self) -> image.Image:
         if not self._image_file:

@@ -143,6 +143,12 @@ MUTANTS: dict[str, list[tuple[str, str]]] = {
             "        if False:",
         )
     ],
+    "the ACL judges what an endpoint brings back": [
+        (
+            "                self._deliver(reply, None)\n",
+            "                self._deliver(reply, self.engine.by_private[reply.destination].subnet)\n",
+        )
+    ],
     # --- security groups
     "security groups are stateful": [("if self.is_reply and interface.id in self.tracked:", "if False:")],
     "groups allow what a rule says, inbound": [
@@ -153,6 +159,15 @@ MUTANTS: dict[str, list[tuple[str, str]]] = {
     ],
     "groups allow what a rule says, outbound": [
         ("        self._judge_by_groups(interface, packet, inbound=False)\n", "")
+    ],
+    "a group has rules for each direction": [
+        ("for rule in group.inbound if inbound else group.outbound:", "for rule in group.inbound:")
+    ],
+    "without rules a group is closed": [
+        (
+            "        rules = [rule for group in groups",
+            "        if not groups[0].inbound:\n            return\n        rules = [rule for group in groups",
+        )
     ],
     "a rule's peer counts": [
         ("if matches_ports(rule, packet) and self._is_peer(rule.peer, peer):", "if matches_ports(rule, packet):")
@@ -177,6 +192,12 @@ MUTANTS: dict[str, list[tuple[str, str]]] = {
     ],
     # --- network ACLs
     "the lowest number decides": [("key=lambda each: each.number\n", "key=lambda each: -each.number\n")],
+    "the order of writing does not": [
+        ("(acl.id, egress): sorted(", "(acl.id, egress): (lambda entries, key: [*entries])(")
+    ],
+    "a rule's addresses count": [
+        ("if matches_ports(entry, packet) and peer in entry.cidr:", "if matches_ports(entry, packet):")
+    ],
     "a deny denies": [("                if not entry.allow:", "                if False:")],
     "what no rule matches is denied": [
         ('        self._stop("network-acl", acl, packet, NETWORK_ACL, inbound=inbound)\n', "")
@@ -208,6 +229,9 @@ MUTANTS: dict[str, list[tuple[str, str]]] = {
     # --- what a rule matches
     "the first port counts": [("return rule.ports[0] <= packet.ports[1]", "return rule.ports[0] < packet.ports[1]")],
     "the last port counts": [("packet.ports[1] <= rule.ports[1]", "packet.ports[1] < rule.ports[1]")],
+    "the port that it comes from does not": [
+        ("return rule.ports[0] <= packet.ports[1] <=", "return rule.ports[0] <= packet.ports[0] <=")
+    ],
     "all traffic is all": [
         (
             '    if rule.protocol == "-1":\n        return True\n',
@@ -218,6 +242,7 @@ MUTANTS: dict[str, list[tuple[str, str]]] = {
     "ICMP has types and codes": [
         ("        return all(wanted in (ANY, has)", "        return True or all(wanted in (ANY, has)")
     ],
+    "the code of ICMP counts too": [("return all(wanted in (ANY, has)", "return any(wanted in (ANY, has)")],
     "any type of ICMP is any": [("wanted in (ANY, has)", "wanted == has")],
 }
 

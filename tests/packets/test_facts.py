@@ -115,6 +115,10 @@ def ruled(*rules: str) -> Network:
     return made
 
 
+def backwards(made: Network) -> Network:
+    return replace(made, acls={id_: replace(acl, entries=acl.entries[::-1]) for id_, acl in made.acls.items()})
+
+
 def routed(table: str, destination: str, target: str, *, active: bool = True) -> Network:
     made = network()
     routes = (*made.route_tables[table].routes, Route(destination=destination, target=target, active=active))
@@ -181,6 +185,7 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "and to nobody else there": (routed("private", "10.0.0.0/24", "a"), "c", "b", "tcp 22", LOST),
     # vpc-network-acls.html: by number, stateless, at the edge of a subnet
     "the lower number denies": (ruled(f"private inbound 99 deny tcp 22 {ANYWHERE}"), "a", "c", "tcp 22", LOST),
+    "in any order": (backwards(ruled("private inbound 99 deny tcp 22 10.0.0.0/16")), "a", "c", "tcp 22", LOST),
     "the higher number does not": (ruled(f"private inbound 101 deny tcp 22 {ANYWHERE}"), "a", "c", "tcp 22", REACHED),
     "not within a subnet": (ruled("-private inbound", "-private outbound"), "c", "d", "tcp 22", REACHED),
     "what no rule matches": (ruled("-private inbound"), "a", "c", "tcp 22", LOST),
@@ -193,6 +198,7 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "of which the reply has another": (
         ruled(f"private outbound 99 deny icmp 0:0 {ANYWHERE}"), "a", "c", "icmp 0", UNANSWERED
     ),
+    "a group's rule has codes": (ruled("-of-c inbound", "of-c inbound icmp 8:1 10.0.0.0/16"), "a", "c", "icmp 0", LOST),
     "a group's rule has types": (ruled("-of-c inbound", "of-c inbound icmp 3:4 10.0.0.0/16"), "a", "c", "icmp 0", LOST),
     "any type of ICMP": (ruled("-of-c inbound", "of-c inbound icmp 10.0.0.0/16"), "a", "c", "icmp 0", REACHED),
     # nat-gateway-basics.html: the ACL of its subnet judges what it carries, twice each way
@@ -253,6 +259,7 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "which checks addresses": (with_nat_instance(checks=True), "c", "internet", "tcp 443", LOST),
     # gateway-endpoints.html, and the code VPCE_GATEWAY_PROTOCOL_RESTRICTION of the analyzer
     "S3 by its endpoint": (network(), "c", "s3", "tcp 443", REACHED),
+    "S3's reply is judged": (ruled(f"private inbound 99 deny all {S3}"), "c", "s3", "tcp 443", UNANSWERED),
     "S3 takes no datagrams": (network(), "c", "s3", "udp 443", LOST),
     "S3 is answered by the endpoint": (routed("public", "pl-1", "vpce-1"), "s3", PUBLIC["a"], "tcp 22", UNANSWERED),
     "S3 begins nothing": (network(), "s3", "10.0.1.10", "tcp 443", LOST),
