@@ -155,8 +155,8 @@ def who_reaches_22(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "12-3 (4)",
-    "Nobody but the office reaches port 8080 of a web server, from wherever",
-    "Web サーバーの 8080 番に届くのは、どこからでも `office_cidr` だけ",
+    "Nobody but the office reaches port 8080 of a web server, not even from inside the VPC",
+    "Web サーバーの 8080 番に届くのは `office_cidr` からだけ (VPC 内からも届かない)",
     "python -m lab reach internet web@public-1 8080",
 )
 def who_reaches_8080(aws: Deployed) -> tuple[Facts, Facts]:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli import app
-from lab.reach import changes, engine, report
+from lab.reach import changes, command, engine
 from lab.reach.engine import Engine
 from lab.reach.explain import SENTENCES, Words, spaced
 from lab.reach.network import Network
@@ -362,15 +362,16 @@ def test_says_what_is_wrong(words: list[str], problem: str) -> None:
 
 
 def test_a_deploy_says_which_ways_it_opens_and_closes(network: Networks) -> None:
-    def ways(**settings: Any) -> list[Answer]:
-        found = network(**settings)
-        sources, destinations = everybody(found), everybody(found, second=True)
-        return matrix(with_parties(found, [*sources, *destinations]), sources, destinations, "tcp")
-
-    found = report.differences(ways(private_host=True), ways(nat="none"))
+    found = command._differences(network(private_host=True), network(nat="none"), "tcp")
     told = {(each.opens, each.source, each.destination, each.ports) for each in found}
     assert {
         (False, "bastion", "private-host", (22, 22)),
         (False, "web@private-1", "internet", (443, 443)),
     } <= told
     assert not any(each.opens for each in found)
+    assert not any("/" in each.destination for each in found), "told of the internet, and again of a block of it"
+    opened = command._differences(network(), network(admin_cidr="203.0.113.7/32"), "tcp")
+    assert [(each.source, each.destination, each.opens) for each in opened] == [("203.0.113.7/32", "bastion", True)]
+    everything = command._differences(None, network(), "tcp")
+    assert all(each.opens for each in everything)
+    assert {(each.source, each.destination) for each in everything} >= {("internet", "web@public-1")}
