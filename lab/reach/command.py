@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lab.reach.ranges import Answer, Ports
     from lab.template.deployed import Deployed
 
-PORTS_PAGE = "https://aws.amazon.com/vpc/pricing/"
-PRICE = 0.10  # USD for an analysis of VPC Reachability Analyzer, in each region; see PORTS_PAGE
+PRICE_PAGE = "https://aws.amazon.com/vpc/pricing/"
+PRICE = 0.10  # USD for an analysis of VPC Reachability Analyzer, in each region; see PRICE_PAGE
 LAST_PORT = 65535
 
 
@@ -52,6 +52,10 @@ def reach(  # the options of one command
         raise ProblemError("Who is to reach whom? Example: python -m lab reach internet bastion 22")
     if (template and (diff or analyzer)) or (analyzer and not destination):
         raise ProblemError("--template is for what is not deployed, and --analyzer for one FROM and TO")
+    if icmp and (udp or port):
+        raise ProblemError(
+            "--icmp is a protocol of its own, without ports. Example: python -m lab reach bastion web --icmp"
+        )
     protocol = "udp" if udp else "icmp" if icmp else "tcp"
     language: Language = lang or shell_language()
     if diff:
@@ -71,7 +75,7 @@ def reach(  # the options of one command
     if analyzer and deployed:
         from lab.reach.analyzer import compare
 
-        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PORTS_PAGE}), and this is one."
+        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PRICE_PAGE}), and this is one."
         from lab.template.deployed import is_local
 
         if not is_local() and not confirmed(question, "analyze", "AWS was not asked."):

@@ -350,6 +350,7 @@ def test_json_has_the_shape_of_the_analyzer(network: Networks) -> None:
         (["internet", "bastion", "65536"], "PORT: '65536' is neither a port"),
         (["internet", "s3"], "internet and s3: one of them has to be in the VPC"),
         (["bastion", "bastion"], "bastion and bastion: one of them has to be in the VPC, and they are not the same"),
+        (["bastion", "web", "22", "--icmp"], "--icmp is a protocol of its own, without ports."),
         (["--diff"], "--template is for what is not deployed"),
         (["internet", "bastion", "22", "--analyzer"], "--template is for what is not deployed"),
         (["--stack", "BudgetStack"], "This template has 0 VPCs, not one"),
