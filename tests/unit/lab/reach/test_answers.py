@@ -320,6 +320,15 @@ def test_one_way_is_told_hop_by_hop_with_its_reply() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_one_may_ask_what_the_failure_of_a_zone_would_mean() -> None:
+    """The reason for two NAT gateways (chapter 3-4)."""
+    assert said("private-2", "internet", "443", "--without-zone", "1").startswith("✓ private-2 → ")
+    alone = said("private-1", "internet", "443", "--without-zone", "1", "--lang", "en")
+    assert "The NAT gateway public-1 is not available. (BAD_STATE)" in alone
+    assert "the route 0.0.0.0/0 → NAT gateway public-2 in the route table private-1" in alone
+
+
+@pytest.mark.usefixtures("folder")
 def test_it_is_told_in_japanese() -> None:
     told = said("internet", "private-host", "22", "--lang", "ja")
     assert "インターネット → private-host, tcp 22: インターネットゲートウェイが受け付けるのは" in told
@@ -351,8 +360,10 @@ def test_json_has_the_shape_of_the_analyzer(network: Networks) -> None:
         (["internet", "s3"], "internet and s3: one of them has to be in the VPC"),
         (["bastion", "bastion"], "bastion and bastion: one of them has to be in the VPC, and they are not the same"),
         (["bastion", "web", "22", "--icmp"], "--icmp is a protocol of its own, without ports."),
-        (["--diff"], "--template is for what is not deployed"),
-        (["internet", "bastion", "22", "--analyzer"], "--template is for what is not deployed"),
+        (["--diff"], "--diff and --analyzer are about what is deployed, without --template"),
+        (["internet", "bastion", "22", "--analyzer"], "--diff and --analyzer are about what is deployed"),
+        (["--without-zone", "1"], "--analyzer and --without-zone are about one FROM and TO."),
+        (["private-1", "internet", "--without-zone", "3"], "--without-zone 3: the zones are 1, 2, zone 1, zone 2"),
         (["--stack", "BudgetStack"], "This template has 0 VPCs, not one"),
     ],
 )
