@@ -90,6 +90,7 @@ def _change_for(stop: _Stop) -> Change | None:
         engine.NETWORK_ACL: _acl_entry,
         engine.NO_ROUTE: _new_route,
         engine.BAD_STATE_ROUTE: _new_route,
+        engine.BAD_STATE: _new_route,
         engine.OTHER_WAY: _route_of_the_reply,
         engine.NO_PUBLIC_SOURCE: _public_address,
         engine.NO_PUBLIC_TARGET: _public_address,
@@ -174,6 +175,8 @@ def _free_number(entries: Iterable[AclEntry], hop: Hop) -> int | None:
 def _new_route(stop: _Stop) -> Change | None:
     """Lead a subnet to S3's endpoint, or to the internet: by the gateway, or by NAT where the host has no address."""
     network, hop = stop.network, stop.hop
+    if hop.code == engine.BAD_STATE:  # another NAT gateway may do
+        hop = next(each for each in reversed(stop.conversation.request.hops) if each.kind == "route-table")
     if hop.kind != "route-table":
         return None  # a regional NAT gateway's own
     address = hop.packet.destination

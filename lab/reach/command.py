@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lab.reach.ranges import Answer, Ports
     from lab.template.deployed import Deployed
 
-PORTS_PAGE = "https://aws.amazon.com/vpc/pricing/"
-PRICE = 0.10  # USD for an analysis of VPC Reachability Analyzer, in each region; see PORTS_PAGE
+PRICE_PAGE = "https://aws.amazon.com/vpc/pricing/"
+PRICE = 0.10  # USD for an analysis of VPC Reachability Analyzer, in each region; see PRICE_PAGE
 LAST_PORT = 65535
 
 
@@ -31,6 +31,9 @@ def reach(  # the options of one command
     icmp: Annotated[bool, typer.Option("--icmp", help="Ping (ICMP echo), not TCP.")] = False,
     reply: Annotated[bool, typer.Option("--reply", help="Show the reply's way, too.")] = False,
     template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
+    without_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="As if this zone had failed: 1, 2 or its name.")
+    ] = "",
     diff: Annotated[bool, typer.Option("--diff", help="What deploying cdk.out would open and close.")] = False,
     analyzer: Annotated[
         bool, typer.Option("--analyzer", help="Compare with AWS's own VPC Reachability Analyzer (costs money).")
@@ -48,10 +51,24 @@ def reach(  # the options of one command
     """
     from lab.reach.explain import Words
 
-    if bool(source) != bool(destination):
-        raise ProblemError("Who is to reach whom? Example: python -m lab reach internet bastion 22")
-    if (template and (diff or analyzer)) or (analyzer and not destination):
-        raise ProblemError("--template is for what is not deployed, and --analyzer for one FROM and TO")
+    for wrong, problem in (
+        (bool(source) != bool(destination), "Who is to reach whom? Example: python -m lab reach internet bastion 22"),
+        (
+            (diff or analyzer) and (template or without_zone),
+            "--diff and --analyzer are about what is deployed, without --template and --without-zone",
+        ),
+        (
+            (analyzer or without_zone) and not destination,
+            "--analyzer and --without-zone are about one FROM and TO. Example: python -m lab reach private-2 internet "
+            "443 --without-zone 1",
+        ),
+        (
+            icmp and (udp or port),
+            "--icmp is a protocol of its own, without ports. Example: python -m lab reach bastion web --icmp",
+        ),
+    ):
+        if wrong:
+            raise ProblemError(problem)
     protocol = "udp" if udp else "icmp" if icmp else "tcp"
     language: Language = lang or shell_language()
     if diff:
@@ -61,6 +78,8 @@ def reach(  # the options of one command
     if not destination:
         _matrix(network, deployed, protocol, language, as_json=as_json)
         return
+    if without_zone:
+        network = network.without_zone(_zone(network, without_zone))
     network, answers = asked(network, source, destination, protocol, _ports(port))
     if as_json:
         print_json(_as_data(network, answers, deployed))
@@ -71,7 +90,7 @@ def reach(  # the options of one command
     if analyzer and deployed:
         from lab.reach.analyzer import compare
 
-        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PORTS_PAGE}), and this is one."
+        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PRICE_PAGE}), and this is one."
         from lab.template.deployed import is_local
 
         if not is_local() and not confirmed(question, "analyze", "AWS was not asked."):
@@ -108,6 +127,15 @@ def _ports(text: str) -> "Ports":
             f"PORT: {text!r} is neither a port from 0 to {LAST_PORT} nor a range. Example: 22, 8000-8100"
         )
     return numbers[0], numbers[1]
+
+
+def _zone(network: "Network", asked: str) -> str:
+    """Return the name of a zone of the network, which may be asked for by its number."""
+    zones = sorted({each.zone for each in network.subnets.values()})
+    numbers = {str(number): zone for number, zone in enumerate(zones, start=1)}
+    if asked not in zones and asked not in numbers:
+        raise ProblemError(f"--without-zone {asked}: the zones are {', '.join([*numbers, *zones])}")
+    return numbers.get(asked, asked)
 
 
 def _deployed(stack: str) -> "tuple[Deployed, Network]":
@@ -159,6 +187,7 @@ def _everybody(network: "Network", protocol: str, *others: "Network") -> "tuple[
 def _matrix(
     network: "Network", deployed: "Deployed | None", protocol: str, language: Language, *, as_json: bool
 ) -> None:
+    """Say who reaches whom, and what of that the template of the last deploy does not promise."""
     from lab.reach.explain import Words
     from lab.reach.report import print_differences, print_matrix
     from lab.reach.templated import templated

@@ -1,6 +1,7 @@
 """An answer in words: each hop, where it stops and why, in English and Japanese."""
 
 import re
+from fractions import Fraction
 
 from lab.reach import engine
 from lab.reach.engine import Hop, Packet, Way
@@ -170,12 +171,14 @@ class Words:
         """Return the rule that decided at a hop, or what the hop does to the packet; empty where nothing is to say."""
         match hop.rule:
             case AclEntry() as entry:
-                verdict = self.say("allow", "許可") if entry.allow else self.say("deny", "拒否")
                 said = self._directed(self.ports(entry.protocol, entry.ports), str(entry.cidr), hop)
-                return f"{self.way(inbound=hop.inbound)} {entry.number}: {verdict} {said}"
+                verdict = self.say(
+                    f"{'allow' if entry.allow else 'deny'} {said}", f"{said} を{'許可' if entry.allow else '拒否'}"
+                )
+                return f"{self.way(inbound=hop.inbound)} {entry.number}: {verdict}"
             case GroupRule() as rule:
                 said = self._directed(self.ports(rule.protocol, rule.ports), rule.peer, hop)
-                return f"{self.way(inbound=hop.inbound)}: {said}"
+                return f"{self.way(inbound=hop.inbound)}: {self.say(said, f'{said} を許可')}"
             case Route() as route:
                 return self.route(route)
         way = self.way(inbound=hop.inbound)
@@ -256,10 +259,18 @@ class Words:
         ]
         if not said:
             return ""
-        odds = odds_of(answer)
+        odds = self.odds(answer)
         return self.say(
             f"no reply comes when {' or '.join(said)}: {odds}", f"{'、または'.join(said)}は応答が届きません ({odds})"
         )
+
+    def odds(self, answer: Answer) -> str:
+        """Return how often a conversation fails: ``1 in 64512``, or in percent where that is often."""
+        often = Fraction(1, 20)
+        if answer.share > often:
+            return f"{float(answer.share):.0%}"
+        number = round(1 / answer.share)
+        return self.say(f"1 in {number}", f"{number} 回に 1 回")
 
 
 def spaced(japanese: str) -> str:
@@ -267,13 +278,6 @@ def spaced(japanese: str) -> str:
     cjk, ascii_ = "[\u3041-\u30ff\u4e00-\u9fff]", "[A-Za-z0-9]"
     text = re.sub(f"(?<={cjk}) +(?={cjk})", "", japanese)
     return re.sub(f"(?<={cjk})(?={ascii_}|\\()|(?<={ascii_}|[)*])(?={cjk})", " ", text)
-
-
-def odds_of(answer: Answer) -> str:
-    """Return how often a conversation fails: ``1 in 64512``."""
-    share = answer.share
-    few = 20  # beyond, one in so many says more than percents
-    return f"1 in {round(1 / share)}" if share and 1 / share > few else f"{float(share):.0%}"
 
 
 def span(ports: Ports) -> str:

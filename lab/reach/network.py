@@ -152,3 +152,15 @@ class Network:
     def with_interfaces(self, *interfaces: Interface) -> "Network":
         """Return this network with more interfaces, such as of a web server that somebody could start."""
         return replace(self, interfaces={**self.interfaces, **{each.id: each for each in interfaces}})
+
+    def without_zone(self, zone: str) -> "Network":
+        """Return this network after the failure of a zone: NAT gateways and instances in it are no more."""
+        failed = {each.id for each in self.subnets.values() if each.zone == zone}
+        return replace(
+            self,
+            nat_gateways={
+                key: replace(each, available=each.available and each.subnet not in failed)
+                for key, each in self.nat_gateways.items()
+            },
+            interfaces={key: each for key, each in self.interfaces.items() if each.subnet not in failed},
+        )

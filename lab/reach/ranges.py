@@ -1,7 +1,7 @@
 """Whole ranges of ports in one answer: rules tell few ports apart, and one of each kind is tried."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -67,7 +67,7 @@ class Ranges:
             answer = self._about(source, destination, protocol, part)
             if merged and _alike(merged[-1], answer):
                 last = merged.pop()
-                answer = _with_ports(last, (last.ports[0], part[1]))
+                answer = replace(last, ports=(last.ports[0], part[1]))
             merged.append(answer)
         return merged
 
@@ -201,20 +201,6 @@ def _alike(one: Answer, other: Answer) -> bool:
         )
 
     return kind(one) == kind(other)
-
-
-def _with_ports(answer: Answer, ports: Ports) -> Answer:
-    return Answer(
-        answer.source,
-        answer.destination,
-        answer.protocol,
-        ports,
-        answer.conversation,
-        answer.failing,
-        answer.lost,
-        answer.lost_at_nat,
-        answer.share,
-    )
 
 
 def _borders(network: Network, protocol: str) -> Iterator[int]:

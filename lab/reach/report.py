@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.markup import escape
 from rich.table import Column, Table
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from lab.reach.changes import least_changes
 from lab.reach.engine import Way
-from lab.reach.explain import Words, odds_of, span
+from lab.reach.explain import Words, span
 from lab.reach.network import ALL_PORTS, Network
 from lab.reach.parties import INTERNET, Party
 from lab.reach.ranges import Answer, Ports, condensed, reached, without
@@ -131,7 +131,7 @@ def print_matrix(answers: Sequence[Answer], words: Words) -> None:
     ways: dict[Pair, str] = {}
     for pair, some in _pairs(condensed(answers, by_reach=True)).items():
         if ranges := reached(some):
-            odds = {odds_of(answer) for answer in some if answer.failing}
+            odds = {words.odds(answer) for answer in some if answer.failing}
             ways[pair] = ", ".join(map(span, ranges)) + (f" ({max(odds)})" if odds else "")
     protocol = answers[0].protocol if answers else ""
     table = Table(
@@ -149,12 +149,13 @@ def print_matrix(answers: Sequence[Answer], words: Words) -> None:
     console.print()
     if any("*" in "".join(pair) for pair in lines):
         console.print(words.say("*: in each zone alike.", "*: どのゾーンでも同じ。"))
-    if any("1 in" in said for said in ways.values()):
+    if any(answer.failing for answer in answers):
         console.print(
             words.say(
                 "(1 in ...): so many conversations fail, as some ports get no reply. Ask for that pair to see.",
-                "(1 in ...): 応答用ポートによってはこの割合で失敗します。その組を指定すると詳細が分かります。",
-            )
+                "(...回に 1 回): 応答用ポートによってはこの割合で失敗します。その組を指定すると詳細が分かります。",
+            ),
+            soft_wrap=True,
         )
     console.print(
         words.say(
@@ -211,7 +212,16 @@ def differences(before: Sequence[Answer], after: Sequence[Answer]) -> list[Diffe
         protocol = (new.get(pair) or old[pair])[0].protocol
         for opens, ports in ((True, without(is_now, was)), (False, without(was, is_now))):
             found += [Difference(*pair, protocol, each, opens) for each in ports]
-    return sorted(found, key=lambda each: not each.opens)
+    told = {each for each in found if INTERNET in (each.source, each.destination)}
+    # What is so for the rest of the internet need not be said of each block that a rule names.
+    return sorted((each for each in found if _around(each) not in told), key=lambda each: not each.opens)
+
+
+def _around(each: Difference) -> Difference | None:
+    """Return the same for all of the internet, where it is about a block of that."""
+    if "/" in each.source:
+        return replace(each, source=INTERNET)
+    return replace(each, destination=INTERNET) if "/" in each.destination else None
 
 
 def print_differences(found: Sequence[Difference], words: Words) -> None:

@@ -1159,6 +1159,31 @@ def _(aws: Deployed) -> Iterator[None]:
     yield from with_a_route(aws, "learning-private-1", DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
+def test_a_failed_claim_says_by_which_way_somebody_passes(learning_stack: Deployed) -> None:
+    group = learning_stack.one("AWS::EC2::SecurityGroup", "learning-bastion").id
+    with contextmanager(with_an_instance)(learning_stack, "learning-private-2", group):
+        _, surplus = failing(learning_stack)["who-reaches-3306"]
+    assert len(surplus) == 4, "one for each subnet"
+    [way] = [fact for fact in surplus if "database@private-1" in fact]
+    assert way == (
+        "stray → database@private-1, tcp 3306: stray → security group bastion [outbound: tcp 3306 to database] → "
+        "network ACL private [outbound 100: allow tcp 3306 to 10.0.0.0/16] → route table private-2 [10.0.0.0/16 → "
+        "local] → network ACL private [inbound 110: allow tcp 3306 from 10.0.0.0/16] → security group database "
+        "[inbound: tcp 3306 from bastion] → database@private-1"
+    )
+
+
+def test_a_failed_claim_says_where_somebody_stops(learning_stack: Deployed) -> None:
+    [(broken, _)] = BREAKS["private-subnets-are-private"]
+    with contextmanager(broken)(learning_stack):
+        missing, surplus = failing(learning_stack)["private-subnets-are-private"]
+    assert missing == ["private-1 → internet, tcp 443", "private-2 → internet, tcp 443"]
+    assert surplus[0] == (
+        "private-1 → internet, tcp 443 stops: private-1 → network ACL private [no outbound rule matches]: The network "
+        "ACL private denies tcp 443 to 198.51.100.1: no outbound rule matches. (SUBNET_ACL_RESTRICTION)"
+    )
+
+
 # --- the commands that show what a claim is about
 
 

@@ -93,6 +93,16 @@ def test_a_deployed_network_is_what_its_template_promised(learning_stack: Deploy
     assert facts(network) == facts(templated(learning_stack.template, "us-east-1"))
 
 
+def test_a_subnet_without_a_table_and_an_acl_has_those_of_the_vpc(learning_stack: Deployed) -> None:
+    ec2, vpc = learning_stack.ec2, learning_stack.outputs["VpcId"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.99.0/24")["Subnet"]["SubnetId"]
+    found = described(ec2, vpc)
+    ec2.delete_subnet(SubnetId=made)
+    assert [each.target for each in found.route_tables[found.subnets[made].route_table].routes] == [LOCAL]
+    entries = found.acls[found.subnets[made].acl].entries
+    assert [(each.number, each.egress, each.allow) for each in entries] == [(100, False, True), (100, True, True)]
+
+
 # --- the command
 
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli import app
-from lab.reach import changes, engine, report
+from lab.reach import changes, command, engine
 from lab.reach.engine import Engine
 from lab.reach.explain import SENTENCES, Words, spaced
 from lab.reach.network import Network
@@ -320,6 +320,15 @@ def test_one_way_is_told_hop_by_hop_with_its_reply() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_one_may_ask_what_the_failure_of_a_zone_would_mean() -> None:
+    """The reason for two NAT gateways (chapter 3-4)."""
+    assert said("private-2", "internet", "443", "--without-zone", "1").startswith("✓ private-2 → ")
+    alone = said("private-1", "internet", "443", "--without-zone", "1", "--lang", "en")
+    assert "The NAT gateway public-1 is not available. (BAD_STATE)" in alone
+    assert "the route 0.0.0.0/0 → NAT gateway public-2 in the route table private-1" in alone
+
+
+@pytest.mark.usefixtures("folder")
 def test_it_is_told_in_japanese() -> None:
     told = said("internet", "private-host", "22", "--lang", "ja")
     assert "インターネット → private-host, tcp 22: インターネットゲートウェイが受け付けるのは" in told
@@ -350,8 +359,11 @@ def test_json_has_the_shape_of_the_analyzer(network: Networks) -> None:
         (["internet", "bastion", "65536"], "PORT: '65536' is neither a port"),
         (["internet", "s3"], "internet and s3: one of them has to be in the VPC"),
         (["bastion", "bastion"], "bastion and bastion: one of them has to be in the VPC, and they are not the same"),
-        (["--diff"], "--template is for what is not deployed"),
-        (["internet", "bastion", "22", "--analyzer"], "--template is for what is not deployed"),
+        (["bastion", "web", "22", "--icmp"], "--icmp is a protocol of its own, without ports."),
+        (["--diff"], "--diff and --analyzer are about what is deployed, without --template"),
+        (["internet", "bastion", "22", "--analyzer"], "--diff and --analyzer are about what is deployed"),
+        (["--without-zone", "1"], "--analyzer and --without-zone are about one FROM and TO."),
+        (["private-1", "internet", "--without-zone", "3"], "--without-zone 3: the zones are 1, 2, zone 1, zone 2"),
         (["--stack", "BudgetStack"], "This template has 0 VPCs, not one"),
     ],
 )
@@ -362,15 +374,16 @@ def test_says_what_is_wrong(words: list[str], problem: str) -> None:
 
 
 def test_a_deploy_says_which_ways_it_opens_and_closes(network: Networks) -> None:
-    def ways(**settings: Any) -> list[Answer]:
-        found = network(**settings)
-        sources, destinations = everybody(found), everybody(found, second=True)
-        return matrix(with_parties(found, [*sources, *destinations]), sources, destinations, "tcp")
-
-    found = report.differences(ways(private_host=True), ways(nat="none"))
+    found = command._differences(network(private_host=True), network(nat="none"), "tcp")
     told = {(each.opens, each.source, each.destination, each.ports) for each in found}
     assert {
         (False, "bastion", "private-host", (22, 22)),
         (False, "web@private-1", "internet", (443, 443)),
     } <= told
     assert not any(each.opens for each in found)
+    assert not any("/" in each.destination for each in found), "told of the internet, and again of a block of it"
+    opened = command._differences(network(), network(admin_cidr="203.0.113.7/32"), "tcp")
+    assert [(each.source, each.destination, each.opens) for each in opened] == [("203.0.113.7/32", "bastion", True)]
+    everything = command._differences(None, network(), "tcp")
+    assert all(each.opens for each in everything)
+    assert {(each.source, each.destination) for each in everything} >= {("internet", "web@public-1")}
