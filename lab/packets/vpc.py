@@ -155,7 +155,7 @@ class Vpc:
 
     def _add_nat_gateway(self, gateway: NatGateway, ports: tuple[int, int]) -> Iterator[IPv4Address]:
         """Yield the public address of a regional one: what it sends on goes past the router."""
-        name = f"nat@{short(self.network.subnets[gateway.subnet].name) if gateway.subnet else 'regional'}"
+        name = f"nat@{_plain(self.network.subnets[gateway.subnet].name) if gateway.subnet else 'regional'}"
         name = name if name not in self._parts else f"{name}-{len(self._parts)}"
         part = self._part(name, forwards=True)
         device = self._add_cable(gateway.id, name, gateway.subnet, part)
@@ -219,7 +219,7 @@ class Vpc:
             # Of two for the same addresses, a static route counts: it comes last, and replaces the one of a list.
             listed = self.network.prefix_lists
             for route in sorted(self.network.route_tables[id_].routes, key=lambda each: each.destination not in listed):
-                for destination in listed.get(route.destination, (route.destination,)):
+                for destination in rules.blocks(self.network, route.destination):
                     way = self._way(route.target, active=route.active)
                     yield f"route replace {way.format(destination)} table {number}"
             yield f"route add blackhole default metric 9999 table {number}"
@@ -244,10 +244,15 @@ def names(network: Network) -> dict[str, str]:
     """Return a name for each interface, by its id: that of its instance, without what all of ours begin with."""
     found: dict[str, str] = {}
     for each in network.interfaces.values():
-        name = re.sub(r"[^A-Za-z0-9.@-]", "-", each.name).removeprefix("learning-") or each.id
+        name = _plain(each.name) or each.id
         is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|s3(-\d+)?|nat@.*", name)
         found[each.id] = name if is_free else f"{name}-{len(found)}"
     return found
+
+
+def _plain(name: str) -> str:
+    """Return a name as a device may have it, without what all of ours begin with."""
+    return re.sub(r"[^A-Za-z0-9.@-]", "-", short(name))
 
 
 def with_members(network: Network) -> Network:
@@ -263,7 +268,7 @@ def with_members(network: Network) -> Network:
 def outside_addresses(network: Network) -> list[IPv4Address]:
     """Return addresses on the internet: one that no rule names, and one in each range that a rule does."""
     ranges = {
-        IPv4Network(rule.peer)
+        IPv4Network(rule.peer, strict=False)
         for group in network.groups.values()
         for rule in (*group.inbound, *group.outbound)
         if "/" in rule.peer
