@@ -75,10 +75,11 @@ local-clean: $(READY) ## Stop the local AWS and forget its state
 	@$(VENV)/bin/python -m lab local down --clean
 
 # To the AWS that the shell points at. What is shown is what is deployed: the template is made once.
-deploy: $(READY) ## Cost, diff, question, deploy, proof (SETTINGS="-c nat=none")
+deploy: $(READY) ## Cost, diff, ways it opens, question, deploy, proof (SETTINGS="-c nat=none")
 	@zones=$$($(VENV)/bin/python -m lab zones) && $(VENV)/bin/cdk synth LearningStack --quiet $$zones $$SETTINGS
 	@$(VENV)/bin/python -m lab doctor
 	@$(VENV)/bin/cdk diff LearningStack --app cdk.out
+	@$(VENV)/bin/python -m lab reach --diff
 	@printf 'Type deploy to deploy this: '; read -r answer && [ "$$answer" = deploy ] || { echo "Nothing was deployed."; exit 1; }
 	@$(VENV)/bin/cdk deploy LearningStack --app cdk.out --require-approval never || { $(VENV)/bin/python -m lab boot-log; exit 1; }
 	@$(VENV)/bin/python -m lab verify

@@ -174,6 +174,8 @@ def _free_number(entries: Iterable[AclEntry], hop: Hop) -> int | None:
 def _new_route(stop: _Stop) -> Change | None:
     """Lead a subnet to S3's endpoint, or to the internet: by the gateway, or by NAT where the host has no address."""
     network, hop = stop.network, stop.hop
+    if hop.kind != "route-table":
+        return None  # a regional NAT gateway's own
     address = hop.packet.destination
     for endpoint in network.endpoints.values():
         if any(address in block for block in network.prefix_lists.get(endpoint.prefix_list, ())):
@@ -190,7 +192,8 @@ def _new_route(stop: _Stop) -> Change | None:
     hosts = [each for each in network.interfaces.values() if each.forwards and not each.checks_addresses]
     targets = [] if has_address else [*(each.id for each in gateways), *(each.id for each in hosts)]
     target = next(iter([*targets, *sorted(network.internet_gateways)]), None)
-    return _route(network, hop.id, Route(destination=str(ANYWHERE), target=target)) if target else None
+    destination = hop.rule.destination if isinstance(hop.rule, Route) else str(ANYWHERE)  # a black hole is led on
+    return _route(network, hop.id, Route(destination=destination, target=target)) if target else None
 
 
 def _route_of_the_reply(stop: _Stop) -> Change | None:

@@ -115,6 +115,8 @@ def _deployed(stack: str) -> "tuple[Deployed, Network]":
     from lab.template.deployed import Deployed
 
     aws = Deployed(stack)
+    if "VpcId" not in aws.outputs:
+        raise ProblemError(f"{stack} has no VPC, so nobody reaches anybody there. Try: python -m lab reach")
     return aws, described(aws.ec2, aws.outputs["VpcId"])
 
 

@@ -21,6 +21,7 @@ from lab.reach.network import (
     Subnet,
 )
 from lab.reach.userdata import forwarded
+from lab.terminal.printed import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -46,6 +47,8 @@ GONE = ("terminated", "shutting-down")
 
 def described(ec2: "EC2Client", vpc: str) -> Network:
     """Return the network of a VPC. IPv6, and interfaces of what is no instance, are left out.
+
+    An instance that is stopped counts as if it ran: rules and routes are what is asked for.
 
     Raises ClientError where there is no such VPC.
     """
@@ -144,7 +147,7 @@ def _all(ec2: Any, operation: str, vpc: str, member: str = "vpc-id") -> list[Any
 
 def _name(described: Mapping[str, Any], otherwise: str) -> str:
     name: str = next((tag["Value"] for tag in described.get("Tags", []) if tag["Key"] == "Name"), "")
-    return name or str(described[otherwise])
+    return printable(name or str(described[otherwise]))
 
 
 def _in_force(subnets: Iterable[Any], described: Iterable[Any], member: str) -> dict[str, str]:

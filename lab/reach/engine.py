@@ -174,7 +174,7 @@ class Engine:
         listed = self.network.prefix_lists.get(cidr_or_list)
         if listed is not None:
             return listed
-        return () if cidr_or_list.startswith(("pl-", "sg-")) else (as_network(cidr_or_list),)
+        return (as_network(cidr_or_list),) if "/" in cidr_or_list else ()
 
 
 class _Stopped(Exception):  # noqa: N818  # how a walk ends, and no error

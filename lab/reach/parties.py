@@ -12,6 +12,7 @@ bastion does; elsewhere it has none.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 
 from lab.reach.engine import RFC1918, RFC6598, End, as_network
 from lab.reach.network import ALL_PORTS, GroupRule, Interface, Network, SecurityGroup, Subnet
@@ -27,6 +28,7 @@ NOBODYS = (*RFC1918, *RFC6598, *map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "1
 S3_SOMEWHERE = IPv4Address("3.5.0.1")  # one of S3's, for a VPC that has no endpoint to tell
 PUBLIC = IPv4Network("198.18.128.0/17")  # of RFC 2544's, which are nobody's: for hosts that are not started
 ANY_GROUP = "any"
+RESERVED = 4  # AWS keeps the first addresses of each subnet, and the last
 DEFAULT_GROUP = "default"
 
 
@@ -140,10 +142,15 @@ def groups_without_hosts(network: Network) -> list[SecurityGroup]:
 
 def member(network: Network, group: str, subnet: Subnet, *, second: bool = False) -> Party:
     """Return a host that one could start in a subnet, in a security group."""
-    number = 1 + [*network.groups, ANY_GROUP].index(group) + (second and len(network.groups) + 1)
-    taken = {each.private for each in network.interfaces.values()}
-    free = (each for each in reversed(list(subnet.cidr)[4:-1]) if each not in taken)
-    private = [address for address, _ in zip(free, range(number), strict=False)][-1]
+    # Those that are asked for most come first: a small subnet has few addresses.
+    order = dict.fromkeys([*(each.id for each in groups_without_hosts(network)), ANY_GROUP, *network.groups])
+    number = 1 + 2 * [*order].index(group) + second
+    taken = {each.private for some in (network.interfaces, network.nat_gateways) for each in some.values()}
+    last_first = (subnet.cidr[-2 - place] for place in range(subnet.cidr.num_addresses - RESERVED - 1))
+    free = (each for each in last_first if each not in taken)
+    private = next(islice(free, number - 1, None), None)
+    if private is None:
+        raise ProblemError(f"{short(subnet.name)} ({subnet.cidr}) has no address left for a host that one could start")
     place = [*network.subnets].index(subnet.id) * 256 + number
     name = short(subnet.name)
     if group != ANY_GROUP:
@@ -183,9 +190,8 @@ def outside(network: Network, asked: IPv4Network, name: str, told_apart: Iterabl
     """Return who speaks for the addresses of a block: one for each part that the rules, or ``told_apart``, name."""
     nobodys = (*network.cidrs, *(NOBODYS if asked == ANYWHERE else ()))
     if asked == ANYWHERE:
-        nobodys += tuple(
-            block for each in network.endpoints.values() for block in network.prefix_lists[each.prefix_list]
-        )
+        lists = (network.prefix_lists.get(each.prefix_list, ()) for each in network.endpoints.values())
+        nobodys += tuple(block for blocks in lists for block in blocks)
     own = {each.public for each in network.interfaces.values()}
     parts = {asked} | {block for block in (*blocks_named(network), *told_apart) if block.subnet_of(asked)}
     found = []

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -68,12 +69,13 @@ def _print_verdict(answers: list[Answer], words: Words, *, is_one_of: bool) -> N
     stop = first.conversation.stop
     if stop is None:
         lost = words.lost(first)
-        console.print(f"[green]✓[/] {pair}, {traffic}{f' ({lost})' if lost else ''}", soft_wrap=True)
+        line = f"{pair}, {traffic}{f' ({lost})' if lost else ''}"
+        console.print(f"[green]✓[/] {escape(line)}", soft_wrap=True)
         return
     is_reply = first.conversation.reply is not None
     said = words.say("the reply: ", "応答: ") if is_reply else ""
     why = words.why(stop, "" if is_reply else traffic)
-    console.print(f"[red]✗[/] {pair}, {traffic}: {said}{why} ({stop.code})", soft_wrap=True)
+    console.print(f"[red]✗[/] {escape(f'{pair}, {traffic}: {said}{why} ({stop.code})')}", soft_wrap=True)
 
 
 def _print_way(network: Network, answer: Answer, words: Words, *, reply: bool) -> None:
@@ -82,6 +84,7 @@ def _print_way(network: Network, answer: Answer, words: Words, *, reply: bool) -
         f"\n{name(answer.source, words)} → {name(answer.destination, words)}, "
         f"{words.ports(answer.protocol, answer.ports)}",
         style="bold",
+        markup=False,
         soft_wrap=True,
     )
     _print_hops(conversation.request, words)
@@ -141,7 +144,7 @@ def print_matrix(answers: Sequence[Answer], words: Words) -> None:
     )
     lines = _zones_as_one(ways, set(_pairs(answers)), words)
     for (source, destination), said in lines.items():
-        table.add_row(_whom(source, words), _whom(destination, words), said)
+        table.add_row(escape(_whom(source, words)), escape(_whom(destination, words)), said)
     console.print(table)
     console.print()
     if any("*" in "".join(pair) for pair in lines):
@@ -208,7 +211,7 @@ def differences(before: Sequence[Answer], after: Sequence[Answer]) -> list[Diffe
         protocol = (new.get(pair) or old[pair])[0].protocol
         for opens, ports in ((True, without(is_now, was)), (False, without(was, is_now))):
             found += [Difference(*pair, protocol, each, opens) for each in ports]
-    return found
+    return sorted(found, key=lambda each: not each.opens)
 
 
 def print_differences(found: Sequence[Difference], words: Words) -> None:
@@ -220,7 +223,7 @@ def print_differences(found: Sequence[Difference], words: Words) -> None:
         ways[pair] = f"{ways[pair]}, {span(each.ports)}" if pair in ways else span(each.ports)
     for (opens, protocol), ways in pairs.items():
         for (source, destination), said in _zones_as_one(ways, set(ways), words).items():
-            line = f"{_whom(source, words)} → {_whom(destination, words)}, {protocol} {said}"
+            line = escape(f"{_whom(source, words)} → {_whom(destination, words)}, {protocol} {said}")
             console.print(f"[{'green' if opens else 'red'}]{'+' if opens else '-'}[/] {line}", soft_wrap=True)
 
 

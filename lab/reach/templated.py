@@ -28,13 +28,14 @@ from lab.reach.network import (
 from lab.reach.userdata import forwarded
 from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, VPC, Resource, Template
 from lab.template.values import fitted, target
+from lab.terminal.printed import one_line
 from lab.terminal.problem import ProblemError
 
 ANYWHERE = "0.0.0.0/0"
 MAIN, DEFAULT = "main", "default"  # the VPC's own route table, network ACL and security group: no template has them
 PUBLIC = IPv4Network("198.18.0.0/24")
 S3 = IPv4Network("198.19.0.0/16")
-SERVICE = re.compile(r"\.(\w+)['\]}]*$")  # of com.amazonaws.REGION.SERVICE, however it is put together
+SERVICE = re.compile(r"\.(\w+)\W*$")  # of com.amazonaws.REGION.SERVICE, however it is put together
 RESERVED = 4  # AWS keeps the first addresses of each subnet
 TARGETS = (
     "GatewayId",
@@ -51,9 +52,15 @@ OPEN = GroupRule(protocol="-1", ports=ALL_PORTS, peer=ANYWHERE)
 def templated(content: Mapping[str, Any], region: str) -> Network:
     """Return the network of a template's VPC: the ids are logical ids. IPv6 is left out.
 
-    Raises ProblemError where there is no VPC, or another number of them.
+    Raises ProblemError where there is another number of VPCs than one, or a resource that only a deploy can make sense
+    of.
     """
-    return _Reader(Template(content)).network(region)
+    reader = _Reader(Template(content))
+    try:
+        return reader.network(region)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        at, said = reader.at, one_line(f"{type(error).__name__}, {error}")
+        raise ProblemError(f"{at.logical_id} ({at.type}) is not plain enough to be read here: {said}") from None
 
 
 class _Reader:
@@ -65,13 +72,14 @@ class _Reader:
         if len(vpcs) != 1:
             raise ProblemError(f"This template has {len(vpcs)} VPCs, not one: who reaches whom is asked of one VPC")
         self._vpc = vpcs[0]
+        self.at = self._vpc  # what is being read
         self._public = iter(PUBLIC.hosts())
         self._free: dict[str, Iterator[IPv4Address]] = {}
 
     def network(self, region: str) -> Network:
         vpc_cidr = IPv4Network(self._cidr(self._vpc.properties.get("CidrBlock")))
         subnets = {each.logical_id: self._subnet(each) for each in self._all(SUBNET)}
-        self._free = {name: iter(list(each.cidr)[RESERVED:-1]) for name, each in subnets.items()}
+        self._free = {name: _addresses(each.cidr) for name, each in subnets.items()}
         gateways = self._pairs("AWS::EC2::VPCGatewayAttachment", "InternetGatewayId", "VpcId")
         endpoints = [each for each in self._all("AWS::EC2::VPCEndpoint") if _is_gateway(each)]
         return Network(
@@ -101,8 +109,10 @@ class _Reader:
             prefix_lists={f"pl-{each.logical_id}": (S3,) for each in endpoints if _service(each) == "s3"},
         )
 
-    def _all(self, resource_type: str) -> list[Resource]:
-        return self._template.all(resource_type)
+    def _all(self, resource_type: str) -> Iterator[Resource]:
+        for resource in self._template.all(resource_type):
+            self.at = resource
+            yield resource
 
     def _cidr(self, value: Any) -> str:
         """Return a CIDR block as it is written, or that of the VPC or subnet that a Fn::GetAtt names."""
@@ -261,6 +271,12 @@ class _Reader:
             instance=instance.logical_id,
             forwards=forwarded(str(said), vpc_cidr) if instance.is_nat_instance else (),
         )
+
+
+def _addresses(subnet: IPv4Network) -> Iterator[IPv4Address]:
+    """Yield the addresses of a subnet that are for hosts."""
+    yield from (subnet[number] for number in range(RESERVED, subnet.num_addresses - 1))
+    raise ValueError(f"{subnet} has no more addresses")
 
 
 def _service(endpoint: Resource) -> str:

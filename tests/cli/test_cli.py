@@ -151,6 +151,7 @@ COMMANDS = [
             "zones",
             "guide",
             "exercise",
+            "reach",
         )
     ),
 ]

@@ -36,7 +36,7 @@ ANSWERS: dict[str, tuple[int, str, bytes]] = {
     "object": (200, "application/x-amz-json-1.1", b"{}"),
     "foreign-xml": (200, "text/xml", b"<?xml version='1.0'?><rss><channel/></rss>"),
 }
-COMMANDS = ["verify", "status", "start", "stop", "cleanup", "doctor", "exercise", "guide 3"]
+COMMANDS = ["verify", "status", "start", "stop", "cleanup", "doctor", "exercise", "guide 3", "reach"]
 
 
 @contextmanager

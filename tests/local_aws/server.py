@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from lab.local_aws import lifecycle
-from lab.template.deployed import Deployed
+from lab.template.deployed import Deployed, new_session
 
 QUOTAS = ("elastic-ips=50", "vcpu=200", "vpcs=50", "internet-gateways=50", "nat-gateways=50")
 
@@ -57,6 +57,18 @@ def deployer(assembly: Callable[..., Path]) -> Callable[..., Deployed]:
         return Deployed(stack)
 
     return create_or_update
+
+
+def deployed_in(account: str, template: dict[str, Any]) -> Deployed:
+    """Deploy another LearningStack, in an account of its own: names are unique in one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", account)
+        cloudformation = new_session().client("cloudformation")
+        body = json.dumps(template)
+        cloudformation.create_stack(StackName="LearningStack", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(StackName="LearningStack", WaiterConfig={"Delay": 1})
+        return Deployed("LearningStack")
 
 
 @pytest.fixture(scope="session")

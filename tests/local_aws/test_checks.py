@@ -20,9 +20,10 @@ from lab.checks.policy import permissions, policy_document
 from lab.checks.real_account import in_a_real_account
 from lab.cli import app
 from lab.local_aws import lifecycle
-from lab.template.deployed import Deployed, new_session
+from lab.template.deployed import Deployed
 from lab.template.reader import Resource
 from lab.terminal.problem import ProblemError
+from tests.local_aws.server import deployed_in
 
 Break = Callable[[Deployed], Iterator[None]]
 # By claim: what breaks it, and the claims about reachability for which that is the end, too.
@@ -71,18 +72,6 @@ def nat_instance_stack(local_aws: lifecycle.Server, template: Callable[..., dict
 @pytest.fixture(scope="module")
 def no_nat_stack(local_aws: lifecycle.Server, template: Callable[..., dict[str, Any]]) -> Deployed:  # noqa: ARG001
     return deployed_in(ACCOUNTS[WITHOUT_NAT], template(nat="none"))
-
-
-def deployed_in(account: str, template: dict[str, Any]) -> Deployed:
-    """Deploy another LearningStack, in an account of its own: names are unique in one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", account)
-        cloudformation = new_session().client("cloudformation")
-        body = json.dumps(template)
-        cloudformation.create_stack(StackName="LearningStack", TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
-        waiter = cloudformation.get_waiter("stack_create_complete")
-        waiter.wait(StackName="LearningStack", WaiterConfig={"Delay": 1})
-        return Deployed("LearningStack")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,9 @@ from lab.cost.bill import FREE, PRICED, reckon
 from lab.picture.architecture import READ, Architecture
 from lab.picture.drawing import svg
 from lab.picture.layout import lay_out
+from lab.reach.parties import everybody, with_parties
+from lab.reach.ranges import matrix
+from lab.reach.templated import templated
 from lab.template.synthesised import read_template
 from lab.terminal.problem import ProblemError
 
@@ -36,6 +39,10 @@ KEYS += [
     "VpcEndpointType",
     "Arn",
 ]
+# Of networks alone.
+KEYS += ["Egress", "From", "FromPort", "GroupSet", "Icmp", "IpProtocol", "NetworkAclId", "NetworkInterfaces"]
+KEYS += ["PortRange", "Protocol", "RouteTableIds", "RuleAction", "RuleNumber", "SecurityGroupEgress", "ServiceName"]
+KEYS += ["SourceDestCheck", "To", "UserData"]
 JSON = st.recursive(
     PLAIN | REFERENCE,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner),
@@ -58,6 +65,16 @@ def test_any_shape_has_a_bill_and_a_picture(template: dict[str, Any]) -> None:
     assert bill.usd >= 0
     drawn = svg(lay_out(Architecture(template), "LearningStack"), "A picture")
     assert not [each for each in drawn if ord(each) < 32 and each != "\n"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEMPLATES)
+def test_any_shape_is_a_network_or_told_to_be_none(template: dict[str, Any]) -> None:
+    template["Resources"]["Vpc"] = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
+    with suppress(ProblemError):
+        network = templated(template, "us-east-1")
+        sources, destinations = everybody(network), everybody(network, second=True)
+        matrix(with_parties(network, [*sources, *destinations]), sources, destinations, "tcp")
 
 
 @settings(max_examples=300, deadline=None)
@@ -121,11 +138,11 @@ def test_an_instance_that_is_not_plain_is_said_to_be_unpriced(
         ('{"Resources": {"A": {"Type": "AWS::EC2::VPC", "Metadata": ' + "9" * 5000 + "}}}", "it is no JSON"),
     ],
 )
-@pytest.mark.parametrize("command", ["cost", "picture"])
+@pytest.mark.parametrize("command", ["cost", "picture", "reach --template"])
 def test_what_is_no_template_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, resources: object, mistake: str
 ) -> None:
-    status, text = said(tmp_path, monkeypatch, resources, command)
+    status, text = said(tmp_path, monkeypatch, resources, *command.split())
     assert (status, len(text.splitlines())) == (1, 1)
     assert text.startswith("cdk.out/LearningStack.template.json is not a template: ")
     assert mistake in text
@@ -141,5 +158,10 @@ def test_names_neither_steer_the_terminal_nor_are_markup(tmp_path: Path, monkeyp
     _, bill = said(tmp_path, monkeypatch, resources, "cost")
     assert "t3.micro \ufffd[2Jweb\ufffd [/red]\ufffdserver" in bill
     assert "Not priced: instance type [/]" in bill
+    network = {**resources, "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}}
+    network["Sub"] = {"Type": "AWS::EC2::Subnet", "Properties": {"CidrBlock": "10.0.0.0/24", "Tags": tags}}
+    network["A"] = instance(Tags=tags, SubnetId={"Ref": "Sub"})
+    network["C"] = instance(Tags=[{"Key": "Name", "Value": "other"}], SubnetId={"Ref": "Sub"})
+    assert "\ufffd[2Jweb\ufffd [/red]\ufffdserver" in said(tmp_path, monkeypatch, network, "reach", "--template")[1]
     for file in ("picture.svg", "picture.png"):
         assert said(tmp_path, monkeypatch, resources, "picture", "-o", file)[0] == 0

@@ -6,10 +6,8 @@ stops, why and where: ``reply: SUBNET_ACL_RESTRICTION at public``.
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from types import ModuleType
 
-from lab.reach import engine
-from lab.reach.engine import End
+from lab.reach.engine import End, Engine
 from lab.reach.network import ALL_PORTS, NatGateway, Network, Route
 from tests.unit.lab.reach.networks import (
     ALL_TRAFFIC,
@@ -52,12 +50,12 @@ class Case:
     nat_port: int = 2000
 
 
-def answer_to(case: Case, module: ModuleType = engine) -> str:
-    """Return what an engine says: this one, or a mutant of it."""
+def answer_to(case: Case, engine: type[Engine] = Engine) -> str:
+    """Return what an engine says: ours, or a mutant of it."""
     ports = (case.client, case.port)
     if case.protocol == "icmp":
         ports = divmod(case.port, 256)  # type and code
-    said = module.Engine(case.network).converse(
+    said = engine(case.network).converse(
         case.source, case.destination, protocol=case.protocol, ports=ports, nat_port=case.nat_port
     )
     if said.succeeds:
@@ -86,6 +84,7 @@ WITH_NAT_INSTANCE = replace(
 REGIONAL = NatGateway(id="nat", name="nat", subnet=None, private=None, public=(IPv4Address("52.0.0.5"),))
 # A private subnet's host with a public address: what comes in may, and what answers leaves by NAT.
 EXPOSED = replace(DB, public=IPv4Address("52.0.0.77"))
+WITH_ADDRESS = replace(APP, public=IPv4Address("52.0.0.11"))
 NO_REPLIES = acl("public", [entry(100, protocol="-1")], [entry(100, 443)])
 WEB_ALONE = changed(
     groups={"db": group("db", [group_rule("tcp", 3306, "web")]), "web": group("web", [group_rule("tcp", 80, "web")])}
@@ -145,6 +144,22 @@ CASES = [
         EXPOSED,
         443,
         "reply: LAB_REPLY_LEAVES_BY_ANOTHER_WAY at nat",
+    ),
+    Case(
+        "where a prefix list and a route name the same block, the route decides",
+        changed(route_tables=routes(private=[TO_S3, Route(destination="3.5.0.0/19", target="gone")])),
+        DB,
+        S3,
+        443,
+        "request: BAD_STATE_ATTACHMENT at private",
+    ),
+    Case(
+        "a reply that comes from another address is none: to S3 it leaves by the endpoint",
+        NETWORK,
+        S3,
+        WEB,
+        443,
+        "reply: LAB_REPLY_LEAVES_BY_ANOTHER_WAY at vpce",
     ),
     # --- the internet gateway
     Case("the internet reaches a public address", NETWORK, STRANGER, WEB, 443, "arrives"),
@@ -417,6 +432,35 @@ CASES = [
         443,
         "request: ENI_SG_RULES_MISMATCH at natter",
     ),
+    Case(
+        "the ACL of its subnet judges what comes to it",
+        replace(
+            WITH_NAT_INSTANCE,
+            acls={
+                **NETWORK.acls,
+                "public": acl(
+                    "public",
+                    [entry(90, cidr="10.0.1.0/24", allow=False), entry(100, protocol="-1")],
+                    [entry(100, protocol="-1")],
+                ),
+            },
+        ),
+        DB,
+        STRANGER,
+        443,
+        "request: SUBNET_ACL_RESTRICTION at public",
+    ),
+    Case(
+        "what a route leads to it for itself is for itself",
+        changed(
+            interfaces={NAT_INSTANCE.id: NAT_INSTANCE},
+            route_tables=routes(private=[Route(destination="10.0.0.0/24", target=NAT_INSTANCE.id)]),
+        ),
+        DB,
+        NAT_INSTANCE,
+        22,
+        "arrives",
+    ),
     # --- the S3 gateway endpoint
     Case(
         "a route with its prefix list leads to S3, by no address of the host's",
@@ -524,6 +568,14 @@ CASES = [
         "a reference holds for private addresses only",
         changed(groups={"web": group("web", [group_rule("tcp", 443, "batch")])}),
         BATCH,
+        IPv4Address("52.0.0.10"),
+        443,
+        "request: SG_REFERENCES_NOT_PRESERVED at web",
+    ),
+    Case(
+        "and not for the public addresses of members",
+        changed(interfaces={APP.id: WITH_ADDRESS}, groups={"web": group("web", [group_rule("tcp", 443, "app")])}),
+        WITH_ADDRESS,
         IPv4Address("52.0.0.10"),
         443,
         "request: SG_REFERENCES_NOT_PRESERVED at web",
