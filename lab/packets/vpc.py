@@ -64,7 +64,7 @@ class Vpc:
         # First, as each new namespace is where this process then is.
         self._parts |= {here: Part(Namespace(here, forwards=True, is_new=False), LINKS[1])} if here else {}
         self._router = self._part("vpc", forwards=True)
-        self._gateway = self._part("igw", forwards=True)
+        self._gateway = self._part("igw", forwards=bool(network.internet_gateways))
         self._add_internet(outside)
         for each in network.interfaces.values():
             self._add_interface(each)
@@ -115,17 +115,16 @@ class Vpc:
         other.device(peer, other.link)
 
     def _add_internet(self, outside: Sequence[IPv4Address]) -> None:
-        """Put the internet gateway between the router and the internet, attached or not."""
+        """Put the internet gateway between the router and the internet; one that is not attached forwards nothing."""
         internet = self._part("internet")
         self.addresses["internet"] = list(outside)
         self._lay(self._router, "igw", self._gateway, "vpc")
         self._lay(self._gateway, "internet", internet, "eth0")
         internet.ip += [f"address add {address} dev eth0" for address in outside]
         internet.ip.append(f"route add default via {self._gateway.link} dev eth0 onlink src {outside[0]}")
-        if self.network.internet_gateways:
-            for cidr in self.network.cidrs:
-                self._gateway.route(cidr, "vpc", self._router.link)
-            self._gateway.route("default", "internet", internet.link)
+        for cidr in self.network.cidrs:
+            self._gateway.route(cidr, "vpc", self._router.link)
+        self._gateway.route("default", "internet", internet.link)
         self._leads_to |= dict.fromkeys(self.network.internet_gateways, ("igw", self._gateway.link))
 
     def _add_interface(self, its: Interface) -> None:
