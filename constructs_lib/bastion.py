@@ -16,7 +16,7 @@ from constructs_lib.acknowledge import acknowledge
 from constructs_lib.ubuntu import UbuntuImage, UbuntuInstance
 
 BOOT = Path(__file__).parent / "boot"
-SBIN, LIB = "/usr/local/sbin", "/usr/local/lib"
+SBIN, LIB, UNITS = "/usr/local/sbin", "/usr/local/lib", "/etc/systemd/system"
 FIRST_BOOT = f"{SBIN}/learning-stack-first-boot"
 ENVIRONMENT_FILE = "/etc/learning-stack.env"
 # Where the files of boot/ land. What lands in sbin, and rc.local, can be run.
@@ -24,10 +24,13 @@ BOOT_FILES = {
     "s3-mount-answers.sh": f"{SBIN}/s3-mount-answers",
     "keep-s3-mounted.sh": f"{SBIN}/keep-s3-mounted",
     "rc.local": "/etc/rc.local",
-    "rc-local.service": "/etc/systemd/system/rc-local.service",
+    "rc-local.service": f"{UNITS}/rc-local.service",
     "aws-completion.sh": "/etc/profile.d/aws-completion.sh",
     "first-boot.sh": FIRST_BOOT,
+    "first-boot.service": f"{UNITS}/learning-stack-first-boot.service",
 }
+# A line costs a template 12 bytes more than it is long, so each file is one in the user data.
+LINE_END = "`"
 S3FS_FROM_SOURCE = {"s3fs-from-source.sh": f"{LIB}/s3fs-from-source.sh"}
 
 
@@ -224,17 +227,19 @@ def name_of(role: iam.IRole) -> str:
 
 
 def render_user_data(environment: Mapping[str, str], files: Mapping[str, str]) -> str:
-    """Return the script that writes the environment file and ``files`` of ``boot/``, and runs the first boot.
+    """Return the script that writes the environment file and ``files`` of ``boot/``, and has the first boot run.
 
+    It is a boothook, which cloud-init runs at every boot: what it runs once is not run again after a power cut.
     It is a text for ``Fn::Sub``, as the values of ``environment`` are: what only CloudFormation knows, it fills in.
     Only the environment file is rendered, each value quoted for the shell; the others land as they are, without their
-    comments and empty lines, for which a template has no room. A script, and not a cloud-config, for the same reason:
-    there, YAML within YAML would indent each line.
+    comments and empty lines, for which a template has no room. For the same reason, each of them stands in one line,
+    with a backtick where a line ends, which none of them has.
     """
     variables = "".join(f"{name}={quote(value)}\n" for name, value in environment.items())
-    written = _put(ENVIRONMENT_FILE, variables)
-    written += "".join(_put(path, masked(boot_file(name))) for name, path in files.items())
-    return f"{masked(boot_file('user-data.sh'))}{written}{FIRST_BOOT}\n"
+    written = f"put 644 {ENVIRONMENT_FILE} << 'END'\n{variables}END\n"
+    written += "".join(_folded(path, masked(boot_file(name))) for name, path in files.items())
+    start = "systemctl enable -q --now --no-block learning-stack-first-boot"
+    return f"#cloud-boothook\n{masked(boot_file('user-data.sh'))}{written}{start}\n"
 
 
 def boot_file(name: str) -> str:
@@ -259,6 +264,7 @@ def masked(text: str) -> str:
     return text.replace("${", "${!")
 
 
-def _put(path: str, content: str) -> str:
+def _folded(path: str, content: str) -> str:
     mode = 755 if path.startswith(f"{SBIN}/") or path == "/etc/rc.local" else 644
-    return f"put {mode} {path} << 'END'\n{content}END\n"
+    line = content.removesuffix("\n").replace("\n", LINE_END)
+    return f"unfold {mode} {path} << 'END'\n{line}\nEND\n"

@@ -16,7 +16,7 @@ class Storage(Construct):
     ``bucket`` encrypts with the account's own KMS key for S3 (``aws/s3``, free; a bucket key keeps the calls to KMS
     within the free 20,000 a month), ``log_bucket`` with SSE-S3: S3 delivers access logs to no other. ``bucket`` keeps
     old versions for 90 days and writes its access log to ``log_bucket`` below ``access-logs/``; logs are deleted after
-    ``keep_logs``; uploads left unfinished are aborted after 7 days.
+    ``keep_logs``; uploads left unfinished are aborted after a day.
 
     Objects below ``archive/`` move to S3 Glacier Flexible Retrieval after 30 days. Only those: an archived object
     cannot be read through a mount until it is restored. S3 leaves objects smaller than 128 KB where they are.
@@ -46,7 +46,7 @@ class Storage(Construct):
     KEEP_OLD_VERSIONS = Duration.days(90)
     KEEP_LOGS = Duration.days(90)
     KEEP_EXPIRED_LOGS = Duration.days(1)
-    ABORT_UPLOADS_AFTER = Duration.days(7)
+    ABORT_UPLOADS_AFTER = Duration.days(1)
 
     def __init__(
         self, scope: Construct, construct_id: str, *, bucket_name: str | None = None, keep_logs: Duration = KEEP_LOGS

@@ -11,7 +11,7 @@ NOT_FOR_CDK_APPS = ["W3005", "W1020", "E1018", "W9002", "W9013", "W1103"]
 
 # What CloudFormation takes inline: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 # The CDK CLI sends YAML, which is at most so much longer than the JSON on the disk.
-INLINE_LIMIT, YAML_OF_JSON = 51_200, 1.25
+INLINE_LIMIT, YAML_OF_JSON = 51_200, 1.17
 
 
 class Validation:

@@ -1,9 +1,11 @@
 #!/bin/bash
-# The bastion's first boot, by cloud-init: s3fs, the mount, the report to the deploy, the AWS CLI (primer, chapters 10 and
-# 11). Can be run again. A step that has its own time is this file with the step's name.
+# The bastion's first boot: s3fs, the mount, the report to the deploy, the AWS CLI (primer, chapters 10 and 11). It is run
+# again at each boot until it is through. A step that has its own time is this file with the step's name.
 set -uo pipefail
 [ $# != 0 ] || exec > >(tee -a /var/log/learning-stack.log) 2>&1
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l PATH=$PATH:/snap/bin
+STAMP=/var/lib/learning-stack
+file=.learning-stack-first-boot said=''
 # shellcheck source=/dev/null
 . /etc/learning-stack.env
 
@@ -40,18 +42,21 @@ report() {
     -d "UniqueId=$(metadata instance-id)&Status=$1" || log "no deploy takes the report"
 }
 
-apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::http::Timeout=20 "$@"; }
+# Where the power went in the middle of it, dpkg first goes on with what it had begun, and what apt had fetched is not good.
+apt() { apt-get -qy -o DPkg::Lock::Timeout=300 -o Acquire::http::Timeout=20 "$@"; }
 apt_install() {
-  apt -o APT::Update::Error-Mode=any -o Acquire::Languages=none update || return
+  dpkg --configure -a
+  apt -o APT::Update::Error-Mode=any -o Acquire::Languages=none update || { rm -rf /var/lib/apt/lists/*; return 1; }
   apt-cache show "$@" > /dev/null || fail "Ubuntu lacks $*"
-  apt install -y --no-install-recommends "$@"
+  apt install -f --no-install-recommends "$@" || { apt clean; return 1; }
 }
 
 install_s3fs() { try apt_install s3fs; }
 
 mount_bucket() {
   log "s3fs is to be installed"
-  command -v s3fs > /dev/null || install_s3fs
+  [ -e $STAMP.s3fs ] || { install_s3fs && sync && touch $STAMP.s3fs; }
+  mountpoint -q "$MOUNT_POINT" || [ -z "$(ls -A "$MOUNT_POINT" 2> /dev/null)" ] || fail "$MOUNT_POINT is not empty"
   systemctl enable -q rc-local
   systemctl restart rc-local
   log "$BUCKET is to be mounted"
@@ -59,17 +64,26 @@ mount_bucket() {
   log "$BUCKET is mounted at $MOUNT_POINT"
 }
 
-round_trip() {
-  file=.learning-stack-first-boot
-  s3-mount-answers && (date > "$MOUNT_POINT/$file") && grep -q . "$MOUNT_POINT/$file" && rm "$MOUNT_POINT/$file" && return
-  # A mount says "Input/output error"; S3 says why. A role that is younger than a minute may not be known everywhere yet.
-  answer=$(signed s3 "$S3_URL/$BUCKET/$file" -X PUT -d x -w '%{http_code}')
+# Why S3 does not serve the role: nothing if it does. A mount says no more than "Input/output error".
+why() {
+  answer=$(signed s3 "$S3_URL/$BUCKET/$file" -m 5 -w ' %{http_code}' "$@" 2>&1)
   case $?$answer in
     22) answer="the metadata service has no role $ROLE" ;;
-    0*AccessDenied* | 0*NoSuchBucket* | 0*Redirect*) answer=$(tr '\n' ' ' <<< "$answer" | sed 's/<[^>]*>/ /g') ;;
-    *) return 1 ;;
+    [1-9] | [1-9][0-9]) answer="the metadata service does not answer" ;;
+    *NoSuchKey* | *' 200') return ;;
   esac
-  ((SECONDS > 60)) && fail "no file can be written to $BUCKET: $answer"
+  tr '\n' ' ' <<< "$answer" | sed 's/<[^>]*>/ /g'
+}
+
+round_trip() {
+  s3-mount-answers && (date > "$MOUNT_POINT/$file") && grep -q . "$MOUNT_POINT/$file" && rm "$MOUNT_POINT/$file" && return
+  before=$said
+  said=$(why -X PUT -d x)
+  # A role that is younger than a minute may not be known everywhere yet.
+  [[ $SECONDS -lt 60 || ! $said =~ AccessDenied|NoSuchBucket|Redirect|'no role' ]] ||
+    fail "no file can be written to $BUCKET: $said"
+  [ "$said" = "$before" ] || log "not yet: $said"
+  return 1
 }
 
 # Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
@@ -98,7 +112,6 @@ if [ $# != 0 ]; then "$@"; exit; fi
 log "first boot begins"
 timeout -k 5 $((SECONDS < GIVE_UP ? GIVE_UP - SECONDS : 0)) "$0" mount_bucket || {
   [ $? -lt 124 ] || log "failed: no end after $GIVE_UP s"
-  journalctl -qb -u rc-local -n 5 -o cat
   report FAILURE
   exit 1
 }
@@ -106,3 +119,4 @@ systemd-run -q "$0" reconnect_agent "$(metadata public-ipv4)"
 report SUCCESS
 timeout -k 5 1800 "$0" install_awscli || fail "the AWS CLI was not installed"
 log "first boot is complete"
+touch $STAMP.done

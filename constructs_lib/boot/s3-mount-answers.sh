@@ -1,5 +1,9 @@
 #!/bin/sh
-# Succeeds when the mount answers; 1: not mounted, more: hung. s3fs is in `mount` even then: only a look inside tells.
+# Succeeds when S3 answers at the mount point, or at $1: of a name that is not there ($2), it says so. (What S3 refuses is in
+# `mount` even so, and knows its own folder.) 1: not mounted, or refused; more: hung. A look may hang beyond its own end.
 # shellcheck source=/dev/null
 . /etc/learning-stack.env
-grep -q " $MOUNT_POINT fuse.s3fs " /proc/mounts && timeout -k 1 5 stat "$MOUNT_POINT/." > /dev/null 2>&1
+point=${1:-$MOUNT_POINT}
+grep -q " $point fuse.s3fs " /proc/mounts || exit 1
+timeout -k 1 5 stat -f "$point" > /dev/null 2>&1 || exit
+LC_ALL=C timeout -k 1 6 stat "$point/.missing-${2:-$$}" 2>&1 | timeout 5 grep -q 'No such file'

@@ -194,7 +194,7 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
         + [f"{name.upper()}={chosen[name]}" for name in ("mount_point", "mount_uid", "mount_gid")]
         + [f"writes {path}" for path in paths],
         [variable(name) for name in ("BUCKET", "ROLE", "MOUNT_POINT", "MOUNT_UID", "MOUNT_GID")]
-        + [f"writes {path}" for path in paths if re.search(rf"^put \d+ {path} ", text, re.MULTILINE)],
+        + [f"writes {path}" for path in paths if re.search(rf"^unfold \d+ {path} ", text, re.MULTILINE)],
     )
 
 

@@ -159,7 +159,9 @@ def _explain(say: _Speaker, network: "Network", host: str) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     table.add_row("internet", ", ".join(map(str, outside)))
     for endpoint in network.endpoints.values():
-        table.add_row("s3", ", ".join(str(cidr[1]) for cidr in network.prefix_lists.get(endpoint.prefix_list, ())))
+        table.add_row(
+            endpoint.service, ", ".join(str(cidr[1]) for cidr in network.prefix_lists.get(endpoint.prefix_list, ()))
+        )
     for each in network.interfaces.values():
         table.add_row(hosts[each.id], str(each.private), str(each.public or ""))
     console.print(table)

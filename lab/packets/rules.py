@@ -1,7 +1,8 @@
 """What the firewalls and the gateways of a VPC do, in the words of nftables."""
 
+import string
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
 from lab.reach.network import ALL_PORTS, GroupRule, Interface, Network
 
@@ -17,13 +18,15 @@ table ip hop {
 """
 
 NOBODY = IPv4Address(0)
+PRINTABLE = frozenset(string.printable) - frozenset(string.whitespace) - {'"', "\\"} | {" "}
+LONGEST = 100  # characters of a name: what AWS and nftables allow is more
 # An internet gateway carries nothing to or from these (RFC 1918, RFC 6598).
 NOT_ROUTED = "{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 }"
 
 
 def interface(network: Network, its: Interface) -> str:
     """Return the source/destination check and the security groups of an interface."""
-    groups = [network.groups[group] for group in its.groups]
+    groups = [network.groups[group] for group in its.groups if group in network.groups]
     check = f"""
     iifname "vpc" ip daddr != {its.private} counter drop comment "destination check"
     iifname "host" ip saddr != {its.private} counter drop comment "source check"
@@ -54,10 +57,10 @@ def acls(network: Network, cables: Mapping[str, Sequence[str]]) -> str:
     used = {subnet: _set(map('"{}"'.format, devices)) for subnet, devices in cables.items() if devices}
     # What stays within a subnet is not judged; what leaves one is judged there before it is where it enters another.
     judged = [f"iifname {devices} oifname {devices} accept" for devices in used.values()]
-    judged += [f"iifname {devices} jump {network.subnets[subnet].acl}-out" for subnet, devices in used.items()]
-    judged += [f"oifname {devices} jump {network.subnets[subnet].acl}-in" for subnet, devices in used.items()]
+    for way, side in (("out", "iifname"), ("in", "oifname")):
+        judged += [f"{side} {used[each]} jump {_chain(network.subnets[each].acl, way)}" for each in used]
     chains = [
-        f"chain {acl.id}-{way} {{\n    {_lines(_acl_entries(network, acl.id, egress=way == 'out'))}\n  }}\n"
+        f"chain {_chain(acl.id, way)} {{\n    {_lines(_acl_entries(network, acl.id, egress=way == 'out'))}\n  }}\n"
         for acl in network.acls.values()
         for way in ("in", "out")
     ]
@@ -134,7 +137,7 @@ table ip nat {{
   }}
   chain out {{
     type nat hook postrouting priority srcnat
-    {_among("saddr", dict.fromkeys(rule.peer for rule in its.forwards))} masquerade
+    {_lines(f"ip saddr {peer} masquerade" for peer in dict.fromkeys(rule.peer for rule in its.forwards))}
   }}
 }}
 """
@@ -157,14 +160,16 @@ def _group_rules(network: Network, group: str, rules: Iterable[GroupRule], side:
     """Return a group's rules. One that names a group means the private addresses of its members."""
     lines = []
     for rule in rules:
-        peers: list[object]
-        if rule.peer in network.groups:
-            peers = [each.private for each in network.interfaces.values() if rule.peer in each.groups]
-        else:
-            peers = [*network.prefix_lists.get(rule.peer, ())] if rule.peer.startswith("pl-") else [rule.peer]
-        if peers:
-            lines.append(f'{_match(rule.protocol, rule.ports)} {_among(side, peers)} counter accept comment "{group}"')
+        members = [each.private for each in network.interfaces.values() if rule.peer in each.groups]
+        if peers := members if rule.peer in network.groups else blocks(network, rule.peer):
+            lines.append(f"{_match(rule.protocol, rule.ports)} {_among(side, peers)} counter accept {_comment(group)}")
     return lines
+
+
+def blocks(network: Network, peer: str) -> list[IPv4Network]:
+    """Return the addresses of a block, or of a prefix list; none of what this VPC does not have."""
+    listed = [IPv4Network(peer, strict=False)] if "/" in peer else network.prefix_lists.get(peer, ())
+    return list(collapse_addresses(listed))
 
 
 def _acl_entries(network: Network, acl: str, *, egress: bool) -> list[str]:
@@ -174,10 +179,20 @@ def _acl_entries(network: Network, acl: str, *, egress: bool) -> list[str]:
     side = "daddr" if egress else "saddr"
     lines = [
         f"{_match(each.protocol, each.ports)} ip {side} {each.cidr} counter {'return' if each.allow else 'drop'} "
-        f'comment "{its.name} {each.number}"'
+        f"{_comment(f'{its.name} {each.number}')}"
         for each in entries
     ]
-    return [*lines, f'counter drop comment "{its.name} *"']
+    return [*lines, f"counter drop {_comment(f'{its.name} *')}"]
+
+
+def _chain(acl: str, way: str) -> str:
+    return f"{acl[:LONGEST]}-{way}"
+
+
+def _comment(text: str) -> str:
+    """Return a text as nftables takes it, which knows no escapes."""
+    plain = "".join(each if each in PRINTABLE else "?" for each in text[:LONGEST])
+    return f'comment "{plain}"'
 
 
 def _match(protocol: str, ports: tuple[int, int]) -> str:

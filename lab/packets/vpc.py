@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from lab.packets import rules
 from lab.packets.namespaces import Namespace, tie
-from lab.reach.network import LOCAL, Interface, NatGateway, Network
+from lab.reach.network import LOCAL, GatewayEndpoint, Interface, NatGateway, Network
 from lab.reach.parties import groups_without_hosts, member, short
 
 LINKS = IPv4Network("169.254.0.0/16")  # each part has an address of these on its cables; nobody routes to them
@@ -59,23 +59,21 @@ class Vpc:
         self._ties: list[tuple[Namespace, str, Namespace, str]] = []
         self._leads_to: dict[str, tuple[str, IPv4Address]] = {}  # the cable and its end, by the id of a route's target
         self._devices = {"igw"}
-        self._public: dict[IPv4Address, IPv4Address] = {}
+        self._public: dict[IPv4Address, IPv4Address] = {}  # by private address
+        self._regional: list[IPv4Address] = []  # of NAT gateways that stand in no subnet
         # First, as each new namespace is where this process then is.
         self._parts |= {here: Part(Namespace(here, forwards=True, is_new=False), LINKS[1])} if here else {}
         self._router = self._part("vpc", forwards=True)
-        self._gateway = self._part("igw", forwards=True)
+        self._gateway = self._part("igw", forwards=bool(network.internet_gateways))
         self._add_internet(outside)
         for each in network.interfaces.values():
             self._add_interface(each)
-        regional = [
-            address
-            for gateway in network.nat_gateways.values()
-            if gateway.available
-            for address in self._add_nat_gateway(gateway, nat_ports)
-        ]
-        for number, endpoint in enumerate(network.endpoints.values()):
-            self._add_endpoint(endpoint.id, number, network.prefix_lists.get(endpoint.prefix_list, ()))
-        self._gateway.nft = rules.internet_gateway(self._public, regional)
+        for gateway in network.nat_gateways.values():
+            if gateway.available:
+                self._add_nat_gateway(gateway, nat_ports)
+        for endpoint in network.endpoints.values():
+            self._add_endpoint(endpoint)
+        self._gateway.nft = rules.internet_gateway(self._public, self._regional)
         self._router.nft = rules.acls(network, self.cables)
         self._router.ip += self._routes()
         tie(self._ties)
@@ -117,17 +115,16 @@ class Vpc:
         other.device(peer, other.link)
 
     def _add_internet(self, outside: Sequence[IPv4Address]) -> None:
-        """Put the internet gateway between the router and the internet, attached or not."""
+        """Put the internet gateway between the router and the internet; one that is not attached forwards nothing."""
         internet = self._part("internet")
         self.addresses["internet"] = list(outside)
         self._lay(self._router, "igw", self._gateway, "vpc")
         self._lay(self._gateway, "internet", internet, "eth0")
         internet.ip += [f"address add {address} dev eth0" for address in outside]
         internet.ip.append(f"route add default via {self._gateway.link} dev eth0 onlink src {outside[0]}")
-        if self.network.internet_gateways:
-            for cidr in self.network.cidrs:
-                self._gateway.route(cidr, "vpc", self._router.link)
-            self._gateway.route("default", "internet", internet.link)
+        for cidr in self.network.cidrs:
+            self._gateway.route(cidr, "vpc", self._router.link)
+        self._gateway.route("default", "internet", internet.link)
         self._leads_to |= dict.fromkeys(self.network.internet_gateways, ("igw", self._gateway.link))
 
     def _add_interface(self, its: Interface) -> None:
@@ -153,9 +150,9 @@ class Vpc:
         if its.public:
             self._public[its.private] = its.public
 
-    def _add_nat_gateway(self, gateway: NatGateway, ports: tuple[int, int]) -> Iterator[IPv4Address]:
-        """Yield the public address of a regional one: what it sends on goes past the router."""
-        name = f"nat@{short(self.network.subnets[gateway.subnet].name) if gateway.subnet else 'regional'}"
+    def _add_nat_gateway(self, gateway: NatGateway, ports: tuple[int, int]) -> None:
+        """Put a NAT gateway into its subnet; or a regional one, which sends on what it gets past the router."""
+        name = f"nat@{_plain(self.network.subnets[gateway.subnet].name) if gateway.subnet else 'regional'}"
         name = name if name not in self._parts else f"{name}-{len(self._parts)}"
         part = self._part(name, forwards=True)
         device = self._add_cable(gateway.id, name, gateway.subnet, part)
@@ -175,26 +172,29 @@ class Vpc:
                 part.route(cidr, "vpc", self._router.link)
             part.route("default", "igw", self._gateway.link)
             self._gateway.route(gateway.public[0], outlet, part.link)
-            yield gateway.public[0]
+            self._regional.append(gateway.public[0])
 
-    def _add_endpoint(self, endpoint: str, number: int, cidrs: Sequence[IPv4Network]) -> None:
-        name = f"s3-{number}" if number else "s3"
-        part, s3 = self._part(f"{name}.endpoint", forwards=True), self._part(name)
+    def _add_endpoint(self, endpoint: GatewayEndpoint) -> None:
+        """Put a service, such as S3, behind its endpoint, and on the internet."""
+        cidrs = self.network.prefix_lists.get(endpoint.prefix_list, ())
+        name = _plain(endpoint.service)
+        name = name if name not in self._parts else f"{name}-{len(self._parts)}"
+        part, there = self._part(f"{name}.endpoint", forwards=True), self._part(name)
         self.addresses[name] = list(map(_first, cidrs))
-        self._add_cable(endpoint, name, None, part)
-        self._lay(part, "s3", s3, "endpoint")
-        self._lay(self._gateway, name, s3, "igw")
+        self._add_cable(endpoint.id, name, None, part)
+        self._lay(part, "service", there, "endpoint")
+        self._lay(self._gateway, name, there, "igw")
         part.nft = rules.ENDPOINT
-        part.route("default", "s3", s3.link)
+        part.route("default", "service", there.link)
         for cidr in self.network.cidrs:
             part.route(cidr, "vpc", self._router.link)
-            s3.route(cidr, "endpoint", part.link)
+            there.route(cidr, "endpoint", part.link)
         for address in self.addresses[name]:
-            s3.ip.append(f"address add {address} dev igw")
+            there.ip.append(f"address add {address} dev igw")
         if cidrs:
-            s3.ip.append(f"route add default via {self._gateway.link} dev igw onlink src {self.addresses[name][0]}")
+            there.ip.append(f"route add default via {self._gateway.link} dev igw onlink src {self.addresses[name][0]}")
         for cidr in cidrs:
-            self._gateway.route(cidr, name, s3.link)
+            self._gateway.route(cidr, name, there.link)
 
     def _add_cable(self, target: str, name: str, subnet: str | None, part: Part) -> str:
         """Lay a cable from the router to what may be the target of a route; return the router's device."""
@@ -219,7 +219,7 @@ class Vpc:
             # Of two for the same addresses, a static route counts: it comes last, and replaces the one of a list.
             listed = self.network.prefix_lists
             for route in sorted(self.network.route_tables[id_].routes, key=lambda each: each.destination not in listed):
-                for destination in listed.get(route.destination, (route.destination,)):
+                for destination in rules.blocks(self.network, route.destination):
                     way = self._way(route.target, active=route.active)
                     yield f"route replace {way.format(destination)} table {number}"
             yield f"route add blackhole default metric 9999 table {number}"
@@ -244,10 +244,15 @@ def names(network: Network) -> dict[str, str]:
     """Return a name for each interface, by its id: that of its instance, without what all of ours begin with."""
     found: dict[str, str] = {}
     for each in network.interfaces.values():
-        name = re.sub(r"[^A-Za-z0-9.@-]", "-", each.name).removeprefix("learning-") or each.id
-        is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|s3(-\d+)?|nat@.*", name)
+        name = _plain(each.name) or each.id
+        is_free = name not in found.values() and not re.fullmatch(r"vpc|igw|internet|(s3|dynamodb)(-\d+)?|nat@.*", name)
         found[each.id] = name if is_free else f"{name}-{len(found)}"
     return found
+
+
+def _plain(name: str) -> str:
+    """Return a name as a device may have it, without what all of ours begin with."""
+    return re.sub(r"[^A-Za-z0-9.@-]", "-", short(name))
 
 
 def with_members(network: Network) -> Network:
@@ -263,7 +268,7 @@ def with_members(network: Network) -> Network:
 def outside_addresses(network: Network) -> list[IPv4Address]:
     """Return addresses on the internet: one that no rule names, and one in each range that a rule does."""
     ranges = {
-        IPv4Network(rule.peer)
+        IPv4Network(rule.peer, strict=False)
         for group in network.groups.values()
         for rule in (*group.inbound, *group.outbound)
         if "/" in rule.peer

@@ -122,7 +122,7 @@ def keep(channel: socket.socket, resolver: str) -> None:
     if vpc:
         own = vpc.spaces[host]
         own.set("net/ipv4/conf/all/route_localnet", 1)
-        leads = (LEADS.format(port, vpc.addresses[name][0], its) for port, (name, its) in ELSEWHERE.items())
+        leads = [LEADS.format(port, vpc.addresses[name][0], its) for port, (name, its) in ELSEWHERE.items()]
         own.nft(LEAD_ON.format("\n    ".join(leads)))
     mount = ["mount", "--bind", resolver, str(Path("/etc/resolv.conf").resolve())]
     subprocess.run(mount, check=True)  # noqa: S603  # our own command

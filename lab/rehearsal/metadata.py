@@ -40,7 +40,8 @@ class Metadata(service.ServiceServer):
     def role_credentials(self) -> str:
         """Return the credentials' document; like AWS, the same one until most of its life is over."""
         seconds = float(self.facts["credential_seconds"])
-        if not self._issued or self._issued.expires - time.time() < seconds / 4:
+        good_until = max(time.time() + seconds / 4, self.switches.revoked)
+        if not self._issued or self._issued.expires < good_until:
             self._issued = credentials.issue(bytes.fromhex(self.facts["key"]), seconds=seconds)
         return _document(
             Code="Success",

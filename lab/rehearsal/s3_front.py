@@ -12,6 +12,7 @@ must know).
 import contextlib
 import http.client
 import io
+import random
 import re
 import ssl
 import time
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from lab.rehearsal import deploy, service, signature
+from lab.rehearsal import credentials, deploy, service, signature
 
 CHUNK = 1 << 18
 IDLE_SECONDS = 2  # the local AWS closes connections that are idle for longer
@@ -81,7 +82,7 @@ class Request(service.Handler):
             self._upstream.close()
 
     def _route(self) -> None:
-        if self.server.switches.fault_now == "error":
+        if self.server.switches.fault_now == "error" and self._by_chance():
             raise signature.AwsError(503, "SlowDown", "Please reduce your request rate.")
         host = self.headers.get("Host", "").lower()
         region = self.server.facts["region"]
@@ -96,6 +97,9 @@ class Request(service.Handler):
             self._call(found[1])
         else:
             raise signature.AwsError(404, "NotFound", f"{host or 'A request without a host'} is not served here")
+
+    def _by_chance(self) -> bool:
+        return random.random() < self.server.switches.share  # noqa: S311  # no secret
 
     def _s3(self, path_style: str) -> None:
         """Judge a request to S3, and hand it on; the bucket is the first part of ``path_style``."""
@@ -146,6 +150,9 @@ class Request(service.Handler):
     def _authenticate(self, body: bytes = b"") -> None:
         url = f"https://{self.headers.get('Host', '')}{self.target}"
         signature.check_signature(self.server.key, self.command, url, self.headers, body)
+        known = credentials.find_issued(self.server.key, _access_key(self.headers))
+        if known and known.expires < self.server.switches.revoked:
+            raise signature.AwsError(403, "AccessDenied", "The role's sessions of before were revoked.")
 
     def _is_denied(self, action: str) -> bool:
         """Whether a switch takes this right away, whatever the role's policies say."""
@@ -187,9 +194,9 @@ class Request(service.Handler):
         if self._is_aws_chunked():
             headers["Content-Length"] = str(self._size())
         url = f"http://{self.server.local}{target}"
-        credentials, region = self.server.facts["session"], self.server.facts["region"]
+        session, region = self.server.facts["session"], self.server.facts["region"]
         headers = signature.sign(
-            credentials, self.command, url, headers, service=self._service, region=region, body=body or b""
+            session, self.command, url, headers, service=self._service, region=region, body=body or b""
         )
         pieces: Any = body if body is not None else self._body if self._size() else None
         self._upstream.request(self.command, target, pieces, headers)

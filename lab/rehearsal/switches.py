@@ -19,13 +19,16 @@ class Switches:
     vanishes; ``no names``, of ``dns_and_packages``: no question for a name is answered. It ends by itself at ``until``,
     in seconds since the epoch.
     ``deny`` are actions such as ``s3:ListBucket`` that the role may not do, whatever its policy says. ``delay`` seconds
-    are added to each request.
+    are added to each request. ``share`` is how many of S3's answers are errors: 0.5 is every other one, by chance.
+    Keys of the role that end before ``revoked``, in seconds since the epoch, are refused, and no longer given out.
     """
 
     fault: str = ""
     until: float = float("inf")
     deny: list[str] = field(default_factory=list)
     delay: float = 0
+    share: float = 1
+    revoked: float = 0
 
     @property
     def fault_now(self) -> str:
@@ -47,12 +50,20 @@ class FaultSwitches:
         self.path = path
 
     def set(
-        self, *, fault: str = "", seconds: float = float("inf"), deny: Iterable[str] = (), delay: float = 0
+        self,
+        *,
+        fault: str = "",
+        seconds: float = float("inf"),
+        deny: Iterable[str] = (),
+        delay: float = 0,
+        share: float = 1,
+        revoked: float = 0,
     ) -> None:
         """Set all switches at once; what is not named is as usual again. Raises ValueError for an unknown fault."""
         if fault and fault not in FAULTS:
             raise ValueError(fault)
-        state = Switches(fault=fault, until=time.time() + seconds, deny=list(deny), delay=delay)
+        until = time.time() + seconds
+        state = Switches(fault=fault, until=until, deny=list(deny), delay=delay, share=share, revoked=revoked)
         # Renamed into place: the service never reads half a file.
         draft = self.path.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(state)))

@@ -98,7 +98,7 @@ def change_group(draw: st.DrawFn, network: Network) -> Network:
     rules = list(getattr(group, way))
     kind = draw(st.sampled_from(["add", "add", "add", "delete", "empty"]))
     if kind == "add":
-        peers = [*cidrs(network), *network.groups, *network.prefix_lists]
+        peers = [*cidrs(network), *network.groups, *network.prefix_lists, "sg-elsewhere", "pl-elsewhere"]
         rules.append(GroupRule(peer=one_of(draw, peers), **traffic(draw)))
     elif kind == "empty":
         rules = []
@@ -145,7 +145,7 @@ def change_routes(draw: st.DrawFn, network: Network) -> Network:
 
 def outside(network: Network) -> list[str]:
     public = [f"{each.public}/32" for each in network.interfaces.values() if each.public]
-    return [ANYWHERE, "192.0.2.0/24", "203.0.113.0/24", "198.19.0.0/24", *public]
+    return [ANYWHERE, "192.0.2.0/24", "203.0.113.0/24", "198.19.0.0/24", "pl-elsewhere", *public]
 
 
 def change_subnet(draw: st.DrawFn, network: Network) -> Network:

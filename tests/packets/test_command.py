@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from lab.packets import keeper as keeper_module
+from lab.packets.changes import with_rule, without, written
 from lab.packets.keeper import PATH
+from lab.reach.templated import templated
 from tests.cli.running import BARE, Ended, lab, lab_here
 from tests.conftest import ROOT
 
@@ -130,6 +132,16 @@ class TestWhereItWorks:
         ended = packets(folder, *words)
         assert (ended.status, ended.out, ended.err.count("\n")) == (1, "", 1)
         assert said in ended.err
+
+
+def test_each_rule_is_deleted_and_added_as_it_is_written(template: Callable[..., dict[str, Any]]) -> None:
+    network = templated(template(admin_cidr="203.0.113.7/32", nat="instance"), "us-east-1")
+    lines = written(network)
+    assert len(lines) > 40
+    for line in lines:
+        left, deleted = without(network, line)
+        assert deleted == [line]
+        assert sorted(written(with_rule(left, line))) == sorted(lines)
 
 
 def test_without_a_network_there_are_no_rules(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,7 @@ def with_nat(**changes: object) -> Network:
     return replace(made, nat_gateways={"nat-1": changed})
 
 
+NO_GATEWAY: dict[str, Any] = {"internet_gateways": frozenset()}
 IN_PRIVATE = {"subnet": "private", "private": IPv4Address("10.0.1.9")}
 # An address of the range is among those on the internet, as a rule names it.
 FROM_PRIVATE, FROM_SHARED = (ruled(f"of-a inbound tcp 22 {cidr}") for cidr in ("172.16.5.0/24", "100.64.5.0/24"))
@@ -163,8 +165,8 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "in by a public address": (network(), "internet", PUBLIC["a"], "tcp 22", REACHED),
     "not in by a private one": (network(), "internet", "10.0.0.10", "tcp 22", LOST),
     "to a public address from inside": (network(), "c", PUBLIC["a"], "tcp 22", REACHED),
-    "no gateway": (replace(network(), internet_gateways=frozenset()), "a", "internet", "tcp 443", LOST),
-    "nothing comes in": (replace(network(), internet_gateways=frozenset()), "internet", PUBLIC["a"], "tcp 22", LOST),
+    "no gateway": (replace(network(), **NO_GATEWAY), "a", "internet", "tcp 443", LOST),
+    "nothing comes in": (replace(network(), **NO_GATEWAY), "internet", PUBLIC["a"], "tcp 22", LOST),
     "nothing from a private range": (FROM_PRIVATE, "172.16.5.1", PUBLIC["a"], "tcp 22", LOST),
     "nothing from a shared range": (FROM_SHARED, "100.64.5.1", PUBLIC["a"], "tcp 22", LOST),
     "nothing to a private range": (FROM_PRIVATE, "a", "172.16.5.1", "tcp 443", LOST),
@@ -229,6 +231,13 @@ FACTS: dict[str, tuple[Network, str, str, str, str]] = {
     "a regional one asks no public ACL": (
         replace(ruled("-public inbound", "-public outbound"), nat_gateways=with_nat(**REGIONAL).nat_gateways),
         "c", "internet", "tcp 443", REACHED,
+    ),
+    "nor anything without a gateway": (
+        replace(unrouted("private", "pl-1"), **NO_GATEWAY, nat_gateways=with_nat(**REGIONAL).nat_gateways),
+        "c",
+        "s3",
+        "tcp 443",
+        LOST,
     ),
     # vpc-security-groups.html: stateful
     "no inbound rule": (ruled("-of-c inbound"), "a", "c", "tcp 22", LOST),

@@ -15,7 +15,8 @@ from stacks.validation import YAML_OF_JSON, too_long
 from tests.conftest import BIN
 
 # Of the 51,200 bytes of a template that goes to CloudFormation inline, with no bucket of a bootstrap stack.
-LONGEST_ALLOWED = 49_500  # the rest is room for what comes
+# The rest is room for what comes.
+LONGEST_ALLOWED = 49_500
 REGIONS = ("us-east-1", "ap-northeast-1")
 ADMIN = "203.0.113.7/32"
 

@@ -24,8 +24,10 @@ def files_in(user_data: str) -> list[dict[str, str]]:
         # It says what it would do, and runs nothing.
         put = f'put() {{ n=$((n + 1)); echo "$1 $2" > {folder}/$n.to; cat > {folder}/$n; }}'
         head, _, puts = user_data.partition("\nput ")
-        script = f"{put}\nput {puts.rpartition('END' + chr(10))[0]}END\n"
-        assert "install" in head
+        (unfold,) = [line for line in head.splitlines() if line.startswith("unfold() {")]
+        # In no pipe, where a shell of its own would count.
+        unfold = unfold.replace("tr '`' '\\n' | put \"$@\"", "put \"$@\" < <(tr '`' '\\n')")
+        script = f"{put}\n{unfold}\nput {puts.rpartition('END' + chr(10))[0]}END\n"
         subprocess.run(["bash", "-euc", script], check=True, env={"n": "0", "PATH": "/usr/bin:/bin"})
         found = []
         for number in range(1, len(list(Path(folder).glob("*.to"))) + 1):

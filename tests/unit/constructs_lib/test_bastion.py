@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from constructs_lib.bastion import BOOT, Bastion, boot_file, masked, name_of, render_user_data
+from constructs_lib.bastion import BOOT, FIRST_BOOT, Bastion, boot_file, masked, name_of, render_user_data
 from lab.template.values import resolved, target
 from tests.unit.constructs_lib.reading import files_in, properties, tag
 
@@ -32,6 +32,7 @@ ALWAYS = {
     "/usr/local/sbin/keep-s3-mounted": ("keep-s3-mounted.sh", "755"),
     "/etc/rc.local": ("rc.local", "755"),
     "/etc/systemd/system/rc-local.service": ("rc-local.service", "644"),
+    "/etc/systemd/system/learning-stack-first-boot.service": ("first-boot.service", "644"),
     "/etc/profile.d/aws-completion.sh": ("aws-completion.sh", "644"),
 }
 FROM_SOURCE = {f"{LIB}/s3fs-from-source.sh": ("s3fs-from-source.sh", "644")}
@@ -302,10 +303,10 @@ def test_the_first_boot_gives_up_while_there_is_time_for_its_report(
 # --- the user data
 
 
-def test_user_data_is_a_script_that_runs_the_first_boot(bastion: Callable[..., Template]) -> None:
+def test_user_data_is_a_script_for_every_boot_that_has_the_first_boot_run(bastion: Callable[..., Template]) -> None:
     text = user_data(bastion())
-    assert text.startswith("#!/bin/bash\n")
-    assert text.endswith("\nEND\n/usr/local/sbin/learning-stack-first-boot\n")
+    assert text.startswith("#cloud-boothook\n#!/bin/bash\n")
+    assert text.endswith("\nEND\nsystemctl enable -q --now --no-block learning-stack-first-boot\n")
 
 
 @EACH_VARIANT
@@ -335,7 +336,7 @@ def test_what_runs_is_the_script_without_its_comments(script: Path) -> None:
     assert not [line for line in landed.splitlines() if re.fullmatch(r"\s*(#[^!].*)?", line)]
 
 
-@pytest.mark.parametrize("name", ["rc-local.service", "nat-instance.yaml"])
+@pytest.mark.parametrize("name", ["rc-local.service", "first-boot.service", "nat-instance.yaml"])
 def test_what_lands_of_the_others_is_all_but_their_comments(name: str) -> None:
     left_out = set((BOOT / name).read_text().splitlines()) - set(boot_file(name).splitlines())
     assert [line for line in left_out if line and not line.startswith("#")] == []
@@ -372,8 +373,15 @@ def test_the_aws_cli_comes_from_ubuntu_or_where_ubuntu_has_none_from_aws(has_a_p
 
 
 def test_scripts_call_each_other_where_they_land() -> None:
-    assert "/usr/local/sbin/keep-s3-mounted" in (BOOT / "rc.local").read_text()
+    assert " keep-s3-mounted &" in (BOOT / "rc.local").read_text()
     assert "ExecStart=/etc/rc.local start" in (BOOT / "rc-local.service").read_text()
+    assert f"ExecStart={FIRST_BOOT}\n" in (BOOT / "first-boot.service").read_text()
+    # The condition of the one, the user data's, and what the other leaves behind.
+    assert "ConditionPathExists=!/var/lib/learning-stack.done\n" in (BOOT / "first-boot.service").read_text()
+    assert "-e /var/lib/learning-stack.done ]" in (BOOT / "user-data.sh").read_text()
+    script = (BOOT / "first-boot.sh").read_text()
+    assert "STAMP=/var/lib/learning-stack\n" in script
+    assert script.endswith("touch $STAMP.done\n")
 
 
 def test_the_environment_file_says_what_was_chosen(bastion: Callable[..., Template], tmp_path: Path) -> None:

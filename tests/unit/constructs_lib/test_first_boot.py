@@ -36,13 +36,16 @@ PROGRAMS = {
     "sleep": "#!/bin/sh\nexec /bin/sleep $(cat nap)\n",
     "apt-get": '#!/bin/sh\necho "apt-get $*" >> calls\ncase "$*" in *install*) . ./install ;; *) . ./update ;; esac\n',
     "apt-cache": "#!/bin/sh\n. ./package\n",
+    "dpkg": '#!/bin/sh\necho "dpkg $*" >> calls\n',
+    "mountpoint": "#!/bin/sh\nexit 1\n",
+    "sync": "#!/bin/sh\necho sync >> calls\n",
     "systemctl": '#!/bin/sh\necho "systemctl $*" >> calls\n',
     "systemd-run": '#!/bin/sh\necho "systemd-run $*" >> calls\n',
     "journalctl": "#!/bin/sh\n",
     "s3-mount-answers": "#!/bin/sh\n. ./mount\n",
-    "s3fs": "#!/bin/sh\n",
     "aws": "#!/bin/sh\n",
 }
+NOT_INSTALLED = "learning-stack.s3fs"  # what says that s3fs is there, whole
 DENIED = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>no PutObject</Message></Error>403'
 )
@@ -57,6 +60,7 @@ class Ran:
     log: str
     asked: list[str]
     calls: list[str]
+    said: str
 
     @property
     def signals(self) -> list[str]:
@@ -83,8 +87,9 @@ def boot(tmp_path: Path) -> Boot:
     for folder in (bins, tmp_path / "mnt"):
         folder.mkdir()
     script = boot_file("first-boot.sh")
-    for path, name in {"/etc/learning-stack.env": "env", "/var/log/learning-stack.log": "log"}.items():
+    for path, name in {"/etc/learning-stack.env": "env", "/var/log/learning-stack.log": "log", "/var/lib": ""}.items():
         script = script.replace(path, str(tmp_path / name))
+    (tmp_path / NOT_INSTALLED).touch()
     (tmp_path / "env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
     for name, text in {**PROGRAMS, "first-boot": script}.items():
         (bins / name).write_text(text)
@@ -104,7 +109,7 @@ def boot(tmp_path: Path) -> Boot:
         log, asked, calls = (
             (tmp_path / name).read_text() if (tmp_path / name).exists() else "" for name in ("log", "asked", "calls")
         )
-        return Ran(done.returncode, seconds, log, asked.splitlines(), calls.splitlines())
+        return Ran(done.returncode, seconds, log, asked.splitlines(), calls.splitlines(), done.stdout.decode())
 
     return run
 
@@ -114,7 +119,7 @@ def path_of(bins: Path) -> Mapping[str, str]:
 
 
 def test_the_report_names_the_instance_and_goes_out_before_the_aws_cli_is_installed(boot: Boot, tmp_path: Path) -> None:
-    ran = boot(lacks=("s3fs", "aws"), install="exit 0")
+    ran = boot(lacks=(NOT_INSTALLED, "aws"), install="exit 0")
     assert ran.status == 0, ran.log
     (call,) = ran.asked
     for words in (
@@ -163,7 +168,7 @@ def test_what_is_definite_ends_the_first_boot_at_once(boot: Boot, answers: dict[
 
 
 def test_a_package_that_ubuntu_lacks_is_definite(boot: Boot) -> None:
-    ran = boot(lacks=("s3fs",), package="exit 100")
+    ran = boot(lacks=(NOT_INSTALLED,), package="exit 100")
     assert (ran.status, ran.signals) == (1, ["FAILURE"])
     assert "failed: Ubuntu lacks s3fs" in ran.log
 
@@ -200,7 +205,11 @@ def test_a_role_of_a_minute_ago_may_not_be_known_yet(boot: Boot) -> None:
 
 @pytest.mark.parametrize(
     ("answers", "lacks"),
-    [({"update": "exec /bin/sleep 600"}, ("s3fs",)), ({"update": "exit 100"}, ("s3fs",)), ({"mount": "exit 1"}, ())],
+    [
+        ({"update": "exec /bin/sleep 600"}, (NOT_INSTALLED,)),
+        ({"update": "exit 100"}, (NOT_INSTALLED,)),
+        ({"mount": "exit 1"}, ()),
+    ],
     ids=["a download that hangs", "no internet", "a mount that never answers"],
 )
 def test_the_deploy_hears_of_it_before_its_own_time_is_up(
@@ -231,3 +240,54 @@ def test_the_agent_connects_anew_when_the_address_has_changed_and_not_before(boo
 def test_the_agent_is_left_alone_where_no_address_comes(boot: Boot) -> None:
     ran = boot("reconnect_agent", "198.51.100.7", limit=1)
     assert (ran.status, ran.calls) == (124, [])
+
+
+def test_what_a_power_cut_left_is_mended_before_each_install(boot: Boot, tmp_path: Path) -> None:
+    ran = boot(lacks=(NOT_INSTALLED, "aws"))
+    steps = [word for call in ran.calls for word in call.split() if word in ("dpkg", "update", "install", "sync")]
+    assert steps == ["dpkg", "update", "install", "sync", "dpkg", "update", "install"]
+    assert (tmp_path / NOT_INSTALLED).exists()
+    assert (tmp_path / "learning-stack.done").exists()
+
+
+@pytest.mark.parametrize("half", ["update", "install"])
+def test_what_apt_has_fetched_by_half_is_thrown_away(boot: Boot, tmp_path: Path, half: str) -> None:
+    """Its second try begins with nothing."""
+    (tmp_path / "apt/lists").mkdir(parents=True)
+    (tmp_path / "apt/lists/half").touch()
+    ran = boot(lacks=(NOT_INSTALLED,), **{half: f"echo >> {half}s; [ $(wc -l < {half}s) -gt 1 ]"})
+    assert (ran.status, ran.signals) == (0, ["SUCCESS"])
+    assert (tmp_path / "apt/lists/half").exists() != (half == "update")
+    assert len([call for call in ran.calls if call.endswith(" clean")]) == (half == "install")
+
+
+def test_nothing_says_that_it_is_done_when_it_is_not(boot: Boot, tmp_path: Path) -> None:
+    assert boot(lacks=("role",), mount="exit 1").status == 1
+    assert not (tmp_path / "learning-stack.done").exists()
+
+
+def test_a_mount_point_that_is_not_empty_is_definite(boot: Boot, tmp_path: Path) -> None:
+    (tmp_path / "mnt/own").touch()
+    ran = boot(mount="exit 1")
+    assert (ran.status, ran.signals) == (1, ["FAILURE"])
+    assert f"failed: {tmp_path / 'mnt'} is not empty" in ran.log
+
+
+def test_what_it_waits_for_is_said_once(boot: Boot) -> None:
+    ran = boot(mount="echo >> looks; [ $(wc -l < looks) -gt 4 ]", s3="<Code>SlowDown</Code>503")
+    assert ran.log.count(": not yet: ") == 1
+    assert "SlowDown" in ran.log
+
+
+@pytest.mark.parametrize(
+    ("answers", "lacks", "why"),
+    [
+        ({"s3": "<Code>NoSuchKey</Code>404"}, (), ""),
+        ({"s3": DENIED}, (), "AccessDenied no PutObject 403"),
+        ({}, ("role",), "the metadata service has no role r"),
+    ],
+)
+def test_it_tells_the_keeper_why_s3_serves_nothing(
+    boot: Boot, answers: dict[str, str], lacks: tuple[str], why: str
+) -> None:
+    assert " ".join(boot("why", lacks=lacks, **answers).said.split()) == why

@@ -114,7 +114,7 @@ def test_only_the_archive_moves_to_glacier_and_old_versions_expire(buckets: dict
         {
             "Id": "abort-unfinished-uploads",
             "Status": "Enabled",
-            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
         },
     ]
 
@@ -135,7 +135,7 @@ def test_logs_expire_and_are_gone_a_day_later(buckets: dict[str, dict[str, Any]]
         {
             "Id": "abort-unfinished-uploads",
             "Status": "Enabled",
-            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
         },
     ]
 

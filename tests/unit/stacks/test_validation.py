@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stacks.validation import INLINE_LIMIT, Validation, too_long
+from stacks.validation import INLINE_LIMIT, YAML_OF_JSON, Validation, too_long
 from tests.conftest import CONTEXT, ROOT
 
 
@@ -43,7 +43,8 @@ def test_a_template_that_is_too_long_is_said_with_the_way_out(tmp_path: Path) ->
     short.write_text("x" * (INLINE_LIMIT * 3 // 4))
     long.write_text("x" * (INLINE_LIMIT * 9 // 10))
     (line,) = too_long([short, long])
-    assert line.startswith("Long is about 57,600 bytes long, and CloudFormation takes 51,200 with no bucket.")
+    about = f"{YAML_OF_JSON * long.stat().st_size:,.0f}"
+    assert line.startswith(f"Long is about {about} bytes long, and CloudFormation takes 51,200 with no bucket.")
     assert "cdk bootstrap" in line
 
 
