@@ -56,7 +56,7 @@ install_s3fs() { try apt_install s3fs; }
 mount_bucket() {
   log "s3fs is to be installed"
   [ -e $STAMP.s3fs ] || { install_s3fs && sync && touch $STAMP.s3fs; }
-  mountpoint -q "$MOUNT_POINT" || [ -z "$(ls -A "$MOUNT_POINT" 2> /dev/null)" ] || fail "$MOUNT_POINT is not empty"
+  mountpoint -q "$MOUNT_POINT" || [ -z "$(ls -A "$MOUNT_POINT" 2> /dev/null)" ] || fail "the mount point is not empty: $MOUNT_POINT"
   systemctl enable -q rc-local
   systemctl restart rc-local
   log "$BUCKET is to be mounted"

@@ -270,7 +270,7 @@ def test_a_mount_point_that_is_not_empty_is_definite(boot: Boot, tmp_path: Path)
     (tmp_path / "mnt/own").touch()
     ran = boot(mount="exit 1")
     assert (ran.status, ran.signals) == (1, ["FAILURE"])
-    assert f"failed: {tmp_path / 'mnt'} is not empty" in ran.log
+    assert f"failed: the mount point is not empty: {tmp_path / 'mnt'}" in ran.log
 
 
 def test_what_it_waits_for_is_said_once(boot: Boot) -> None:
