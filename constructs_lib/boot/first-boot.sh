@@ -86,9 +86,8 @@ round_trip() {
   return 1
 }
 
-# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
+# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too. (One that is there may have been unpacked by half.)
 install_awscli() {
-  command -v aws > /dev/null && return
   if apt-cache show awscli &> /dev/null; then try apt_install awscli; else try snap install --classic aws-cli; fi
 }
 
