@@ -59,8 +59,7 @@ def reach(  # the options of one command
         ),
         (
             (analyzer or without_zone) and not destination,
-            "--analyzer and --without-zone want FROM and TO. Example: "
-            + "python -m lab reach private-2 internet --without-zone 1",
+            "--analyzer and --without-zone want two ends: python -m lab reach private-2 internet --without-zone 1",
         ),
         (
             icmp and (udp or port),
