@@ -16,7 +16,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -147,6 +147,9 @@ $(BOOT_TARGETS):
 	@echo "$(@:boot/%=%)"
 	@$(if $(findstring qemu,$@),nice -n 10) $(VENV)/bin/python -m pytest -m boot -rs \
 	  tests/boot/$(firstword $(subst +, ,$(@F))) $(if $(findstring +,$@),-k "$(subst _, ,$(lastword $(subst +, ,$(@F))))")
+
+test-faults: $(READY) ## Faults of all kinds, by chance, for 20 minutes (as root; FAULTS_SEED=1)
+	@$(VENV)/bin/python -m pytest -m boot -s tests/boot/any_faults.py
 
 bench: bench-synth bench-local bench-mount bench-boot ## All of them (an hour; needs make local, root)
 

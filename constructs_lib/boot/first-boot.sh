@@ -56,7 +56,7 @@ install_s3fs() { try apt_install s3fs; }
 mount_bucket() {
   log "s3fs is to be installed"
   [ -e $STAMP.s3fs ] || { install_s3fs && sync && touch $STAMP.s3fs; }
-  mountpoint -q "$MOUNT_POINT" || [ -z "$(ls -A "$MOUNT_POINT" 2> /dev/null)" ] || fail "$MOUNT_POINT is not empty"
+  mountpoint -q "$MOUNT_POINT" || [ -z "$(ls -A "$MOUNT_POINT" 2> /dev/null)" ] || fail "the mount point is not empty: $MOUNT_POINT"
   systemctl enable -q rc-local
   systemctl restart rc-local
   log "$BUCKET is to be mounted"
@@ -86,9 +86,8 @@ round_trip() {
   return 1
 }
 
-# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too.
+# Ubuntu 24.04 has no package of it; AWS publishes it as a snap, too. (One that is there may have been unpacked by half.)
 install_awscli() {
-  command -v aws > /dev/null && return
   if apt-cache show awscli &> /dev/null; then try apt_install awscli; else try snap install --classic aws-cli; fi
 }
 

@@ -48,7 +48,7 @@ end_when_hung() {
 
 replace() {
   bar || {
-    away "$MOUNT_POINT is not empty"
+    away "the mount point is not empty"
     return
   }
   why=$(learning-stack-first-boot why)

@@ -1,4 +1,4 @@
-"""The console output of the bastion, read: did its first boot begin, end well, or fail, and why."""
+"""The console output of the bastion, read: how its first boot went, and whether it has its bucket, and why not."""
 
 import re
 from dataclasses import dataclass
@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
+from lab.template.deployed import DENIED
+
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-# What first-boot.sh writes to the console through cloud-init, whatever stands before it in the line.
+# What first-boot.sh and keep-s3-mounted.sh write to the console, whatever stands before it in the line.
 FIRST_BOOT_LINE = re.compile(r"learning-stack (?P<at>\d{4}-\d\d-\d\dT[\d:]+Z): (?P<what>.*)")
+AWAY_OR_BACK = re.compile(r"\S+ is (?:away: (?P<why>.*)|back)")
+POWER_ON = re.compile(r"\bLinux version \d")  # the kernel's first line
 BEGINS, FAILED, COMPLETE = "first boot begins", "failed: ", "first boot is complete"
 TROUBLE = re.compile(r"\b(?:error|errors|err|failed|failure|fatal|traceback|denied|timed out)\b|^E: ", re.IGNORECASE)
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -23,13 +27,19 @@ ADVICE = {
     "bucket's policy or the S3 endpoint's deny it?",
     "no end after": "It could not get on: is there a route to the internet gateway, and do the network ACL and the "
     f"security group let HTTP and HTTPS out? {LOOK_AROUND}",
+    "the mount point is not empty": "s3fs would hide what is in it. Deploy with another one: -c mount_point=/mnt/...",
     "Ubuntu lacks": "This release of Ubuntu has none: take another with -c ubuntu_release=... or "
     "-c s3fs_install=source",
     "the AWS CLI was not installed": "The mount works, but the AWS CLI could not be fetched: is the internet there? To "
     "try again, on the machine: sudo learning-stack-first-boot",
 }
 
-State = Literal["no output", "not begun", "begun", "failed", "complete"]
+BUCKET_AWAY = (
+    "The mount comes back by itself as soon as S3 answers. Was the role, the bucket's policy, the S3 endpoint or a "
+    "network ACL changed? On the machine: systemctl status rc-local; journalctl -b -t s3fs"
+)
+
+State = Literal["no output", "not begun", "begun", "failed", "complete", "away"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,17 @@ def console_output(ec2: "EC2Client", instance_id: str) -> str:
     return newest or ec2.get_console_output(InstanceId=instance_id).get("Output", "")
 
 
+def bucket_is_away(ec2: "EC2Client", instance_id: str) -> BootLog | None:
+    """Return what the console says when the bastion has no bucket; None when it has one, or one may not know."""
+    try:
+        log = read_console(console_output(ec2, instance_id))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise
+        return None
+    return log if log.state == "away" else None
+
+
 def read_console(output: str) -> BootLog:
     """Return what the console says of the last run of the first boot."""
     lines = [COLOURS.sub("", line).strip() for line in output.splitlines()]
@@ -74,6 +95,11 @@ def read_console(output: str) -> BootLog:
             "last 64 KB are kept. On the machine: cat /var/log/cloud-init-output.log",
         )
     last_run = [(number, mark) for number, mark in marks if not begins or number >= begins[-1]]
+    found = _away(lines)
+    if found and not any(mark["what"].startswith(FAILED) for _, mark in last_run):
+        why, at = found
+        told = tuple(f"{each['at']} {each['what']}" for _, each in last_run)[-SHOWN:]
+        return BootLog("away", at=at, reason=why, lines=told, advice=BUCKET_AWAY)
     for number, mark in reversed(last_run):
         if mark["what"] == COMPLETE:
             told = tuple(f"{each['at']} {each['what']}" for _, each in last_run)
@@ -96,6 +122,17 @@ def read_console(output: str) -> BootLog:
         lines=tuple(lines[last_run[0][0] :][-SHOWN:]),
         advice="It goes on: for some minutes with packages, for a quarter of an hour with s3fs_install=source",
     )
+
+
+def _away(lines: list[str]) -> tuple[str, str] | None:
+    """Return why and since when the bucket is away, as this boot has last said; None when it is not."""
+    for line in reversed(lines):
+        if POWER_ON.search(line):
+            return None
+        mark = FIRST_BOOT_LINE.search(line)
+        if mark and (said := AWAY_OR_BACK.fullmatch(mark["what"])):
+            return (" ".join(said["why"].split()), mark["at"]) if said["why"] is not None else None
+    return None
 
 
 def _step_before(number: int, marks: list[tuple[int, re.Match[str]]]) -> str:

@@ -26,18 +26,27 @@ SAID = {
     "begun": "The first boot of {id} has begun, and neither ended nor failed by {at}.",
     "failed": "The first boot of {id} failed at {at}: {reason}",
     "complete": "The first boot of {id} was complete at {at}.",
+    "away": "{id} has not had its bucket since {at}: {reason}",
 }
 
 
 def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
-    """Say whether the bastion runs. Asks EC2 alone, so it works for operators too.
+    """Say whether the bastion runs, and whether it has its bucket. Asks EC2 alone, so it works for operators too.
+
+    What it says of the bucket is on its console, which operators may not read.
 
     Example: python -m lab status
     """
+    from lab.bastion.boot_log import bucket_is_away
     from lab.bastion.machine import find_bastion
+    from lab.template.deployed import is_local
 
     _, ec2 = _ec2()
-    _tell(find_bastion(ec2, stack), as_json=as_json)
+    bastion = find_bastion(ec2, stack)
+    _tell(bastion, as_json=as_json)
+    if not as_json and not is_local() and bastion.state == "running" and (away := bucket_is_away(ec2, bastion.id)):
+        console.print(SAID["away"].format(id=bastion.id, **asdict(away)), soft_wrap=True, markup=False)
+        console.print(away.advice, soft_wrap=True, markup=False)
 
 
 def start(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
@@ -63,9 +72,9 @@ def stop(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 
 
 def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
-    """Say how far the bastion's first boot came, and why it failed: its console output, read for you.
+    """Say how far the bastion's first boot came, and why it failed or has no bucket: its console output, read for you.
 
-    Also for an hour after a failed deploy has taken the bastion away again. Ends with status 1 when it failed.
+    Also for an hour after a failed deploy has taken the bastion away again. Ends with status 1 when there is a reason.
 
     Example: python -m lab boot-log
     """
@@ -86,7 +95,7 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
             console.print(f"  {line}", soft_wrap=True, markup=False)
         if log.advice:
             console.print(log.advice, soft_wrap=True, markup=False)
-    raise typer.Exit(log.state == "failed")
+    raise typer.Exit(log.state in ("failed", "away"))
 
 
 def connect(

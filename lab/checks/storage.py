@@ -95,8 +95,8 @@ def archive_moves_to_glacier(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "7-1",
-    "Old versions are deleted after 90 days, unfinished uploads after 7; no file is ever deleted by itself",
-    "古いバージョンは 90 日後、途中で止まったアップロードは 7 日後に削除される。ファイル自体が自動で消えることはない",
+    "Old versions are deleted after 90 days, unfinished uploads after one; no file is ever deleted by itself",
+    "古いバージョンは 90 日後、途中で止まったアップロードは 1 日後に削除される。ファイル自体が自動で消えることはない",
     "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
 )
 def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -104,7 +104,7 @@ def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
         [
             "old versions of everything: deleted after 90 days",
             "delete markers of everything: deleted when nothing is behind them",
-            "unfinished uploads of everything: deleted after 7 days",
+            "unfinished uploads of everything: deleted after 1 days",
         ],
         [fact for rule in lifecycle(aws, bucket(aws)) for fact in deletions(rule)],
     )
@@ -112,8 +112,8 @@ def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
 
 @check(
     "7-1",
-    "Logs are deleted after 90 days (hardened: 365), unfinished uploads of them after 7",
-    "ログは 90 日後 (hardened では 365 日後)、途中で止まったログのアップロードは 7 日後に削除される",
+    "Logs are deleted after 90 days (hardened: 365), unfinished uploads of them after one",
+    "ログは 90 日後 (hardened では 365 日後)、途中で止まったログのアップロードは 1 日後に削除される",
     "aws s3api get-bucket-lifecycle-configuration --bucket {LogBucketName}",
 )
 def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -123,7 +123,7 @@ def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
         [
             f"everything: deleted after {days} days",
             "old versions of everything: deleted after 1 days",
-            "unfinished uploads of everything: deleted after 7 days",
+            "unfinished uploads of everything: deleted after 1 days",
         ],
         [fact for rule in rules for fact in (*moves(rule), *deletions(rule))],
     )

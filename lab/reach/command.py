@@ -59,7 +59,7 @@ def reach(  # the options of one command
         ),
         (
             (analyzer or without_zone) and not destination,
-            "--analyzer and --without-zone are about one FROM and TO, as in: lab reach private-2 s3 --without-zone 1",
+            "--analyzer and --without-zone want two ends: python -m lab reach private-2 internet --without-zone 1",
         ),
         (
             icmp and (udp or port),

@@ -156,9 +156,10 @@ class Rehearsal:
         return taken
 
     def wait_for_first_boot(self, *, seconds: float = MOUNT_SECONDS) -> str:
-        """Wait until cloud-init is through; return what it says of itself."""
+        """Wait until the first boot is through; return what cloud-init says of itself, and systemd of ours."""
         self.machine.run("cloud-init status --wait > /dev/null", seconds=seconds)
-        return self.machine.run("cloud-init status --long").text
+        unit = "systemctl show learning-stack-first-boot -p Result -p ConditionResult"
+        return self.machine.run(f"cloud-init status --long; {unit}").text
 
     def signals(self) -> list[dict[str, str]]:
         """Return what the machine told CloudFormation about its first boot, and the deploy heard: the parameters."""

@@ -84,6 +84,8 @@ class Request(service.Handler):
     def _route(self) -> None:
         if self.server.switches.fault_now == "error" and self._by_chance():
             raise signature.AwsError(503, "SlowDown", "Please reduce your request rate.")
+        if self.server.switches.fault_now == "clock":
+            raise signature.AwsError(403, "RequestTimeTooSkewed", "The difference of the times is too large.")
         host = self.headers.get("Host", "").lower()
         region = self.server.facts["region"]
         for domain in (f"s3.{region}.amazonaws.com", "s3.amazonaws.com"):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-FAULTS = ("refuse", "drop", "error", "no internet", "no names")
+FAULTS = ("refuse", "drop", "error", "clock", "no internet", "no names")
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Switches:
     """How a service behaves now.
 
     ``fault`` is nothing, or one of: ``refuse``, nobody listens; ``drop``, packets vanish, as in a black hole;
-    ``error``, each answer is an error of the service; ``no internet``, of S3's front: what no VPC endpoint leads to
-    vanishes; ``no names``, of ``dns_and_packages``: no question for a name is answered. It ends by itself at ``until``,
-    in seconds since the epoch.
+    ``error``, each answer is an error of the service; ``clock``, S3 has another time; ``no internet``, of S3's front:
+    what no VPC endpoint leads to vanishes; ``no names``, of ``dns_and_packages``: no question for a name is answered.
+    It ends by itself at ``until``, in seconds since the epoch.
     ``deny`` are actions such as ``s3:ListBucket`` that the role may not do, whatever its policy says. ``delay`` seconds
     are added to each request. ``share`` is how many of S3's answers are errors: 0.5 is every other one, by chance.
     Keys of the role that end before ``revoked``, in seconds since the epoch, are refused, and no longer given out.

@@ -38,7 +38,7 @@ BEGIN_SECONDS, NOTICE_SECONDS = 30, 60
 class FileWriter:
     """Writes all the time to one machine, until the machine goes away or ``stop``."""
 
-    def __init__(self, bastion: Rehearsal, recoveries: Recoveries) -> None:
+    def __init__(self, bastion: Rehearsal, recoveries: Recoveries, *, begin: bool = True) -> None:
         self.bastion = bastion
         self._recoveries = recoveries
         self._name = f"closed-{secrets.token_hex(3)}"
@@ -46,7 +46,10 @@ class FileWriter:
         script = WRITES.format(point=bastion.bastion.mount_point, name=self._name)
         command = bastion.machine.ssh(f"sudo bash -c {shlex.quote(script)}")
         self._process = processes.spawn(command, log=self._told)
-        bastion.machine.wait_for(lambda: bool(self.closed), "No file was closed", seconds=BEGIN_SECONDS * slowness())
+        if begin:
+            bastion.machine.wait_for(
+                lambda: bool(self.closed), "No file was closed", seconds=BEGIN_SECONDS * slowness()
+            )
 
     @property
     def closed(self) -> dict[str, tuple[int, str]]:

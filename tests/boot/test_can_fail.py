@@ -32,7 +32,8 @@ def test_the_deploy_fails_when_nothing_can_be_written(stage: Stage) -> None:
         rehearsal.machine.wait_for_boot()
         signal = rehearsal.wait_for_report(seconds=REFUSAL_SECONDS * slowness())
         assert (signal["Status"], signal["UniqueId"]) == ("FAILURE", rehearsal.bastion.instance_id)
-        assert "status: error" in rehearsal.wait_for_first_boot()
+        assert "Result=exit-code" in rehearsal.wait_for_first_boot()
+        assert rehearsal.machine.run("systemctl is-system-running --wait").text == "degraded"
         assert not rehearsal.machine.run("command -v aws").ok, "time was spent on the AWS CLI"
         # The reason is where `lab boot-log` reads it.
         log = boot_log.read_console(rehearsal.machine.console.read_text(errors="replace"))

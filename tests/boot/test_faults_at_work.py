@@ -80,9 +80,11 @@ def test_somebody_is_in_it(writer: FileWriter) -> None:
 
 
 def test_nothing_is_written_where_nothing_is_mounted(writer: FileWriter) -> None:
-    """Not even by root: the next mount would hide it."""
+    """Not even by root: the next mount would hide it. Nor does it look empty; and below all that is the bare folder."""
     machine, point = writer.bastion.machine, writer.bastion.bastion.mount_point
-    said = machine.output(f"sudo sh -c 'umount --lazy {point}; touch {point}/lost 2>&1 && ls {point} || true'")
+    said = machine.output(f"sudo sh -c 'umount --lazy {point}; touch {point}/lost 2>&1; ls {point} 2>&1 || true'")
+    assert said.count("not connected") == 2, said
+    said = machine.output(f"sudo sh -c 'until umount {point} 2>&1; do :; done; touch {point}/lost 2>&1; ls {point}'")
     assert "not permitted" in said, said
     writer.require_no_loss("at work: unmounted by hand", since=time.monotonic(), within=MEND_SECONDS)
 

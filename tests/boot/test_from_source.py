@@ -128,7 +128,7 @@ def test_another_commit_is_refused(stage: Stage, repositories: Path) -> None:
         rehearsal.machine.start()
         rehearsal.machine.wait_for_boot()
         assert rehearsal.wait_for_report(seconds=rehearsal.bastion.signal_seconds)["Status"] == "FAILURE"
-        assert "status: error" in rehearsal.wait_for_first_boot()
+        assert "Result=exit-code" in rehearsal.wait_for_first_boot()
         log = rehearsal.machine.output("cat /var/log/learning-stack.log")
         assert f"failed: tag {Bastion.S3FS_TAG} is not commit {other}" in log
         assert not rehearsal.machine.run("command -v s3fs").ok

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, console_output, read_console
+from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, bucket_is_away, console_output, read_console
 from tests.conftest import ROOT
 
 FIRST_BOOT = ROOT / "constructs_lib" / "boot" / "first-boot.sh"
@@ -26,6 +26,10 @@ def test_it_reads_the_words_that_the_script_writes() -> None:
     reasons = re.findall(r'(?:\bfail "|log "failed: )([^"$]+)', script)
     assert len(reasons) == len(ADVICE)
     assert all(any(reason.startswith(start) for start in ADVICE) for reason in reasons)
+    keeper = FIRST_BOOT.with_name("keep-s3-mounted.sh").read_text()
+    assert 'echo "learning-stack $(date -u +%FT%TZ): $BUCKET is $*"' in keeper
+    assert 'say "away: $1"' in keeper
+    assert "say back\n" in keeper
 
 
 def test_what_has_no_end_is_told_by_its_last_step() -> None:
@@ -35,6 +39,38 @@ def test_what_has_no_end_is_told_by_its_last_step() -> None:
     )
     assert log.reason == "no end after 720 s; the last step: s3fs is to be installed"
     assert "route to the internet gateway" in log.advice
+
+
+AWAY = "rc.local[428]: learning-stack 2026-11-24T05:00:00Z: files is away:   AccessDenied  no  403 \n"
+BACK = "rc.local[428]: learning-stack 2026-11-24T05:09:00Z: files is back\n"
+POWER_ON = "[    0.000000] Linux version 7.0.0-1001-aws\n"
+
+
+@pytest.mark.parametrize("before", ["", "...\n", BEGUN + COMPLETED, BEGUN, AWAY + BACK, AWAY + POWER_ON])
+def test_a_bucket_that_is_away_is_said_with_its_reason(before: str) -> None:
+    log = read_console(before + AWAY + "login: \n")
+    assert (log.state, log.at, log.reason) == ("away", "2026-11-24T05:00:00Z", "AccessDenied no 403")
+    assert "comes back by itself" in log.advice
+
+
+@pytest.mark.parametrize("after", [BACK, POWER_ON, AWAY + BACK])
+def test_a_bucket_that_is_back_is_not_away(after: str) -> None:
+    assert read_console(BEGUN + COMPLETED + AWAY + after).state == "complete"
+
+
+def test_a_failed_first_boot_is_told_before_the_bucket_that_is_away() -> None:
+    assert read_console(BEGUN + AWAY + FAILED_AT).state == "failed"
+
+
+def test_who_may_not_read_the_console_is_told_nothing_of_the_bucket() -> None:
+    ec2 = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="s")  # noqa: S106
+    with Stubber(ec2) as stub:
+        stub.add_client_error("get_console_output", "UnauthorizedOperation")
+        assert bucket_is_away(ec2, "i-0123") is None
+        stub.add_response("get_console_output", {"Output": AWAY}, {"InstanceId": "i-0123", "Latest": True})
+        away = bucket_is_away(ec2, "i-0123")
+        assert away
+        assert away.reason == "AccessDenied no 403"
 
 
 @pytest.mark.parametrize("output", ["", "\r\n  \n"])
