@@ -362,7 +362,7 @@ def test_json_has_the_shape_of_the_analyzer(network: Networks) -> None:
         (["bastion", "web", "22", "--icmp"], "--icmp is a protocol of its own, without ports."),
         (["--diff"], "--diff and --analyzer are about what is deployed, without --template"),
         (["internet", "bastion", "22", "--analyzer"], "--diff and --analyzer are about what is deployed"),
-        (["--without-zone", "1"], "--analyzer and --without-zone are about one FROM and TO."),
+        (["--without-zone", "1"], "--analyzer and --without-zone want two ends: python -m lab reach private-2"),
         (["private-1", "internet", "--without-zone", "3"], "--without-zone 3: the zones are 1, 2, zone 1, zone 2"),
         (["--stack", "BudgetStack"], "This template has 0 VPCs, not one"),
     ],
