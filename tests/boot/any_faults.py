@@ -5,13 +5,13 @@ works, or the machine says that it does not. ``FAULTS_SEED`` and ``FAULTS_MINUTE
 each step is printed as it is taken.
 """
 
-import inspect
+import functools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -69,6 +69,26 @@ def say(what: str) -> None:
     sys.stdout.flush()
 
 
+def fault(**drawn: Any) -> Callable[[Callable[..., None]], Any]:
+    """Make a method a rule that never comes twice in a row; when the time is up, nothing happens any more.
+
+    What is drawn must not depend on the time, or hypothesis would not have it.
+    """
+
+    def decorate(method: Callable[..., None]) -> Any:
+        @precondition(lambda self: self.last != method.__name__)
+        @rule(**drawn)
+        @functools.wraps(method)
+        def step(self: "Life", **values: Any) -> None:
+            self.last = method.__name__
+            if self.goes_on:
+                method(self, **values)
+
+        return step
+
+    return decorate
+
+
 class Life(RuleBasedStateMachine):
     """A while in the life of the machine, which goes on from one to the next."""
 
@@ -87,12 +107,7 @@ class Life(RuleBasedStateMachine):
     def goes_on(self) -> bool:
         return time.monotonic() - self.began < 60 * MINUTES
 
-    def may(self, what: str) -> bool:
-        """Whether this may come next: never the same kind twice in a row, or hypothesis would have much of that."""
-        return self.goes_on and self.last != what
-
-    @precondition(lambda self: self.may("service_is_away"))
-    @rule(
+    @fault(
         service=st.sampled_from(["s3", "metadata", "packages"]),
         fault=st.sampled_from(["refuse", "drop", "error"]),
         seconds=SECONDS,
@@ -105,60 +120,51 @@ class Life(RuleBasedStateMachine):
         self._set(service, fault=fault, seconds=seconds, share=share)
         self._step(f"{service}: {fault}, {share:.0%}, for {seconds} s", seconds, pause)
 
-    @precondition(lambda self: self.may("s3_is_slow"))
-    @rule(pause=PAUSE, delay=st.sampled_from([0.3, 1.5]), seconds=SECONDS)
+    @fault(pause=PAUSE, delay=st.sampled_from([0.3, 1.5]), seconds=SECONDS)
     def s3_is_slow(self, delay: float, seconds: float, pause: float) -> None:
         self._set("s3", delay=delay)
         self._step(f"S3 answers {delay} s late, from now on", seconds, pause)
 
-    @precondition(lambda self: self.may("right_is_taken"))
-    @rule(deny=st.sampled_from([["*"], ["s3:ListBucket"], ["s3:GetObject"]]), pause=PAUSE)
+    @fault(deny=st.sampled_from([["*"], ["s3:ListBucket"], ["s3:GetObject"]]), pause=PAUSE)
     def right_is_taken(self, deny: list[str], pause: float) -> None:
         self._set("s3", deny=deny)
         self._step(f"denied from now on: {deny}", 0, pause)
 
-    @precondition(lambda self: self.may("keys_are_revoked"))
-    @rule(pause=PAUSE)
+    @fault(pause=PAUSE)
     def keys_are_revoked(self, pause: float) -> None:
         revoked = time.time() + CREDENTIAL_SECONDS + 1
         self._set("s3", revoked=revoked)
         self.bastion.metadata.faults.set(revoked=revoked)
         self._step("all keys until now are revoked", 1, pause)
 
-    @precondition(lambda self: self.may("clock_is_wrong"))
-    @rule(seconds=SECONDS, pause=PAUSE)
+    @fault(seconds=SECONDS, pause=PAUSE)
     def clock_is_wrong(self, seconds: float, pause: float) -> None:
         self._set("s3", fault="clock", seconds=seconds)
         self._step(f"the clock is wrong for {seconds} s", seconds, pause)
 
-    @precondition(lambda self: self.may("network_is_cut"))
-    @rule(seconds=st.sampled_from([1, 4, 8, 12]), pause=PAUSE)
+    @fault(seconds=st.sampled_from([1, 4, 8, 12]), pause=PAUSE)
     def network_is_cut(self, seconds: float, pause: float) -> None:
         for way in ("down", "up"):
             subprocess.run([*self.bastion.machine.isolation.enter, "ip", "link", "set", BRIDGE, way], check=True)
             time.sleep(seconds if way == "down" else 0)
         self._step(f"the network was cut for {seconds} s", 0, pause)
 
-    @precondition(lambda self: self.may("disk_is_full"))
-    @rule(seconds=SECONDS, pause=PAUSE)
+    @fault(seconds=SECONDS, pause=PAUSE)
     def disk_is_full(self, seconds: float, pause: float) -> None:
         self._run(f"systemd-run -q sh -c '{FULL_DISK.format(seconds=seconds)}'")
         self._step(f"no room for {seconds} s where s3fs keeps what it has yet to send", seconds, pause)
 
-    @precondition(lambda self: self.may("somebody_meddles"))
-    @rule(command=SIGNALS, pause=PAUSE)
+    @fault(command=SIGNALS, pause=PAUSE)
     def somebody_meddles(self, command: str, pause: float) -> None:
         self._run(command)
         self._step(command, 0, pause)
 
-    @precondition(lambda self: self.may("user_writes"))
-    @rule(command=WRITES, pause=PAUSE)
+    @fault(command=WRITES, pause=PAUSE)
     def user_writes(self, command: str, pause: float) -> None:
         self.bastion.machine.run(f"({command.format(point=self._point)}) > /dev/null 2>&1 &", seconds=20)
         self._step(command, 0, pause)
 
-    @precondition(lambda self: self.may("machine_boots"))
-    @rule(cut=st.booleans(), pause=PAUSE)
+    @fault(cut=st.booleans(), pause=PAUSE)
     def machine_boots(self, cut: bool, pause: float) -> None:  # noqa: FBT001  # hypothesis gives it
         machine = self.bastion.machine
         if cut:
@@ -169,11 +175,6 @@ class Life(RuleBasedStateMachine):
             machine.reboot()
         self.writers.append(FileWriter(self.bastion, [], begin=False))
         self._step("the power was cut" if cut else "it was rebooted", 0, pause)
-
-    @precondition(lambda self: not self.goes_on)
-    @rule()
-    def rests(self) -> None:
-        """Do nothing: the time is up."""
 
     def teardown(self) -> None:
         if not self.writers:
@@ -208,7 +209,6 @@ class Life(RuleBasedStateMachine):
         self.bastion.machine.run(f"sudo {command.format(point=self._point)} > /dev/null 2>&1", seconds=30)
 
     def _step(self, what: str, seconds: float, pause: float) -> None:
-        self.last = str(inspect.stack()[1].function)
         say(f"{time.strftime('%T')} {what}")
         self.over = max(self.over, time.monotonic() + seconds)
         time.sleep(pause)
