@@ -165,17 +165,14 @@ def test_rc_local_is_for_a_while_no_program(writer: FileWriter) -> None:
     writer.require_no_loss("chmod -x /etc/rc.local, and back", since=time.monotonic(), within=MEND_SECONDS)
 
 
-def test_a_mount_point_that_is_not_empty_is_said_and_waited_for(writer: FileWriter) -> None:
-    bastion, point = writer.bastion, writer.bastion.bastion.mount_point
-    bastion.machine.output(
-        f"sudo sh -c 'systemctl stop rc-local; while umount --lazy {point}; do :; done; chattr -i {point};"
-        f" touch {point}/own; systemctl start --no-block rc-local'"
-    )
-    bastion.machine.wait_for(lambda: state(bastion) == "degraded", "It says nothing", seconds=SAY_SECONDS * slowness())
-    assert console(bastion).reason == "the mount point is not empty"
-    assert bastion.machine.output(f"sudo ls {point}") == "own"
-    bastion.machine.output(f"sudo rm {point}/own")
-    writer.require_no_loss("the mount point is not empty, and is again", since=time.monotonic(), within=MEND_SECONDS)
+def test_a_mount_point_that_is_not_empty_is_mounted_all_the_same(fast_bastion: Rehearsal) -> None:
+    """At the first boot it ends the deploy, with this reason. Later nobody comes there but who means to."""
+    machine, point = fast_bastion.machine, fast_bastion.bastion.mount_point
+    bare = f"systemctl stop rc-local; while umount --lazy {point}; do :; done 2> /dev/null"
+    machine.output(f"sudo sh -c '{bare}; chattr -i {point}; touch {point}/own; systemctl start rc-local'", seconds=90)
+    assert machine.run(f"mountpoint -q {point} && ! ls {point}/own").ok
+    assert machine.output(f"sudo sh -c '{bare}; ls {point}; chattr -i {point}; rm {point}/own'") == "own"
+    machine.output("sudo systemctl start rc-local", seconds=90)
 
 
 def test_what_comes_after_rc_local_finds_the_bucket(fast_bastion: Rehearsal) -> None:
