@@ -54,7 +54,7 @@ def console(bastion: Rehearsal) -> boot_log.BootLog:
 
 def looks_empty(bastion: Rehearsal) -> bool:
     """Whether root sees an empty folder. An error is what it should be; it may take longer than anybody waits here."""
-    said = bastion.machine.run(f"sudo timeout -k 1 9 ls {bastion.bastion.mount_point}; echo $?")
+    said = bastion.machine.run(f"sudo timeout -k 1 9 ls {bastion.bastion.mount_point} > /dev/null 2>&1; echo $?")
     return said.text not in ("2", "124", "137")
 
 
