@@ -101,6 +101,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.over = 0.0  # when the last fault is
         self.last = ""
+        self.slow = False
         self.writers = [FileWriter(self.bastion, [])] if self.goes_on else []
 
     @property
@@ -123,7 +124,8 @@ class Life(RuleBasedStateMachine):
     @fault(pause=PAUSE, delay=st.sampled_from([0.3, 1.5]), seconds=SECONDS)
     def s3_is_slow(self, delay: float, seconds: float, pause: float) -> None:
         self._set("s3", delay=delay)
-        self._step(f"S3 answers {delay} s late, from now on", seconds, pause)
+        self.slow = True
+        self._step(f"S3 answers {delay} s late, for {seconds} s", seconds, pause)
 
     @fault(deny=st.sampled_from([["*"], ["s3:ListBucket"], ["s3:GetObject"]]), pause=PAUSE)
     def right_is_taken(self, deny: list[str], pause: float) -> None:
@@ -180,6 +182,8 @@ class Life(RuleBasedStateMachine):
         if not self.writers:
             return
         time.sleep(max(0, self.over - time.monotonic()))
+        if self.slow:  # which is no reason to be away, but nobody waits here for so long
+            self._set("s3")
         since = time.monotonic()
         try:
             self._wait("it neither works nor says that it does not", self._works_or_says, SAY_SECONDS)
@@ -204,6 +208,8 @@ class Life(RuleBasedStateMachine):
     def _set(self, service: str, **switches: object) -> None:
         """Set the switches of a service; what was set before is over."""
         getattr(self.bastion, service).faults.set(**switches)
+        if service == "s3":
+            self.slow = False
 
     def _run(self, command: str) -> None:
         self.bastion.machine.run(f"sudo {command.format(point=self._point)} > /dev/null 2>&1", seconds=30)
