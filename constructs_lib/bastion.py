@@ -42,10 +42,11 @@ class Bastion(Construct):
     lost or leaked. An instance profile carries ``role``, which must open ``bucket`` as that of ``Access`` does, and
     gets one more policy: Session Manager's agent may open sessions, and the first boot may tell this stack how it went.
 
-    The user data writes the files of ``constructs_lib/boot/`` and runs the first of them: s3fs from Ubuntu's packages
-    (``s3fs_install="apt"``) or, as in the primer, from source at a pinned commit (``"source"``); the bucket mounted at
-    ``mount_point`` for ``uid`` and ``gid``, through ``role``; ``/etc/rc.local`` and ``rc-local.service`` to mount it at
-    every boot; the AWS CLI version 2 with completion. Changed user data replaces the instance.
+    The user data writes the files of ``constructs_lib/boot/`` and has the first boot run, again at each boot until it
+    is through, whenever the power goes: s3fs from Ubuntu's packages (``s3fs_install="apt"``) or, as in the primer, from
+    source at a pinned commit (``"source"``); the bucket mounted at ``mount_point`` for ``uid`` and ``gid``, through
+    ``role``; ``/etc/rc.local`` and ``rc-local.service`` to mount it at every boot; the AWS CLI version 2 with
+    completion. Changed user data replaces the instance.
 
     The deploy waits until the first boot reports that a file was written to the bucket and read back, and fails when it
     reports that none can be, or after ``SIGNAL_MINUTES``. The AWS CLI is installed after the report. A creation policy,
@@ -73,6 +74,7 @@ class Bastion(Construct):
     Limits: user data is 16,384 bytes at most; ``release`` from 24.04, as the s3fs of older ones cannot use IMDSv2.
 
     Sources: https://github.com/s3fs-fuse/s3fs-fuse/wiki,
+    https://cloudinit.readthedocs.io/en/latest/explanation/format.html,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_SignalResource.html,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html,
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-waitcondition.html,

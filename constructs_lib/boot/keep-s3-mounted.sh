@@ -27,12 +27,11 @@ away() {
 }
 
 # Below s3fs lies a mount that nobody serves. So a bucket that is away is an error for all who look, root too, and never an
-# empty folder. Should even that be gone, nobody writes into the bare one.
+# empty folder; what is in the bare one is hidden, and stays. Should even that be gone, nobody writes into it.
 clear() { while is_mounted fuse.s3fs; do umount -l "$MOUNT_POINT"; done; }
 bar() {
-  ! is_mounted fuse || return 0
+  ! is_mounted fuse || return
   clear
-  [ -z "$(ls -A "$MOUNT_POINT")" ] || return
   chattr +i "$MOUNT_POINT"
   mount -it fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 s3-away "$MOUNT_POINT" 3<> /dev/fuse
 }
@@ -47,10 +46,7 @@ end_when_hung() {
 }
 
 replace() {
-  bar || {
-    away "the mount point is not empty"
-    return
-  }
+  bar
   why=$(learning-stack-first-boot why)
   [ -z "$why" ] || {
     away "$why"

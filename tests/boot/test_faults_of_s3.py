@@ -18,7 +18,7 @@ pytestmark = pytest.mark.boot
 MEND_SECONDS = 30
 # It looks at S3 each 20 s, and the look may hang for 5 s; then it asks S3 itself why, which may take 5 s again.
 SAY_SECONDS = 35
-IDLE_SECONDS, IDLE_REQUESTS_A_MINUTE = 40, 10
+IDLE_SECONDS, IDLE_REQUESTS_A_MINUTE = 60, 12
 NAMES, SHARE = 100, 0.3
 LOOKS = "while true; do sudo ls {point} && echo; sleep 0.05; done > listed 2> refused"
 # A service of one's own, as the guide has it.
@@ -52,9 +52,10 @@ def console(bastion: Rehearsal) -> boot_log.BootLog:
     return boot_log.read_console(bastion.machine.console.read_text(errors="replace"))
 
 
-def list_as_root(bastion: Rehearsal) -> tuple[int, str]:
-    said = bastion.machine.run(f"sudo timeout 100 ls {bastion.bastion.mount_point}", seconds=120)
-    return said.status, said.text
+def looks_empty(bastion: Rehearsal) -> bool:
+    """Whether root sees an empty folder. An error is what it should be; it may take longer than anybody waits here."""
+    said = bastion.machine.run(f"sudo timeout -k 1 9 ls {bastion.bastion.mount_point} > /dev/null 2>&1; echo $?")
+    return said.text not in ("2", "124", "137")
 
 
 @pytest.mark.parametrize("fault", ["all is denied", "refuse", "error"])
@@ -64,7 +65,7 @@ def test_a_bucket_that_is_away_is_never_empty_and_the_machine_says_so(
     began = time.monotonic()
     denied = fault == "all is denied"
     fast_bastion.s3.faults.set(fault="" if denied else fault, deny=["*"] if denied else ())
-    assert list_as_root(fast_bastion) == (2, "")
+    assert not looks_empty(fast_bastion)
     fast_bastion.machine.wait_for(
         lambda: state(fast_bastion) == "degraded", "It says nothing", seconds=SAY_SECONDS * slowness()
     )
@@ -75,7 +76,7 @@ def test_a_bucket_that_is_away_is_never_empty_and_the_machine_says_so(
     assert reason in console(fast_bastion).reason
     # With s3fs gone as well.
     fast_bastion.machine.output("sudo pkill -KILL -x s3fs")
-    assert list_as_root(fast_bastion) == (2, "")
+    assert not looks_empty(fast_bastion)
     fast_bastion.s3.faults.set()
     over = time.monotonic()
     fast_bastion.wait_for_mount(seconds=MEND_SECONDS * slowness())
@@ -164,17 +165,14 @@ def test_rc_local_is_for_a_while_no_program(writer: FileWriter) -> None:
     writer.require_no_loss("chmod -x /etc/rc.local, and back", since=time.monotonic(), within=MEND_SECONDS)
 
 
-def test_a_mount_point_that_is_not_empty_is_said_and_waited_for(writer: FileWriter) -> None:
-    bastion, point = writer.bastion, writer.bastion.bastion.mount_point
-    bastion.machine.output(
-        f"sudo sh -c 'systemctl stop rc-local; while umount --lazy {point}; do :; done; chattr -i {point};"
-        f" touch {point}/own; systemctl start --no-block rc-local'"
-    )
-    bastion.machine.wait_for(lambda: state(bastion) == "degraded", "It says nothing", seconds=SAY_SECONDS * slowness())
-    assert console(bastion).reason == "the mount point is not empty"
-    assert bastion.machine.output(f"sudo ls {point}") == "own"
-    bastion.machine.output(f"sudo rm {point}/own")
-    writer.require_no_loss("the mount point is not empty, and is again", since=time.monotonic(), within=MEND_SECONDS)
+def test_a_mount_point_that_is_not_empty_is_mounted_all_the_same(fast_bastion: Rehearsal) -> None:
+    """At the first boot it ends the deploy, with this reason. Later nobody comes there but who means to."""
+    machine, point = fast_bastion.machine, fast_bastion.bastion.mount_point
+    bare = f"systemctl stop rc-local; while umount --lazy {point}; do :; done 2> /dev/null"
+    machine.output(f"sudo sh -c '{bare}; chattr -i {point}; touch {point}/own; systemctl start rc-local'", seconds=90)
+    assert machine.run(f"mountpoint -q {point} && ! ls {point}/own").ok
+    assert machine.output(f"sudo sh -c '{bare}; ls {point}; chattr -i {point}; rm {point}/own'") == "own"
+    machine.output("sudo systemctl start rc-local", seconds=90)
 
 
 def test_what_comes_after_rc_local_finds_the_bucket(fast_bastion: Rehearsal) -> None:
