@@ -61,7 +61,7 @@ mount_bucket() {
   systemctl restart rc-local
   log "$BUCKET is to be mounted"
   try round_trip
-  log "$BUCKET is mounted at $MOUNT_POINT"
+  log "$BUCKET is mounted at $MOUNT_POINT, by $(s3fs --version | grep -o "V[0-9].*")"
 }
 
 # Why S3 does not serve the role: nothing if it does. A mount says no more than "Input/output error".

@@ -43,6 +43,7 @@ PROGRAMS = {
     "systemd-run": '#!/bin/sh\necho "systemd-run $*" >> calls\n',
     "journalctl": "#!/bin/sh\n",
     "s3-mount-answers": "#!/bin/sh\n. ./mount\n",
+    "s3fs": "#!/bin/sh\necho 'Amazon Simple Storage Service File System V1.95 (commit:x) with OpenSSL'; echo Copyright\n",
 }
 NOT_INSTALLED = "learning-stack.s3fs"  # what says that s3fs is there, whole
 DENIED = (
@@ -135,7 +136,7 @@ def test_the_report_names_the_instance_and_goes_out_before_the_aws_cli_is_instal
         "first boot begins",
         "s3fs is to be installed",
         "b is to be mounted",
-        f"b is mounted at {tmp_path / 'mnt'}",
+        f"b is mounted at {tmp_path / 'mnt'}, by V1.95 (commit:x) with OpenSSL",
         "reports SUCCESS",
         "first boot is complete",
     ]
