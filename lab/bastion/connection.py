@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KEY_FILE = Path("learning-stack.pem")
 SSH = 22
+ADDRESSES = ("IpRanges", "Ipv6Ranges", "PrefixListIds")  # where a rule names any
 AGENT_SECONDS, AGAIN_SECONDS = 120, 3
 PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 
@@ -109,10 +110,11 @@ def write_key(file: Path, key: str) -> None:
 
 
 def _port_is_open(bastion: BastionInstance, ec2: "EC2Client") -> bool:
+    """Say whether any address may connect: a rule that names a group is for other instances."""
     groups = ec2.describe_security_groups(GroupIds=list(bastion.groups))["SecurityGroups"]
     rules = [rule for group in groups for rule in group["IpPermissions"]]
     return any(
         rule["IpProtocol"] == "-1" or rule.get("FromPort", 0) <= SSH <= rule.get("ToPort", 65535)
         for rule in rules
-        if rule["IpProtocol"] in ("tcp", "-1")
+        if rule["IpProtocol"] in ("tcp", "-1") and any(rule.get(kind) for kind in ADDRESSES)
     )

@@ -47,12 +47,13 @@ def test_ssh_with_the_key_of_the_bastion(
 def test_a_closed_port_is_said_and_no_key_is_fetched(
     learning_stack: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The group of the bastion lets nobody in by itself: `admin_cidr` is not set."""
+    """The group of databases lets nobody in on port 22."""
     monkeypatch.chdir(tmp_path)
     program(tmp_path, "ssh")
     monkeypatch.setenv("PATH", str(tmp_path))
+    bastion = replace(find_bastion(learning_stack.ec2), groups=(learning_stack.outputs["DatabaseGroupId"],))
     with pytest.raises(ProblemError, match="Port 22 of the bastion is open to nobody"):
-        ssh_command(find_bastion(learning_stack.ec2), learning_stack.ec2, learning_stack.ssm)
+        ssh_command(bastion, learning_stack.ec2, learning_stack.ssm)
     assert not KEY_FILE.exists()
 
 

@@ -43,7 +43,7 @@ PROGRAMS = {
     "systemd-run": '#!/bin/sh\necho "systemd-run $*" >> calls\n',
     "journalctl": "#!/bin/sh\n",
     "s3-mount-answers": "#!/bin/sh\n. ./mount\n",
-    "s3fs": "#!/bin/sh\necho 'Amazon Simple Storage Service File System V1.95 (commit:x) with OpenSSL'; echo Copyright\n",
+    "s3fs": "#!/bin/sh\necho 'Amazon S3 File System V1.95 (commit:x) with OpenSSL'; echo Copyright\n",
 }
 NOT_INSTALLED = "learning-stack.s3fs"  # what says that s3fs is there, whole
 DENIED = (
