@@ -40,7 +40,7 @@ def test_s3fs_ends_or_hangs(writer: FileWriter, signal: str) -> None:
     time.sleep(LOOK_SECONDS)
     began = time.monotonic()
     writer.bastion.machine.output(f"sudo pkill -{signal} -x s3fs")
-    noticed(writer.bastion)
+    noticed(writer)
     writer.require_no_loss(f"at work: s3fs gets SIG{signal}", since=began, within=MEND_SECONDS)
 
 
@@ -65,7 +65,7 @@ def test_unmounted_by_hand(writer: FileWriter) -> None:
     writer.bastion.machine.output(
         f"sudo systemd-run --quiet sh -c 'exec 3> {point}/open; sleep 60'; sleep 1; sudo umount --lazy {point}"
     )
-    noticed(writer.bastion)
+    noticed(writer)
     writer.require_no_loss("at work: unmounted by hand, with an open file", since=began, within=MEND_SECONDS)
 
 
@@ -75,7 +75,7 @@ def test_somebody_is_in_it(writer: FileWriter) -> None:
     writer.bastion.machine.output(f"sudo systemd-run --quiet --working-directory={point} sleep 120")
     began = time.monotonic()
     writer.bastion.machine.output("sudo pkill -KILL -x s3fs")
-    noticed(writer.bastion)
+    noticed(writer)
     writer.require_no_loss("at work: s3fs gets SIGKILL with a shell in the mount", since=began, within=MEND_SECONDS)
 
 

@@ -47,7 +47,7 @@ def test_rc_local_is_run_by_hand(writer: FileWriter) -> None:
     assert machine.output("pgrep -x s3fs") == before
     machine.output("sudo pkill -KILL -x s3fs")
     began = time.monotonic()
-    noticed(writer.bastion)
+    noticed(writer)
     writer.require_no_loss("at work: s3fs gets SIGKILL, with two to mend it", since=began, within=MEND_SECONDS)
     machine.output("sudo systemctl stop by-hand")
     writer.wait_until_it_works(MEND_SECONDS)

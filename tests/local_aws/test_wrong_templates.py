@@ -492,7 +492,7 @@ WRONG: list[tuple[str, str, set[str], list[Change]]] = [
         "nothing is mounted after the next boot",
         "full",
         {"first-boot-mounts-the-bucket"},
-        [("BastionInstance", USER_DATA, instead("put 755 /etc/rc.local <<", "put 755 /etc/rc.lokal <<"))],
+        [("BastionInstance", USER_DATA, instead("unfold 755 /etc/rc.local <<", "unfold 755 /etc/rc.lokal <<"))],
     ),
     (
         "the private host is in a public subnet",
