@@ -112,8 +112,9 @@ def test_between_two_mounts_it_never_looks_empty(fast_bastion: Rehearsal) -> Non
         machine.output(f"sudo {command}; sleep 2")
         fast_bastion.wait_for_mount(seconds=MEND_SECONDS * slowness())
     machine.output("sudo systemctl stop looks")
-    # Each look that did not fail has printed the name, and an empty line.
-    assert machine.output("grep -c there listed") == machine.output("grep -c '^$' listed")
+    # Each look that did not fail has printed the name, and then an empty line; the last one may have been cut off.
+    names, looks = (int(machine.output(f"grep -c {line} listed")) for line in ("there", "'^$'"))
+    assert 0 <= names - looks <= 1
     assert int(machine.output("wc -l < refused")) > 5
 
 
