@@ -101,10 +101,11 @@ def packets(
             say("joined", host=host)
         raise typer.Exit(_run(enter, host, command))
     from lab.packets.vpc import outside_addresses, with_members
+    from lab.reach.command import deployed_network, synthesised_network
 
     if reason := keeper.why_not():
         raise ProblemError(reason)
-    network = with_members(_network(stack, synthesised=template))
+    network = with_members(synthesised_network(stack) if template else deployed_network(stack)[1])
     with keeper.open_door() as door, keeper.Keeper(door) as kept:
         kept.build(network, outside=outside_addresses(network), answers=True)
         enter = kept.enter(host)
@@ -134,19 +135,6 @@ class _Speaker:
     def __call__(self, key: str, **words: object) -> None:
         text = SAID[key][self._language == "ja"].format(**words)
         console.print(text, markup=False, soft_wrap=True)
-
-
-def _network(stack: str, *, synthesised: bool) -> "Network":
-    if synthesised:
-        from lab.reach.templated import templated
-        from lab.template.synthesised import read_template
-
-        return templated(read_template(stack), "")
-    from lab.reach.described import described
-    from lab.template.deployed import Deployed
-
-    aws = Deployed(stack)
-    return described(aws.ec2, aws.outputs["VpcId"])
 
 
 def _explain(say: _Speaker, network: "Network", host: str) -> None:

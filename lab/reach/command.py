@@ -73,7 +73,7 @@ def reach(  # the options of one command
     if diff:
         _diff(stack, protocol, language, as_json=as_json)
         return
-    deployed, network = (None, _synthesised(stack)) if template else _deployed(stack)
+    deployed, network = (None, synthesised_network(stack)) if template else deployed_network(stack)
     if not destination:
         _matrix(network, deployed, protocol, language, as_json=as_json)
         return
@@ -137,7 +137,8 @@ def _zone(network: "Network", asked: str) -> str:
     return numbers.get(asked, asked)
 
 
-def _deployed(stack: str) -> "tuple[Deployed, Network]":
+def deployed_network(stack: str) -> "tuple[Deployed, Network]":
+    """Return a stack in AWS, and its network. Raises ProblemError when there is none."""
     from lab.reach.described import described
     from lab.template.deployed import Deployed
 
@@ -147,7 +148,8 @@ def _deployed(stack: str) -> "tuple[Deployed, Network]":
     return aws, described(aws.ec2, aws.outputs["VpcId"])
 
 
-def _synthesised(stack: str) -> "Network":
+def synthesised_network(stack: str) -> "Network":
+    """Return the network of a template in cdk.out. Raises ProblemError when there is none."""
     from lab.reach.templated import templated
     from lab.template.synthesised import read_template
 
@@ -211,9 +213,9 @@ def _diff(stack: str, protocol: str, language: Language, *, as_json: bool) -> No
     from lab.reach.explain import Words
     from lab.reach.report import print_differences
 
-    after = _synthesised(stack)
+    after = synthesised_network(stack)
     try:
-        _, before = _deployed(stack)
+        _, before = deployed_network(stack)
     except ProblemError as error:
         if "There is no stack" not in str(error):
             raise
