@@ -16,7 +16,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness texts lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -168,6 +168,12 @@ bench-boot: $(READY) ## Measure the boot (needs make local, root; ARGS="--machin
 
 bench-strictness: $(READY) ## Which of AWS's refusals ours, moto and ministack know (five minutes)
 	@$(VENV)/bin/python -m bench.strictness
+
+CATALOGUE := lab/locale/ja/LC_MESSAGES/lab.po
+texts: $(READY) ## Gather the texts of lab/ into the Japanese catalogue
+	@$(VENV)/bin/pybabel --quiet extract --keywords=N_ --keywords=_ --no-wrap --sort-by-file --output=$(VENV)/lab.pot lab
+	@$(VENV)/bin/pybabel --quiet update --no-wrap --no-fuzzy-matching --ignore-obsolete --locale=ja \
+	  --input-file=$(VENV)/lab.pot --output-file=$(CATALOGUE)
 
 lint: $(READY) ## Run the linters and type checks
 	@$(VENV)/bin/ruff check --quiet
