@@ -41,7 +41,9 @@ def with_nat(template: Mapping[str, Any], nat: str) -> dict[str, Any]:
     kept = {
         logical_id: each
         for logical_id, each in template["Resources"].items()
-        if each["Type"] != NAT_GATEWAY and logical_id not in addresses and not read.resources[logical_id].is_nat_instance
+        if each["Type"] != NAT_GATEWAY
+        and logical_id not in addresses
+        and not read.resources[logical_id].is_nat_instance
     }
     monitoring = next((each.properties.get("Monitoring") for each in read.all(INSTANCE)), None)
     zones = len([each for each in read.all(SUBNET) if "public" in each.name])
@@ -66,7 +68,7 @@ def bills(template: Mapping[str, Any], region: str, usage: Usage) -> dict[str, B
     return {nat: reckon(with_nat(template, nat), region, usage) for nat in NAT_CHOICES}
 
 
-def nat_by_use(bill: Bill) -> float:
+def for_nat(bill: Bill) -> float:
     """Return what of a bill is for NAT: by the hour, and by the GB."""
     return bill.parts()[NAT] + sum(line.usd for line in bill.used if line.resource.startswith("Through "))
 

@@ -15,6 +15,7 @@ from lab.checks import all_checks
 from lab.checks.check import Check
 from lab.guide.blocks import STACKS, shell
 from lab.guide.book import Chapter, numbers_in, read
+from lab.guide.glossary import WORDS, Word
 from lab.terminal.language import Language, spoken
 
 NAME = re.compile(r"\$(\w+)")
@@ -119,43 +120,63 @@ def commands(languages: Sequence[Language]) -> dict[str, Command]:
     return {each.key: each for each in found if each.reads}
 
 
-def sections(chapter: Chapter, ids: Mapping[str, str], show: Callable[[Command], str]) -> list[Section]:
+class Glossary:
+    """The words that a page explains, each at its first use; ``used`` are those that came."""
+
+    def __init__(self) -> None:
+        self._waiting = {number: (re.compile(word.pattern), word) for number, word in enumerate(WORDS)}
+        self.used: dict[int, Word] = {}
+
+    def pieces(self, text: str) -> Iterator[tuple[str, int | None]]:
+        """Yield the pieces of a text, each with the number of the word that it is, if it is one."""
+        while text:
+            matches = [
+                (found, number) for number, (pattern, _) in self._waiting.items() if (found := pattern.search(text))
+            ]
+            if not matches:
+                break
+            found, number = min(matches, key=lambda each: (each[0].start(), -len(each[0][0])))
+            self.used[number] = self._waiting.pop(number)[1]
+            yield text[: found.start()], None
+            yield found[0], number
+            text = text[found.end() :]
+        yield text, None
+
+
+def sections(
+    chapter: Chapter, ids: Mapping[str, str], show: Callable[[Command], str], glossary: Glossary
+) -> list[Section]:
     """Return the sections of a chapter; ``show`` gives the HTML of a command."""
     parts = re.split(r"^### (.+)$", chapter.text, flags=re.MULTILINE)[1:]
     found = []
     for number, (title, text) in enumerate(zip(parts[::2], parts[1::2], strict=True), start=1):
         kind = next((each for each in ("claims", "resources") if f"<!-- {each} " in text), "")
-        if not kind and re.match("Exercise|演習", title):
+        if not kind and re.match("Exercise|練習|演習", title):
             kind = "exercise"
         if kind == "claims":  # they are shown from the checks themselves
             text = re.sub(r"^<!-- claims .*?^<!-- end -->$", "", text, flags=re.DOTALL | re.MULTILINE)  # noqa: PLW2901
-        found.append(Section(f"s{number}", _inline(title), _rendered(text, ids, show), kind))
+        found.append(Section(f"s{number}", inline(title), _rendered(text, ids, show, glossary), kind))
     return found
 
 
-def rendered(text: str) -> str:
-    """Return a short text of Markdown as HTML."""
-    return _MARKDOWN.render(text)
-
-
-def _rendered(text: str, ids: Mapping[str, str], show: Callable[[Command], str]) -> str:
-    text = re.sub(r"^<!--.*?-->$", "", text, flags=re.MULTILINE)
-    if spoken() == "ja":  # a line break within a paragraph would become a space
-        text = re.sub(r"(?<=[、。」）)])\n(?=[^\n\s|#<`-])", "", text)
-    rendered: str = _MARKDOWN.render(text, {"ids": ids, "show": show})
+def inline(text: str, ids: Mapping[str, str] | None = None) -> str:
+    """Return a sentence of Markdown as HTML."""
+    rendered: str = _MARKDOWN.renderInline(text, {"ids": ids or {}})
     return rendered
 
 
-def _inline(text: str) -> str:
-    return _MARKDOWN.renderInline(text)
+def _rendered(text: str, ids: Mapping[str, str], show: Callable[[Command], str], glossary: Glossary) -> str:
+    text = re.sub(r"^<!--.*?-->$", "", text, flags=re.MULTILINE)
+    if spoken() == "ja":  # a line break within a paragraph would become a space
+        text = re.sub(r"(?<=[、。」）)])\n(?=[^\n\s|#<`-])", "", text)
+    rendered: str = _MARKDOWN.render(text, {"ids": ids, "show": show, "glossary": glossary})
+    return rendered
 
 
 # --- how Markdown becomes HTML
 
 
-def _fence(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
+def _fence(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     del renderer, options
     token = tokens[index]
     show = env.get("show")
@@ -167,6 +188,20 @@ def _fence(
 def _code(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     del renderer, options
     return f"<code>{_escaped(filled(tokens[index].content, env.get('ids', {})))}</code>"
+
+
+def _text(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """Return a text with its words as buttons that open what they mean, where the page has a glossary."""
+    del renderer, options
+    text, glossary = tokens[index].content, env.get("glossary")
+    if glossary is None:
+        return _escaped(text)
+    return "".join(
+        _escaped(piece)
+        if number is None
+        else f'<button type="button" class="word" popovertarget="w{number}">{_escaped(piece)}</button>'
+        for piece, number in glossary.pieces(text)
+    )
 
 
 def _commands_in(kind: str, content: str) -> Iterator[str]:
@@ -210,6 +245,7 @@ def _made() -> MarkdownIt:
     markdown.core.ruler.push("links", lambda state: _only_outward_links(state.tokens))
     markdown.add_render_rule("fence", _fence)
     markdown.add_render_rule("code_inline", _code)
+    markdown.add_render_rule("text", _text)
     # A wide table scrolls by itself, and by keys as well.
     markdown.add_render_rule("table_open", lambda *_: '<div class="wide" tabindex="0"><table>\n')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")

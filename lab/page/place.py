@@ -215,8 +215,17 @@ class _Placer:
 
     # --- small things
 
-    def node(self, id_: str, kind: str, part: str, at: Point, *lines: str, party: str = "", beside: bool = False,
-             is_ghost: bool = False) -> None:
+    def node(
+        self,
+        id_: str,
+        kind: str,
+        part: str,
+        at: Point,
+        *lines: str,
+        party: str = "",
+        beside: bool = False,
+        is_ghost: bool = False,
+    ) -> None:
         self.scene.spots[id_] = at
         self.scene.nodes.append(
             Node(kind=kind, part=part, at=at, lines=lines, party=party, beside=beside, is_ghost=is_ghost)
@@ -225,8 +234,15 @@ class _Placer:
     def frame(self, kind: str, part: str, rect: Rect, title: str = "", party: str = "") -> None:
         self.scene.frames.append(Frame(kind=kind, part=part, rect=rect, title=title, party=party))
 
-    def arrow(self, part: str, *points: Point, label: str = "", label_at: Point | None = None, kind: str = "",
-              two_way: bool = False) -> None:
+    def arrow(
+        self,
+        part: str,
+        *points: Point,
+        label: str = "",
+        label_at: Point | None = None,
+        kind: str = "",
+        two_way: bool = False,
+    ) -> None:
         self.scene.arrows.append(
             Arrow(part=part, points=points, label=label, label_at=label_at, kind=kind, two_way=two_way)
         )
@@ -242,12 +258,16 @@ class _Placer:
         width = self.vpc_right - VPC_LEFT
         cidr = str(self.network.cidrs[0])
         height = BOTTOM + 32 - VPC_TOP
-        self.frame("region", "vpc", Rect(10, 100, max(WIDTH, self.side + 116) - 20, BOTTOM + 46 - 100), self.network.region)
+        self.frame(
+            "region", "vpc", Rect(10, 100, max(WIDTH, self.side + 116) - 20, BOTTOM + 46 - 100), self.network.region
+        )
         self.frame("vpc", "vpc", Rect(VPC_LEFT, VPC_TOP, width, height), f"VPC {cidr}")
         self.node("internet", "internet", "internet", (self.middle, 44), N_("Internet"), party=INTERNET, beside=True)
         if self.network.internet_gateways:
             gateway = min(self.network.internet_gateways)
-            self.node(gateway, "internet-gateway", "gateway", (self.middle, VPC_TOP), N_("Internet gateway"), beside=True)
+            self.node(
+                gateway, "internet-gateway", "gateway", (self.middle, VPC_TOP), N_("Internet gateway"), beside=True
+            )
             self.arrow("gateway", (self.middle, 68), (self.middle, VPC_TOP - ICON / 2), two_way=True)
         for number, zone in enumerate(self.zones):
             x = self.zone_left(number)
@@ -303,7 +323,9 @@ class _Placer:
     def regional_gateway(self) -> None:
         if self.regional:
             at = (self.middle, self.endpoint_y)
-            self.node(self.regional.id, "nat", "nat", at, N_("NAT gateway"), *self.price(self.regional.name), beside=True)
+            self.node(
+                self.regional.id, "nat", "nat", at, N_("NAT gateway"), *self.price(self.regional.name), beside=True
+            )
             self.arrow("routes", (self.middle, self.endpoint_y - ICON / 2), (self.middle, VPC_TOP + ICON / 2))
 
     # --- what leads where
@@ -360,29 +382,61 @@ class _Placer:
         for endpoint in self.network.endpoints:
             if endpoint not in self.scene.spots:  # no route leads there
                 self.node(endpoint, "endpoint", "endpoint", (self.vpc_right, y))
-            self.arrow("endpoint", (self.vpc_right + ICON / 2, y), (x - ICON / 2, y), two_way=True,
-                       label=N_("S3 endpoint"), label_at=(self.vpc_right + 62, y - 30))
+            self.arrow(
+                "endpoint",
+                (self.vpc_right + ICON / 2, y),
+                (x - ICON / 2, y),
+                two_way=True,
+                label=N_("S3 endpoint"),
+                label_at=(self.vpc_right + 62, y - 30),
+            )
         if buckets.keys() & logs:
             self.node("logs", "bucket", "logs", (x, BOTTOM - 40), N_("Log bucket"))
-            self.arrow("logs", (x, y + 44), (x, BOTTOM - 40 - ICON / 2), kind="use",
-                       label=N_("access logs"), label_at=(x, y + 88))
+            self.arrow(
+                "logs",
+                (x, y + 44),
+                (x, BOTTOM - 40 - ICON / 2),
+                kind="use",
+                label=N_("access logs"),
+                label_at=(x, y + 88),
+            )
         if self.architecture.all("AWS::EC2::FlowLog"):
-            self.arrow("logs", (self.vpc_right, BOTTOM - 40), (x - ICON / 2, BOTTOM - 40), kind="use",
-                       label=N_("flow logs"), label_at=(self.vpc_right + 62, BOTTOM - 50))
+            self.arrow(
+                "logs",
+                (self.vpc_right, BOTTOM - 40),
+                (x - ICON / 2, BOTTOM - 40),
+                kind="use",
+                label=N_("flow logs"),
+                label_at=(self.vpc_right + 62, BOTTOM - 50),
+            )
         for role, host in list(self.architecture.roles())[:1]:
             self.role(role, host, x)
 
     def role(self, role: str, host: str, x: float) -> None:
         y = PUBLIC_TOP + 46
         self.node("role", "role", "roles", (x, y), N_("Role"), role)
-        self.arrow("use", (x, y + 60), (x, self.endpoint_y - ICON / 2), kind="use",
-                   label=N_("may use it"), label_at=(x, y + 92))
+        self.arrow(
+            "use",
+            (x, y + 60),
+            (x, self.endpoint_y - ICON / 2),
+            kind="use",
+            label=N_("may use it"),
+            label_at=(x, y + 92),
+        )
         bearer = next((each for each in self.network.interfaces.values() if each.name == host), None)
         if bearer and (self.scene.is_lit("use") or self.scene.is_lit("roles")):
             to_x, to_y = self.scene.spots[bearer.id]
             lane = VPC_TOP + 36
-            self.arrow("roles", (x, y - ICON / 2), (x, lane), (to_x - 12, lane), (to_x - 12, to_y - WALL / 2),
-                       kind="use", label=N_("the instance has it"), label_at=(x - 190, lane - 7))
+            self.arrow(
+                "roles",
+                (x, y - ICON / 2),
+                (x, lane),
+                (to_x - 12, lane),
+                (to_x - 12, to_y - WALL / 2),
+                kind="use",
+                label=N_("the instance has it"),
+                label_at=(x - 190, lane - 7),
+            )
 
     def people(self, operators: Sequence[str]) -> None:
         if not operators or not self.scene.is_lit("people"):
@@ -393,9 +447,16 @@ class _Placer:
         self.arrow("people", (self.side + 36, 44), (self.side - 36, 44))
         if bastion:
             to_x, to_y = self.scene.spots[bastion.id]
-            self.arrow("people", (self.side - 84, 44), (self.side - 110, 44), (self.side - 110, 84), (to_x + 12, 84),
-                       (to_x + 12, to_y - WALL / 2), label=N_("may start and stop it, with MFA"),
-                       label_at=(self.side - 250, 77))
+            self.arrow(
+                "people",
+                (self.side - 84, 44),
+                (self.side - 110, 44),
+                (self.side - 110, 84),
+                (to_x + 12, 84),
+                (to_x + 12, to_y - WALL / 2),
+                label=N_("may start and stop it, with MFA"),
+                label_at=(self.side - 250, 77),
+            )
 
     # --- groups' rules as arrows
 
@@ -423,4 +484,3 @@ class _Placer:
 def _is_upper(network: Network, subnet: Subnet) -> bool:
     """Tell whether a subnet stands in the upper row: it is called public, also while its route is missing."""
     return "public" in subnet.name or ("private" not in subnet.name and is_public(network, subnet))
-

@@ -42,7 +42,7 @@ class Drawn:
         return [(after.number, before.at, after.at) for before, after in pairs if before.at != after.at]
 
 
-def drawn(way: Way, kind: str, scene: Scene, network: Network, words: Words, towards: Party) -> Drawn:
+def drawn(way: Way, kind: str, *, scene: Scene, network: Network, words: Words, towards: Party) -> Drawn:
     """Return a way for the figure of a network; ``towards`` is whom the packet is for."""
     hops = [hop for hop in way.hops if not (hop.kind == "interface" and not hop.code) and hop.id != ANY_GROUP]
     tracer = _Tracer(scene, network, towards)
