@@ -9,6 +9,7 @@ from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.local_aws.command import local
 from lab.packets.command import packets
+from lab.page.command import page
 from lab.picture.command import picture
 from lab.reach.command import reach
 from lab.rehearsal.command import rehearse
@@ -24,6 +25,7 @@ app = typer.Typer(
 for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise, reach):
     app.command()(command)
 app.command()(verify)
+app.command()(page)
 app.command()(rehearse)
 app.command()(packets)
 app.add_typer(local, name="local")

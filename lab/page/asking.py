@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.page.place import Scene, place
 from lab.page.seen import Seen
-from lab.page.way import Drawn, drawn
+from lab.page.way import Drawn, Tracer
 from lab.reach.changes import least_changes
 from lab.reach.command import asked
 from lab.reach.explain import Words
@@ -79,13 +79,10 @@ def _ports(protocol: str, text: str) -> Ports:
 def _told(seen: Seen, network: Network, answer: Answer, words: Words) -> Told:
     scene = place(network, seen.architecture, lit=LIT, is_real=seen.deployed is not None)
     conversation = answer.conversation
-    ways = [
-        drawn(conversation.request, "request", scene=scene, network=network, words=words, towards=answer.destination)
-    ]
+    tracer = Tracer(scene, network, words)
+    ways = [tracer.draw(conversation.request, "request", answer.destination)]
     if conversation.reply:
-        ways.append(
-            drawn(conversation.reply, "reply", scene=scene, network=network, words=words, towards=answer.source)
-        )
+        ways.append(tracer.draw(conversation.reply, "reply", answer.source))
     traffic = words.ports(answer.protocol, answer.ports)
     return Told(
         title=f"{party_name(answer.source.name)} → {party_name(answer.destination.name)}, {traffic}",

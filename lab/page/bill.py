@@ -33,7 +33,7 @@ def chosen(template: Mapping[str, Any]) -> str:
 
 
 def with_nat(template: Mapping[str, Any], nat: str) -> dict[str, Any]:
-    """Return a template that costs what this one would cost with another choice of ``nat``; it is for the bill alone."""
+    """Return a template that costs what this one would cost with another choice of ``nat``: for the bill alone."""
     read = Template(template)
     addresses = {
         fitted(each.properties, {"AllocationId": target}).get("AllocationId") for each in read.all(NAT_GATEWAY)

@@ -168,7 +168,7 @@ def inline(text: str, ids: Mapping[str, str] | None = None) -> str:
 def _rendered(text: str, ids: Mapping[str, str], show: Callable[[Command], str], glossary: Glossary) -> str:
     text = re.sub(r"^<!--.*?-->$", "", text, flags=re.MULTILINE)
     if spoken() == "ja":  # a line break within a paragraph would become a space
-        text = re.sub(r"(?<=[、。」）)])\n(?=[^\n\s|#<`-])", "", text)
+        text = re.sub(r"(?<=[、。」)])\n(?=[^\n\s|#<`-])", "", text)
     rendered: str = _MARKDOWN.render(text, {"ids": ids, "show": show, "glossary": glossary})
     return rendered
 

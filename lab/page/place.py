@@ -130,7 +130,7 @@ class Arrow:
 
 @dataclass
 class Scene:
-    """All that a figure shows. ``spots`` are the places of hops, ``walls`` the edges of subnets and of hosts' groups."""
+    """All that a figure shows. ``spots`` are the places of hops, ``walls`` the edges of subnets and hosts' groups."""
 
     height: float = BOTTOM + 58
     frames: list[Frame] = field(default_factory=list)

@@ -15,9 +15,8 @@ from lab.cost.prices import priced_region
 from lab.guide.blocks import STACKS
 from lab.local_aws import lifecycle
 from lab.picture.architecture import Architecture
-from lab.reach.described import described
+from lab.reach.command import deployed_network, synthesised_network
 from lab.reach.network import Network
-from lab.reach.templated import templated
 from lab.template.deployed import Deployed, explain
 from lab.template.reader import STACK, Template
 from lab.template.synthesised import read_template
@@ -77,10 +76,8 @@ class Seen:
 def see(stack: str = STACK) -> Seen:
     """Return a stack as it is deployed, or else as cdk.out has it."""
     try:
-        deployed = Deployed(stack)
-        if "VpcId" not in deployed.outputs:
-            raise ProblemError(f"{stack} has no VPC")
-        return Seen(deployed, deployed.template, described(deployed.ec2, deployed.outputs["VpcId"]))
+        deployed, network = deployed_network(stack)
+        return Seen(deployed, deployed.template, network)
     except (ProblemError, ClientError, BotoCoreError) as error:
         return synthesised(stack, explain(error))
 
@@ -88,8 +85,7 @@ def see(stack: str = STACK) -> Seen:
 def synthesised(stack: str, problem: str = "") -> Seen:
     """Return a stack as cdk.out has it; ``problem`` is why it is not the one that is deployed."""
     try:
-        content = read_template(stack)
-        return Seen(None, content, templated(content, ""), problem)
+        return Seen(None, read_template(stack), synthesised_network(stack), problem)
     except ProblemError as error:
         return Seen(problem=problem or str(error))
 

@@ -11,7 +11,7 @@ from lab.terminal.language import speaking
 from lab.terminal.problem import ProblemError
 
 
-def write(folder: Path) -> int:
+def write_site(folder: Path) -> int:
     """Write the page about the template in cdk.out into a folder, and return how many pages that are.
 
     Raises ProblemError when there is no template, or the folder cannot be written.

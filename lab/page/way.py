@@ -42,30 +42,29 @@ class Drawn:
         return [(after.number, before.at, after.at) for before, after in pairs if before.at != after.at]
 
 
-def drawn(way: Way, kind: str, *, scene: Scene, network: Network, words: Words, towards: Party) -> Drawn:
-    """Return a way for the figure of a network; ``towards`` is whom the packet is for."""
-    hops = [hop for hop in way.hops if not (hop.kind == "interface" and not hop.code) and hop.id != ANY_GROUP]
-    tracer = _Tracer(scene, network, towards)
-    steps = []
-    for number, (hop, (what, rule)) in enumerate(zip(hops, words.hops(way), strict=True)):
-        at = tracer.at(hops, number)
-        if kind == "reply":
-            at = at[0] + BESIDE, at[1] + BESIDE
-        steps.append(Step(number + 1, at, what, rule, bool(hop.code)))
-    return Drawn(kind, steps, way.arrives, words.why(way.hops[-1]) if way.code else "")
+class Tracer:
+    """Draws ways into the scene of a network."""
 
-
-class _Tracer:
-    def __init__(self, scene: Scene, network: Network, towards: Party) -> None:
+    def __init__(self, scene: Scene, network: Network, words: Words) -> None:
         self._scene = scene
         self._network = network
-        end = towards.end
-        self._goal = scene.spots.get(
-            S3 if towards.name == S3 else end.instance or end.id if isinstance(end, Interface) else "internet",
-            (0.0, 0.0),
-        )
+        self._words = words
+        self._goal: Point = (0, 0)
 
-    def at(self, hops: list[Hop], number: int) -> Point:
+    def draw(self, way: Way, kind: str, towards: Party) -> Drawn:
+        """Return a way; ``towards`` is whom the packet is for."""
+        end = towards.end
+        goal = S3 if towards.name == S3 else end.instance or end.id if isinstance(end, Interface) else "internet"
+        self._goal = self._scene.spots.get(goal, self._scene.spots["internet"])
+        hops = [hop for hop in way.hops if not (hop.kind == "interface" and not hop.code) and hop.id != ANY_GROUP]
+        beside = BESIDE if kind == "reply" else 0
+        steps = []
+        for number, (hop, (what, rule)) in enumerate(zip(hops, self._words.hops(way), strict=True)):
+            x, y = self._at(hops, number)
+            steps.append(Step(number + 1, (x + beside, y + beside), what, rule, bool(hop.code)))
+        return Drawn(kind, steps, way.arrives, self._words.why(way.hops[-1]) if way.code else "")
+
+    def _at(self, hops: list[Hop], number: int) -> Point:
         """Return where a hop is: large ones have a place, small ones are where the way crosses a wall."""
         hop = hops[number]
         if hop.kind in LARGE or hop.kind == "interface":

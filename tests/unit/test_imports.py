@@ -16,7 +16,8 @@ stacks
 constructs_lib
 lab.__main__
 lab.cli
-lab.local_aws.command
+lab.guide.command lab.local_aws.command
+lab.page
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
 lab.packets
 lab.checks lab.cost lab.picture lab.local_aws
