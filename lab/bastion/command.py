@@ -41,7 +41,7 @@ def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     from lab.bastion.machine import find_bastion
     from lab.template.deployed import is_local
 
-    _, ec2 = _ec2()
+    ec2 = _ec2()[1]
     bastion = find_bastion(ec2, stack)
     _tell(bastion, as_json=as_json)
     if not as_json and not is_local() and bastion.state == "running" and (away := bucket_is_away(ec2, bastion.id)):

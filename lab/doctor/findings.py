@@ -99,7 +99,7 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
             yield _known(f"Zones of {stack}", partial(_stay, ec2, needs, stack, theirs))
     yield _s3fs(settings_of(read_template(STACK)))
     yield _known("Free plan", lambda: _free_plan(session, needs))
-    for kind, (about, _, _) in QUOTAS.items():
+    for kind, (about, *_rest) in QUOTAS.items():
         yield _known(about, partial(_quota, session, ec2, kind, needs))
     if BUDGET_STACK in templates:
         yield _budget(session)

@@ -9,7 +9,6 @@ from lab.guide.sources import ROOT
 from lab.terminal.language import Language
 from lab.terminal.problem import ProblemError
 
-LANGUAGES: tuple[Language, ...] = ("en", "ja")
 HEADING = re.compile(r"^## (?P<numbers>\d[\d, ]*)\. (?P<title>.+)$", re.MULTILINE)
 
 

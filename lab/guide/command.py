@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lab.template.reader import STACK
-from lab.terminal.language import Language, shell_language
+from lab.terminal.language import spoken
 from lab.terminal.options import AsJson, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 def guide(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
     *,
-    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
     write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,8 +40,7 @@ def guide(
         for page in blocks.write():
             typer.echo(f"Written: {page}")
         return
-    language: Language = lang or shell_language()
-    found = [book.find_chapter(chapter, language)] if chapter else book.read(language)
+    found = [book.find_chapter(chapter, spoken())] if chapter else book.read(spoken())
     if as_json:
         print_json([asdict(each) for each in found])
     elif chapter:
@@ -123,7 +121,7 @@ def exercise(
         console.print("A route is gone. Find it with: python -m lab verify")
         return
     found = [(each, _missing(each, aws)) for each in asked]
-    done = not any(missing for _, missing in found)
+    done = not any(missing for _each, missing in found)
     if as_json:
         print_json(
             [

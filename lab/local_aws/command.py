@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.template.reader import STACK
+from lab.terminal.language import _
 from lab.terminal.options import console
 from lab.terminal.problem import ProblemError
+from lab.terminal.typers_words import Command, Group, with_lang
 from lab.verify import OPTIONAL_STACKS, report, run_checks
 
 if TYPE_CHECKING:
@@ -31,11 +33,14 @@ Try next:
 """
 
 local = typer.Typer(
-    help="The local AWS: no account, no cost.\n\nExample: python -m lab local status", no_args_is_help=True
+    cls=Group,
+    help=_("The local AWS: no account, no cost.\n\nExample: python -m lab local status"),
+    no_args_is_help=True,
 )
 
 
-@local.command()
+@local.command(cls=Command)
+@with_lang
 def up(
     context: Annotated[
         list[str] | None, typer.Option("--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk deploy.")
@@ -104,7 +109,8 @@ def _deploy_and_prove(server: "Server", settings: Sequence[str]) -> bool:
     return report(run_checks(STACK))
 
 
-@local.command()
+@local.command(cls=Command)
+@with_lang
 def down(
     *, clean: Annotated[bool, typer.Option("--clean", help="Forget all that was deployed and stored.")] = False
 ) -> None:
@@ -121,7 +127,8 @@ def down(
             console.print("Its state is deleted.")
 
 
-@local.command()
+@local.command(cls=Command)
+@with_lang
 def status() -> None:
     """Say where the local AWS is and what is deployed in it.
 
@@ -143,7 +150,8 @@ def status() -> None:
             console.print(f"  {name}: not deployed")
 
 
-@local.command("as")
+@local.command("as", cls=Command)
+@with_lang
 def as_user(
     user: Annotated[str, typer.Argument(help="An IAM user of the local AWS, such as an operator.")],
     *,

@@ -55,7 +55,7 @@ def _analysed(aws: Deployed, network: Network, answer: Answer) -> dict[str, Any]
     try:
         begun = ec2.start_network_insights_analysis(NetworkInsightsPathId=path)["NetworkInsightsAnalysis"]
         number = begun["NetworkInsightsAnalysisId"]
-        for _ in range(TRIES):
+        for _try in range(TRIES):
             listed = ec2.describe_network_insights_analyses(NetworkInsightsAnalysisIds=[number])
             analysis: dict[str, Any] = listed["NetworkInsightsAnalyses"][0]
             if analysis["Status"] != "running":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.template.reader import STACK
-from lab.terminal.language import Language, shell_language
+from lab.terminal.language import _
 from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -39,7 +39,6 @@ def reach(  # the options of one command
         bool, typer.Option("--analyzer", help="Compare with AWS's own VPC Reachability Analyzer (costs money).")
     ] = False,
     stack: StackName = STACK,
-    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say who can reach whom, and what stops whom where: hop by hop, and the reply as well as the request.
@@ -69,13 +68,12 @@ def reach(  # the options of one command
         if wrong:
             raise ProblemError(problem)
     protocol = "udp" if udp else "icmp" if icmp else "tcp"
-    language: Language = lang or shell_language()
     if diff:
-        _diff(stack, protocol, language, as_json=as_json)
+        _diff(stack, protocol, as_json=as_json)
         return
     deployed, network = (None, synthesised_network(stack)) if template else deployed_network(stack)
     if not destination:
-        _matrix(network, deployed, protocol, language, as_json=as_json)
+        _matrix(network, deployed, protocol, as_json=as_json)
         return
     if without_zone:
         network = network.without_zone(_zone(network, without_zone))
@@ -85,7 +83,7 @@ def reach(  # the options of one command
     else:
         from lab.reach.report import print_answers
 
-        print_answers(network, answers, Words(network, language), reply=reply)
+        print_answers(network, answers, Words(network), reply=reply)
     if analyzer and deployed:
         from lab.reach.analyzer import compare
 
@@ -117,7 +115,7 @@ def asked(
 
 
 def _ports(text: str) -> "Ports":
-    first, _, last = text.partition("-")
+    first, _dash, last = text.partition("-")
     if not text:
         return (0, LAST_PORT)
     numbers = [int(each) if each.isdecimal() else -1 for each in (first, last or first)]
@@ -185,9 +183,7 @@ def _everybody(network: "Network", protocol: str, *others: "Network") -> "tuple[
     return network, matrix(network, sources, destinations, protocol)
 
 
-def _matrix(
-    network: "Network", deployed: "Deployed | None", protocol: str, language: Language, *, as_json: bool
-) -> None:
+def _matrix(network: "Network", deployed: "Deployed | None", protocol: str, *, as_json: bool) -> None:
     """Say who reaches whom, and what of that the template of the last deploy does not promise."""
     from lab.reach.explain import Words
     from lab.reach.report import print_differences, print_matrix
@@ -197,25 +193,22 @@ def _matrix(
     if as_json:
         print_json(_as_data(asked_of, answers, deployed))
         return
-    words = Words(asked_of, language)
+    words = Words(asked_of)
     print_matrix(answers, words)
     if deployed and (changed := _differences(templated(deployed.template, ""), network, protocol)):
-        console.print(
-            words.say("\nChanged in AWS since the last deploy:", "\n最後のデプロイ以降に AWS 側で変わった経路:")
-        )
-        print_differences(changed, words)
+        console.print("\n" + _("Changed in AWS since the last deploy:"))
+        print_differences(changed)
 
 
-def _diff(stack: str, protocol: str, language: Language, *, as_json: bool) -> None:
+def _diff(stack: str, protocol: str, *, as_json: bool) -> None:
     """Say what deploying the template in cdk.out would open and close."""
     from dataclasses import asdict
 
-    from lab.reach.explain import Words
     from lab.reach.report import print_differences
 
     after = synthesised_network(stack)
     try:
-        _, before = deployed_network(stack)
+        before = deployed_network(stack)[1]
     except ProblemError as error:
         if "There is no stack" not in str(error):
             raise
@@ -224,13 +217,10 @@ def _diff(stack: str, protocol: str, language: Language, *, as_json: bool) -> No
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    words = Words(after, language)
     console.print(
-        words.say("Ways that this deploy opens (+) and closes (-):", "このデプロイで開く経路 (+) と閉じる経路 (-):")
-        if found
-        else words.say("This deploy opens and closes no way.", "このデプロイで開閉する経路はありません。")
+        _("Ways that this deploy opens (+) and closes (-):") if found else _("This deploy opens and closes no way.")
     )
-    print_differences(found, words)
+    print_differences(found)
 
 
 def _differences(before: "Network | None", after: "Network", protocol: str) -> "list[Any]":

@@ -6,23 +6,66 @@ said later; ``lab/locale/ja/LC_MESSAGES/lab.po`` has each of them in Japanese. C
 
 import gettext
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
+
+from lab.terminal.problem import ProblemError
 
 Language = Literal["en", "ja"]
-CATALOGUE = Path(__file__).parents[1] / "locale" / "ja" / "LC_MESSAGES" / "lab.po"
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+LOCALE = Path(__file__).parents[1] / "locale"
+CATALOGUE = LOCALE / "ja" / "LC_MESSAGES" / "lab.po"
 _LANGUAGE: ContextVar[Language | None] = ContextVar("language", default=None)
+
+
+def settle(words: Sequence[str] = ()) -> None:
+    """Have this process, and those that it starts, speak the language of ``--lang`` in a command, else the shell's.
+
+    This comes before anything is imported that has texts. Those of typer and of ``stacks``, which call gettext
+    themselves, are in the same catalogue. Raises ProblemError when LAB_LANG names no language of ours.
+    """
+    named = _named(words)
+    given = os.environ.get("LAB_LANG", "")
+    if not named and given not in ("", *LANGUAGES):
+        known = " / ".join(LANGUAGES)
+        raise ProblemError(
+            _("LAB_LANG: {given!r} is no language of ours: {known}. Example: LAB_LANG=ja").format(
+                given=given, known=known
+            )
+        )
+    os.environ["LAB_LANG"] = os.environ["LANGUAGE"] = named or shell_language()
+    gettext.bindtextdomain(CATALOGUE.stem, LOCALE)
+    gettext.textdomain(CATALOGUE.stem)
+    if spoken() == "ja":
+        _japanese()  # compiles what gettext reads
+
+
+def _named(words: Sequence[str]) -> str:
+    """Return what the last ``--lang`` before any ``--`` says, or empty text; typer tells what is wrong with it."""
+    ours = [*words[: words.index("--")]] if "--" in words else [*words]
+    spaced = [after for word, after in pairwise(ours) if word == "--lang"]
+    named = [word.removeprefix("--lang=") for word in ours if word.startswith("--lang=")] + spaced
+    return named[-1] if named and named[-1] in LANGUAGES else ""
 
 
 def shell_language() -> Language:
     """Return the language that LAB_LANG names; without it Japanese where the shell's messages are, else English."""
-    locale = next(filter(None, map(os.environ.get, ("LAB_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    for language in LANGUAGES:
+        if os.environ.get("LAB_LANG") == language:
+            return language
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     return "ja" if locale.startswith("ja") else "en"
+
+
+def default_region() -> str:
+    """Return the region that is meant where none is known: Tokyo in Japanese, else Virginia."""
+    return "ap-northeast-1" if spoken() == "ja" else "us-east-1"
 
 
 def spoken() -> Language:
@@ -62,8 +105,11 @@ def _japanese() -> gettext.NullTranslations:
     """Read the catalogue, and compile it first where it is newer than what was compiled."""
     compiled = CATALOGUE.with_suffix(".mo")
     if not compiled.exists() or compiled.stat().st_mtime < CATALOGUE.stat().st_mtime:
-        from babel.messages.mofile import write_mo  # noqa: PLC0415  # slow, and only after a change
-        from babel.messages.pofile import read_po  # noqa: PLC0415
+        try:
+            from babel.messages.mofile import write_mo  # noqa: PLC0415  # slow, and only after a change
+            from babel.messages.pofile import read_po  # noqa: PLC0415
+        except ModuleNotFoundError:  # where only what `cdk synth` needs is installed
+            return gettext.NullTranslations()
 
         made = BytesIO()
         with CATALOGUE.open("rb") as file:
