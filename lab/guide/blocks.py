@@ -142,7 +142,7 @@ class _Writer:
         for stack in STACKS:
             for check in all_checks(stack):
                 if str(numbers_in(check.chapter)[0]) in chapters:
-                    yield f"- {_(check.claim)} ({check.chapter})\n\n  ```console\n  $ {shell(check.command)}\n  ```\n"
+                    yield f"- {_(check.claim)} ({check.chapter})\n\n  ```sh\n  {shell(check.command)}\n  ```\n"
 
     def costs(self, names: list[str]) -> Iterator[str]:
         """Yield a table of what constructs cost, in each region: what is idle by the month, the rest by its unit."""

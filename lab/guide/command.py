@@ -1,6 +1,7 @@
 """``python -m lab guide | exercise``."""
 
 import re
+import shlex
 import shutil
 from contextlib import suppress
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lab.template.reader import STACK
-from lab.terminal.language import spoken
+from lab.terminal.language import _, spoken
 from lab.terminal.options import AsJson, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 def guide(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
     *,
+    variables: Annotated[
+        bool, typer.Option("--variables", help=_("Print what sets the commands' variables."))
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,6 +43,9 @@ def guide(
     if write:
         for page in blocks.write():
             typer.echo(f"Written: {page}")
+        return
+    if variables:
+        _print_variables()
         return
     found = [book.find_chapter(chapter, spoken())] if chapter else book.read(spoken())
     if as_json:
@@ -65,10 +72,22 @@ def _rendered(text: str) -> str:
     from rich.markdown import Markdown
 
     with console.capture() as capture:
-        for words, code in re.findall(r"(.*?)(?: *```\w+\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
+        for words, code in re.findall(r"(.*?)(?: *```\w[\w ]*\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
             console.print(Markdown(words, hyperlinks=False))
             console.print("", Text(indent(dedent(code), "    "), "cyan"), sep="\n", soft_wrap=True)
     return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
+
+
+def _print_variables() -> None:
+    """Print commands for any shell that set the variables of the guide's commands."""
+    from lab.guide import book
+
+    outputs = _outputs()
+    if not outputs:
+        raise ProblemError("Nothing is deployed here. In the local AWS: make local")
+    used = {name for chapter in book.read("en") for name in re.findall(r"\$(\w+)", chapter.text)}
+    for name in sorted(used & outputs.keys()):
+        typer.echo(f"export {name}={shlex.quote(outputs[name])}")
 
 
 def _outputs() -> dict[str, str]:
