@@ -12,7 +12,7 @@ from lab.reach.explain import Words
 from lab.reach.network import AclEntry, Network
 from lab.reach.parties import INTERNET, S3, everybody, short
 from lab.reach.ranges import Answer, Ports
-from lab.terminal.language import N_, _, spoken
+from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 LAST_PORT = 65535
@@ -64,7 +64,7 @@ def ask(seen: Seen, question: Mapping[str, str]) -> list[Told]:
     network, answers = asked(
         seen.network, question["source"], question["destination"], protocol, _ports(protocol, question["port"])
     )
-    words = Words(network, spoken())
+    words = Words(network)
     return [_told(seen, network, answer, words) for answer in answers[:FEW]]
 
 
@@ -89,7 +89,7 @@ def _told(seen: Seen, network: Network, answer: Answer, words: Words) -> Told:
         reaches=answer.reaches,
         sometimes=words.lost(answer) if answer.failing else "",
         ways=ways,
-        changes=[] if answer.reaches else [words.say(c.english, c.japanese) for c in least_changes(network, answer)],
+        changes=[] if answer.reaches else [each.text for each in least_changes(network, answer)],
         scene=scene,
     )
 
@@ -104,7 +104,7 @@ INTERNET_NAME, BUCKET_NAME = N_("Internet"), N_("Bucket (S3)")
 
 def rules(network: Network) -> list[Table]:
     """Return the rules of all network ACLs and security groups in use, as tables."""
-    words = Words(network, spoken())
+    words = Words(network)
     tables = []
     for acl in sorted(network.acls.values(), key=lambda each: each.name):
         guarded = sorted(short(each.name) for each in network.subnets.values() if each.acl == acl.id)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.cost.bill import NAT, Bill, Usage, reckon
 from lab.cost.compare import NAT_CHOICES
+from lab.cost.prices import PRICES
 from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, Template
 from lab.template.values import fitted, target
 
@@ -70,7 +71,7 @@ def bills(template: Mapping[str, Any], region: str, usage: Usage) -> dict[str, B
 
 def for_nat(bill: Bill) -> float:
     """Return what of a bill is for NAT: by the hour, and by the GB."""
-    return bill.parts()[NAT] + sum(line.usd for line in bill.used if line.resource.startswith("Through "))
+    return bill.parts()[NAT] + sum(line.usd for line in bill.used if line.price is PRICES["nat-gb"])
 
 
 def usage(hours: float, nat_gb: float, storage_gb: float) -> Usage:

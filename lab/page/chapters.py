@@ -12,11 +12,10 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 from lab.checks import all_checks
-from lab.checks.check import Check
 from lab.guide.blocks import STACKS, shell
 from lab.guide.book import Chapter, numbers_in, read
 from lab.guide.glossary import WORDS, Word
-from lab.terminal.language import Language, spoken
+from lab.terminal.language import Language, _, spoken
 
 NAME = re.compile(r"\$(\w+)")
 # What only reads. Of S3's own commands, ls; and not what writes what it got into a file, or tells a secret.
@@ -96,14 +95,10 @@ def filled(text: str, ids: Mapping[str, str]) -> str:
     return NAME.sub(lambda name: ids.get(name[1], name[0]), text)
 
 
-def claim_text(check: Check) -> str:
-    return check.claim_ja if spoken() == "ja" else check.claim
-
-
 def claims(chapter: Chapter) -> list[Claim]:
     """Return the claims about all stacks that a chapter has, in its order."""
     return [
-        Claim(check.id, check.chapter, claim_text(check), Command(shell(check.command)))
+        Claim(check.id, check.chapter, _(check.claim), Command(shell(check.command)))
         for stack in STACKS
         for check in all_checks(stack)
         if numbers_in(check.chapter)[0] in chapter.numbers

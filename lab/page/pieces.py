@@ -15,7 +15,7 @@ from lab.cost.bill import HOURS_A_MONTH, PARTS
 from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF, PRICES
 from lab.guide import progress
-from lab.guide.book import LANGUAGES, Chapter, find_chapter, read
+from lab.guide.book import Chapter, find_chapter, read
 from lab.guide.exercises import EXERCISES, Exercise
 from lab.guide.experiments import EXPERIMENTS
 from lab.guide.glossary import WORDS
@@ -26,7 +26,7 @@ from lab.page.chapters import Command, Glossary, claims, commands, filled, inlin
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
 from lab.template.deployed import explain
-from lab.terminal.language import Language, _, speaking, spoken
+from lab.terminal.language import LANGUAGES, Language, _, default_region, speaking, spoken
 from lab.terminal.problem import ProblemError
 from lab.verify import run_checks
 
@@ -126,7 +126,7 @@ class Pages:
         wanted = {name: _number(fields.get(name, ""), *slider) for name, slider in SLIDERS.items()}
         region = fields.get("region", seen.deployed.region if seen.deployed else "")
         if region not in REGIONS:
-            region = REGIONS[spoken() == "ja"]
+            region = default_region()
         context: dict[str, Any] = {"bills": {}}
         if seen.content:
             nat = fields.get("nat", "")

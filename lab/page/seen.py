@@ -20,10 +20,10 @@ from lab.reach.network import Network
 from lab.template.deployed import Deployed, explain
 from lab.template.reader import STACK, Template
 from lab.template.synthesised import read_template
+from lab.terminal.language import default_region
 from lab.terminal.problem import ProblemError
 
 EXPLICIT = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
-REGION = "us-east-1"  # of the bill, where nothing says another
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Seen:
 
     @property
     def region(self) -> str:
-        return self.deployed.region if self.deployed else os.environ.get("AWS_REGION", REGION)
+        return self.deployed.region if self.deployed else os.environ.get("AWS_REGION") or default_region()
 
     def operators(self) -> list[str]:
         """Return the names of the operators that are deployed."""

@@ -20,11 +20,10 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lab.guide.book import LANGUAGES
 from lab.page.pieces import Pages, assets
 from lab.page.seen import Seen, see
 from lab.template.deployed import explain
-from lab.terminal.language import N_, Language, _, speaking, spoken
+from lab.terminal.language import LANGUAGES, N_, Language, _, speaking, spoken
 from lab.terminal.problem import ProblemError
 
 LONGEST_BODY = 10_000

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-from lab.guide.book import LANGUAGES, read
+from lab.guide.book import read
 from lab.page.pieces import Pages, assets, page_of
 from lab.page.seen import synthesised
 from lab.template.reader import STACK
-from lab.terminal.language import speaking
+from lab.terminal.language import LANGUAGES, speaking
 from lab.terminal.problem import ProblemError
 
 
