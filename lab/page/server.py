@@ -189,14 +189,14 @@ class Guard:
 def run(ready: Callable[[str], None], until: Callable[[], Awaitable[object]] | None = None) -> None:
     """Serve the page on a free port of 127.0.0.1, until Ctrl-C or ``until``; ``ready`` gets the address to open."""
     token = secrets.token_urlsafe(24)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        port = listener.getsockname()[1]
-        config = Config()
-        config.bind = [f"fd://{listener.fileno()}"]
-        config.loglevel = "WARNING"
-        config.graceful_timeout = 1  # seconds that Ctrl-C leaves to open connections
-        ready(f"http://127.0.0.1:{port}/?token={token}")
-        app = application(port, token)
-        asyncio.run(serve(app, config, shutdown_trigger=until))  # type: ignore[arg-type]  # hypercorn spells out ASGI
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    port = listener.getsockname()[1]
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]  # hypercorn closes it
+    config.loglevel = "WARNING"
+    config.graceful_timeout = 1  # seconds that Ctrl-C leaves to open connections
+    ready(f"http://127.0.0.1:{port}/?token={token}")
+    app = application(port, token)
+    asyncio.run(serve(app, config, shutdown_trigger=until))  # type: ignore[arg-type]  # hypercorn spells out ASGI
