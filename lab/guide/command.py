@@ -5,6 +5,7 @@ import shlex
 import shutil
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 def guide(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
     *,
-    variables: Annotated[
-        bool, typer.Option("--variables", help=_("Print what sets the commands' variables."))
-    ] = False,
+    variables: Annotated[bool, typer.Option("--variables", help=_("Print what sets the commands' variables."))] = False,
     write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
+    site: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help=_("Write the page as files to read, from what cdk synth made.")),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read the primer here, chapter by chapter: why, what it becomes, how to see it, its cost, an exercise.
@@ -43,6 +46,11 @@ def guide(
     if write:
         for page in blocks.write():
             typer.echo(f"Written: {page}")
+        return
+    if site:
+        from lab.page.site import write_site
+
+        console.print(_("{number} pages are in {folder}.").format(number=write_site(site), folder=site), markup=False)
         return
     if variables:
         _print_variables()
@@ -119,10 +127,12 @@ def exercise(
 ) -> None:
     """Check the guide's exercises on the AWS that the shell points at. Changes nothing, but for --begin.
 
-    Ends with status 1 when the exercises of a chapter are not done.
+    What was solved once is done, also when a later exercise undoes it. Ends with status 1 when the exercises of a
+    chapter are not done.
 
     Example: python -m lab exercise 3
     """
+    from lab.guide import progress
     from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
     from lab.template.deployed import Deployed, is_local
 
@@ -140,11 +150,19 @@ def exercise(
         console.print("A route is gone. Find it with: python -m lab verify")
         return
     found = [(each, _missing(each, aws)) for each in asked]
-    done = not any(missing for _each, missing in found)
+    for each, missing in found:
+        if not missing:
+            progress.solve(each)
+    solved = progress.solved()
     if as_json:
         print_json(
             [
-                {"chapters": each.chapters, "task": each.task, "done": not missing, "missing": missing}
+                {
+                    "chapters": each.chapters,
+                    "task": each.task,
+                    "done": progress.name(each) in solved or not missing,
+                    "missing": missing,
+                }
                 for each, missing in found
             ]
         )
@@ -152,13 +170,14 @@ def exercise(
         task = Column(overflow="fold")
         table = Table("", task, "", box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         for each, missing in found:
-            table.add_row(
-                ", ".join(map(str, each.chapters)), each.task, "[red]open[/]" if missing else "[green]done[/]"
-            )
+            day = solved.get(progress.name(each), "")
+            said = f"[green]{_('done')}[/]" if day or not missing else f"[red]{_('open')}[/]"
+            table.add_row(", ".join(map(str, each.chapters)), each.task, said)
             if chapter and missing:
-                table.add_row("", missing)
+                since = _("Solved on {day}. Now: {missing}").format(day=day, missing=missing)
+                table.add_row("", since if day else missing)
         console.print(table)
-    raise typer.Exit(bool(chapter) and not done)
+    raise typer.Exit(bool(chapter) and any(missing and progress.name(each) not in solved for each, missing in found))
 
 
 def _missing(each: "Exercise", aws: "Deployed") -> str:

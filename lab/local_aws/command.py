@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 TRY_NEXT = """
 Try next:
   source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
-  python -m lab guide 3                               # learn it, from chapter 3
+  python -m lab page                                  # learn it: the guide in a browser
+  python -m lab guide 3                               # or here, from chapter 3
   cdk diff LearningStack -c nat=single                # what a setting changes
   cdk deploy LearningStack -c nat=single              # and change it
   cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
