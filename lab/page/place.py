@@ -470,15 +470,17 @@ class _Placer:
                 peer = of_group[rule.peer].id if rule.peer in of_group else rule.peer
                 said = rule.protocol if rule.ports == ALL_PORTS or rule.protocol in ("-1", "icmp") else span(rule.ports)
                 ports.setdefault((peer, host.id), []).append(said.replace("-1", "*"))
-        others = [peer for peer, _ in ports if peer not in self.scene.spots and peer != str(ANYWHERE)]
+        others = [peer for peer, _host in ports if peer not in self.scene.spots and peer != str(ANYWHERE)]
         for number, peer in enumerate(dict.fromkeys(others)):
             self.node(peer, "internet", "rules", (self.middle - 190 - 120 * number, 44), peer, party=peer)
-        for (peer, to), said in ports.items():
+        for (peer, to), numbers in ports.items():
             start = self.scene.spots["internet" if peer == str(ANYWHERE) else peer]
             end = self.scene.spots[to]
             wall = self.scene.walls.get(to, Rect(end[0] - 30, end[1] - 30, 60, 60))
             begin = self.scene.walls.get(peer) or Rect(start[0] - 24, start[1] - 24, 48, 48)
-            self.arrow("rules", begin.border(start, end), wall.border(end, start), label=", ".join(dict.fromkeys(said)))
+            self.arrow(
+                "rules", begin.border(start, end), wall.border(end, start), label=", ".join(dict.fromkeys(numbers))
+            )
 
 
 def _is_upper(network: Network, subnet: Subnet) -> bool:

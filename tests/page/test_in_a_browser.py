@@ -1,11 +1,9 @@
-"""The page in a real browser: each chapter in both languages, small and large, light and dark, by keys, and no request
-to anybody else.
-"""
+"""The page in a real browser: both languages, small and large, light and dark, by keys; and it asks nobody else."""
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -24,16 +22,15 @@ pytestmark = [
 PAGES = [*(page_of(each) for each in read("en")), "index", "reach", "bill", "words"]
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-Scheme = Literal["light", "dark"]
 
 
 @dataclass
 class Visit:
-    """A browser that has opened the page; ``foreign`` are its requests to anybody else, ``complaints`` its errors."""
+    """A browser that has opened the page; ``asked`` are all its requests, ``complaints`` its errors."""
 
     page: Page
     served: Served
-    foreign: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> None:
@@ -61,18 +58,14 @@ def visit(browser: Browser, page: Served) -> Iterator[Visit]:
     """Open the page; in the end nobody else was asked, and the browser had nothing to complain of."""
     context = browser.new_context(bypass_csp=False)
     opened = Visit(context.new_page(), page)
-    opened.page.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith(f"http://127.0.0.1:{page.port}/") else opened.foreign.append(request.url)
-        ),
-    )
+    own = f"http://127.0.0.1:{page.port}/"
+    opened.page.on("request", lambda asked: opened.asked.append(asked.url))
     opened.page.on("console", lambda said: opened.complaints.append(said.text) if said.type == "error" else None)
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.page.goto(page.address)
     yield opened
     context.close()
-    assert opened.foreign == []
+    assert [url for url in opened.asked if not url.startswith(own)] == []
     assert opened.complaints == []
 
 
@@ -80,7 +73,7 @@ def visit(browser: Browser, page: Served) -> Iterator[Visit]:
 @pytest.mark.parametrize("name", PAGES)
 def test_anybody_can_read_it(visit: Visit, language: str, name: str) -> None:
     for scheme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         visit.open(f"{language}/{name}.html")
         visit.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         assert visit.violations() == [], scheme

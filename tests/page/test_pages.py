@@ -58,10 +58,10 @@ def test_an_exercise_that_was_solved_stays_done(page: Served, stack: Deployed, p
     exercise = next(each for each in EXERCISES if each.missing.__name__ == "about")
     first = page.get("/en/exercises/11", **{"HX-Request": "true"}).text
     assert "<strong>open</strong>" in first
-    key = {"Bucket": stack.outputs["BucketName"], "Key": "about.txt"}
-    stack.s3.put_object(**key, Body=stack.outputs["InstanceId"].encode())
+    bucket = stack.outputs["BucketName"]
+    stack.s3.put_object(Bucket=bucket, Key="about.txt", Body=stack.outputs["InstanceId"].encode())
     assert "<strong>done</strong>" in page.get("/en/exercises/11", **{"HX-Request": "true"}).text
-    stack.s3.delete_object(**key)
+    stack.s3.delete_object(Bucket=bucket, Key="about.txt")
     after = page.get("/en/exercises/11", **{"HX-Request": "true"}).text
     assert "<strong>done</strong>" in after
     assert "There is no about.txt" in after
