@@ -57,12 +57,14 @@ def run_checks(name: str) -> "list[Verdict]":
 
 def report(verdicts: "list[Verdict]") -> bool:
     """Print a table by chapter, and how to see what does not hold; return whether every claim holds."""
+    from lab.checks.facts import in_words
+
     table = Table(_("Chapter"), Column(_("Claim"), overflow="fold"), "", box=None, padding=(0, 2, 0, 0))
     for verdict in verdicts:
         table.add_row(verdict.check.chapter, _(verdict.check.claim), "[green]✓[/]" if verdict.holds else "[red]✗[/]")
         if not verdict.holds:
-            lines = [_("expected: {fact}").format(fact=fact) for fact in verdict.missing]
-            lines += [_("found: {fact}").format(fact=fact) for fact in verdict.surplus]
+            lines = [_("expected: {fact}").format(fact=in_words(fact)) for fact in verdict.missing]
+            lines += [_("found: {fact}").format(fact=in_words(fact)) for fact in verdict.surplus]
             table.add_row("", Text("\n".join(lines), "red"))
     console.print(table)
     if commands := dict.fromkeys(verdict.command for verdict in verdicts if not verdict.holds):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
+from gettext import gettext as _
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
@@ -171,7 +172,11 @@ class Settings:
         """
         names = [setting.name for setting in fields(cls)]
         unknown = [
-            _line(key, f"is not a setting{_source(key)}", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
+            _line(
+                key,
+                _("is not a setting{source}").format(source=_source(key)),
+                _did_you_mean(key, names) or _("Settings: {names}.").format(names=", ".join(names)),
+            )
             for key in context
             if key not in names and not re.match(CDK_KEYS, key)
         ]
@@ -266,32 +271,46 @@ class Settings:
         yield from self._mistakes_between_cidrs()
         zones = self.availability_zones
         if zones and not len(zones) == len(set(zones)) == 2:
-            yield ("availability_zones",), f"{_shown(','.join(zones))} must be two different zones"
+            yield (
+                ("availability_zones",),
+                _("{zones} must be two different zones").format(zones=_shown(",".join(zones))),
+            )
         elif len({zone[:-1] for zone in zones}) > 1:
-            yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
+            yield ("availability_zones",), _("'{zones}' must be zones of one region").format(zones=",".join(zones))
         if self.ami_id and self.ami_serial:
-            yield ("ami_id", "ami_serial"), "and ami_serial both pin the image; set one of them"
+            yield ("ami_id", "ami_serial"), _("and ami_serial both pin the image; set one of them")
         if self.stop_at and self.stop_at == self.start_at:
-            yield ("start_at", "stop_at"), f"'{self.start_at}' is stop_at too; the two must differ"
+            yield (
+                ("start_at", "stop_at"),
+                _("'{start_at}' is stop_at too; the two must differ").format(start_at=self.start_at),
+            )
         if self.monthly_budget_usd and not self.alert_email:
-            yield ("alert_email", "monthly_budget_usd"), "must be set with monthly_budget_usd: who gets the mails"
+            yield ("alert_email", "monthly_budget_usd"), _("must be set with monthly_budget_usd: who gets the mails")
         if self.alert_email and not self.monthly_budget_usd:
             yield (
                 ("monthly_budget_usd", "alert_email"),
-                "must be set with alert_email: without a budget nothing is mailed",
+                _("must be set with alert_email: without a budget nothing is mailed"),
             )
         for setting, most in LONGEST_LISTS.items():
             names = getattr(self, setting)
             if len({name.lower() for name in names}) != len(names):
-                yield (setting,), f"{_shown(','.join(names))} names somebody twice (IAM ignores case)"
+                yield (
+                    (setting,),
+                    _("{names} names somebody twice (IAM ignores case)").format(names=_shown(",".join(names))),
+                )
             if len(names) > most:
-                yield (setting,), f"{len(names)} names are too many: {most} at most"
+                yield (setting,), _("{number} names are too many: {most} at most").format(number=len(names), most=most)
 
     def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
         cidrs = ("public_cidrs", "private_cidrs")
         for name in cidrs:
             if len(getattr(self, name)) != 2:
-                yield (name,), f"{_shown(','.join(getattr(self, name)))} must be two ranges, one for each zone"
+                yield (
+                    (name,),
+                    _("{ranges} must be two ranges, one for each zone").format(
+                        ranges=_shown(",".join(getattr(self, name)))
+                    ),
+                )
         try:
             vpc = ipaddress.IPv4Network(self.vpc_cidr)
             subnets = [(name, cidr, ipaddress.IPv4Network(cidr)) for name in cidrs for cidr in getattr(self, name)]
@@ -299,13 +318,16 @@ class Settings:
             return  # said already, by the rule of the setting itself
         outside = [(name, cidr) for name, cidr, subnet in subnets if not subnet.subnet_of(vpc)]
         if subnets and len(outside) == len(subnets):
-            yield ("vpc_cidr", *cidrs), f"'{vpc}' holds none of the subnets: set {' and '.join(cidrs)} too"
+            yield (
+                ("vpc_cidr", *cidrs),
+                _("'{vpc}' holds none of the subnets: set {cidrs} too").format(vpc=vpc, cidrs=_(" and ").join(cidrs)),
+            )
             return
         for name, cidr in outside:
-            yield (name, "vpc_cidr"), f"'{cidr}' is not inside vpc_cidr {vpc}"
-        for (_, first, one), (name, second, other) in combinations(subnets, 2):
+            yield (name, "vpc_cidr"), _("'{cidr}' is not inside vpc_cidr {vpc}").format(cidr=cidr, vpc=vpc)
+        for (_name, first, one), (name, second, other) in combinations(subnets, 2):
             if one.overlaps(other) and not outside:
-                yield (name, *cidrs), f"'{second}' overlaps with '{first}'"
+                yield (name, *cidrs), _("'{second}' overlaps with '{first}'").format(second=second, first=first)
                 return  # one range that is too wide overlaps with many
 
     def _mistakes_of_learners(self) -> Iterable[tuple[str, str]]:
@@ -319,7 +341,12 @@ class Settings:
                     if setting == "vpc_cidr":
                         _stays_private(self.vpc_cidr, value)
                 except ValueError as error:
-                    yield setting, f"the {setting} of '{name}', {_shown(value)}, {error}"
+                    yield (
+                        setting,
+                        _("the {setting} of '{name}', {value}, {error}").format(
+                            setting=setting, name=name, value=_shown(value), error=error
+                        ),
+                    )
                     break
 
 
@@ -328,26 +355,26 @@ class Settings:
 
 def _text(given: object) -> str:
     if not isinstance(given, str):
-        raise ValueError("must be text, in quotes")  # noqa: TRY004  # one kind of error for all bad input
+        raise ValueError(_("must be text, in quotes"))  # noqa: TRY004  # one kind of error for all bad input
     return given.strip()
 
 
 def _whole_number(given: object) -> int:
     if not re.fullmatch(r"-?[0-9]{1,9}", str(given).strip()):
-        raise ValueError("must be a whole number")
+        raise ValueError(_("must be a whole number"))
     return int(str(given))
 
 
 def _yes_or_no(given: object) -> bool:
     if str(given).strip().lower() not in ("true", "false"):
-        raise ValueError("must be true or false")
+        raise ValueError(_("must be true or false"))
     return str(given).strip().lower() == "true"
 
 
 def _list_of_text(given: object) -> tuple[str, ...]:
     items = [item for item in given.split(",") if given.strip()] if isinstance(given, str) else given
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ValueError("must be a list of text, or text with commas")
+        raise ValueError(_("must be a list of text, or text with commas"))
     return tuple(item.strip() for item in items)
 
 
@@ -366,15 +393,15 @@ def _cidr(text: str, *, widest: int = WIDEST_PREFIX, narrowest: int = 32) -> Non
     try:
         network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
-        raise ValueError("is not an IPv4 address range") from None
+        raise ValueError(_("is not an IPv4 address range")) from None
     if "/" not in text:
-        raise ValueError(f"has no prefix length: write {text}/32 for one address")
+        raise ValueError(_("has no prefix length: write {text}/32 for one address").format(text=text))
     if str(network) != text:
-        raise ValueError(f"must be written as {network}")
+        raise ValueError(_("must be written as {network}").format(network=network))
     if not widest <= network.prefixlen <= narrowest:
-        raise ValueError(f"must be from /{widest} to /{narrowest}")
+        raise ValueError(_("must be from /{widest} to /{narrowest}").format(widest=widest, narrowest=narrowest))
     if any(network.overlaps(ipaddress.IPv4Network(special)) for special in NOT_FOR_HOSTS):
-        raise ValueError("is not a range for hosts")
+        raise ValueError(_("is not a range for hosts"))
 
 
 def _vpc_cidr(text: str) -> None:
@@ -384,7 +411,7 @@ def _vpc_cidr(text: str) -> None:
 def _stays_private(cidr: str, moved: str) -> None:
     for block in map(ipaddress.IPv4Network, PRIVATE):
         if block.supernet_of(ipaddress.IPv4Network(cidr)) and not block.supernet_of(ipaddress.IPv4Network(moved)):
-            raise ValueError(f"is outside {block}, which has no more room")
+            raise ValueError(_("is outside {block}, which has no more room").format(block=block))
 
 
 def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
@@ -398,7 +425,7 @@ def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
 def _matches(pattern: str, allowed: str) -> Callable[[str], None]:
     def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"must be {allowed}")
+            raise ValueError(_("must be {allowed}").format(allowed=allowed))
 
     return check
 
@@ -407,7 +434,9 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
     def check(text: str) -> None:
         if text not in choices:
             hint = _did_you_mean(text, choices)
-            raise ValueError(f"must be one of {', '.join(choices)}" + (f" ({hint})" if hint else ""))
+            raise ValueError(
+                _("must be one of {choices}").format(choices=", ".join(choices)) + (f" ({hint})" if hint else "")
+            )
 
     return check
 
@@ -415,7 +444,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
 def _between(lowest: int, highest: int) -> Callable[[int], None]:
     def check(number: int) -> None:
         if not lowest <= number <= highest:
-            raise ValueError(f"must be from {lowest} to {highest}")
+            raise ValueError(_("must be from {lowest} to {highest}").format(lowest=lowest, highest=highest))
 
     return check
 
@@ -439,22 +468,24 @@ def _time_zone(text: str) -> None:
         return
     city = next((zone for zone in zones if zone.endswith(f"/{text.lower().replace(' ', '_')}")), text.lower())
     near = get_close_matches(city, zones, n=1)
-    hint = f" (Did you mean {zones[near[0]]}?)" if near else ""
-    raise ValueError(f"must be UTC or the name of a time zone{hint}")
+    hint = _(" (Did you mean {zone}?)").format(zone=zones[near[0]]) if near else ""
+    raise ValueError(_("must be UTC or the name of a time zone{hint}").format(hint=hint))
 
 
 def _ami_serial(text: str) -> None:
-    allowed = "the date of an image, YYYYMMDD"
-    _matches(r"20[0-9]{6}(\.[0-9]{1,2})?", allowed)(text)
+    look = _matches(r"20[0-9]{6}(\.[0-9]{1,2})?", "the date of an image, YYYYMMDD")
+    look(text)
     try:
         date.fromisoformat(text[:8])
     except ValueError:
-        raise ValueError(f"must be {allowed}") from None
+        look("")
 
 
 def _ubuntu_release(text: str) -> None:
     if re.fullmatch(r"(1\d|2[0-3])\.(04|10)", text):
-        raise ValueError(f"is too old: its s3fs cannot use IMDSv2. Allowed: {', '.join(UBUNTU_CHOICES)}")
+        raise ValueError(
+            _("is too old: its s3fs cannot use IMDSv2. Allowed: {choices}").format(choices=", ".join(UBUNTU_CHOICES))
+        )
     _one_of(UBUNTU_CHOICES)(text)
 
 
@@ -466,17 +497,17 @@ def _bucket_name(text: str) -> None:
     _matches(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and hyphens")(text)
     for affix in ("xn--", "sthree-", "amzn-s3-demo-"):
         if text.startswith(affix):
-            raise ValueError(f"begins with {affix}, which AWS reserves")
+            raise ValueError(_("begins with {affix}, which AWS reserves").format(affix=affix))
     for affix in ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", "-an"):
         if text.endswith(affix):
-            raise ValueError(f"ends with {affix}, which AWS reserves")
+            raise ValueError(_("ends with {affix}, which AWS reserves").format(affix=affix))
 
 
 def _mount_point(text: str) -> None:
-    allowed = "an absolute path of at most 64 plain letters, digits, . _ and -"
-    _matches(r"(?=.{2,64}$)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", allowed)(text)
+    pattern = r"(?=.{2,64}$)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+"
+    _matches(pattern, "an absolute path of at most 64 plain letters, digits, . _ and -")(text)
     if text.split("/")[1] in SYSTEM_FOLDERS or text in ("/home", "/home/ubuntu", "/mnt", "/opt", "/srv", "/media"):
-        raise ValueError("would hide a folder that the system needs; choose one of your own below /mnt")
+        raise ValueError(_("would hide a folder that the system needs; choose one of your own below /mnt"))
 
 
 _TIME = _matches(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day as HH:MM, from 00:00 to 23:59")
@@ -529,7 +560,7 @@ _OF_EACH_LEARNER = ("vpc_cidr", "public_cidrs", "private_cidrs", "bucket_name", 
 
 
 def _line(name: str, problem: str, advice: str) -> str:
-    return f"{_shown(name)[1:-1]}: {problem}. {advice.removesuffix('?')}{'?' if advice.endswith('?') else '.'}"
+    return _("{name}: {problem}. {advice}").format(name=_shown(name)[1:-1], problem=problem, advice=advice)
 
 
 def _source(key: str) -> str:
@@ -541,7 +572,7 @@ def _source(key: str) -> str:
         try:
             held = json.loads(Path(file).expanduser().read_text())
             if key in (held if file == "cdk.context.json" else held["context"]):
-                return f" ({file} has it)"
+                return _(" ({file} has it)").format(file=file)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError):
             continue
     return ""
@@ -549,7 +580,7 @@ def _source(key: str) -> str:
 
 def _example(name: str) -> str:
     example = next(setting.metadata["example"] for setting in fields(Settings) if setting.name == name)
-    return f"Example: -c {name}={example}"
+    return _("Example: -c {name}={example}.").format(name=name, example=example)
 
 
 def _shown(given: object) -> str:
@@ -560,7 +591,7 @@ def _shown(given: object) -> str:
 
 def _did_you_mean(word: str, words: Iterable[str]) -> str:
     close = get_close_matches(word.lower(), list(words), n=1)
-    return f"Did you mean {close[0]}?" if close else ""
+    return _("Did you mean {name}?").format(name=close[0]) if close else ""
 
 
 def documentation() -> list[dict[str, str]]:

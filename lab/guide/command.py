@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def guide(
-    chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
+    chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, the chapters are listed."))] = "",
     *,
     variables: Annotated[bool, typer.Option("--variables", help=_("Print what sets the commands' variables."))] = False,
-    write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
+    write: Annotated[bool, typer.Option("--write", help=_("Write anew what is data in READMEs and docs."))] = False,
     site: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help=_("Write the page as files to read, from what cdk synth made.")),
@@ -45,7 +45,7 @@ def guide(
 
     if write:
         for page in blocks.write():
-            typer.echo(f"Written: {page}")
+            typer.echo(_("Written: {page}").format(page=page))
         return
     if site:
         from lab.page.site import write_site
@@ -70,9 +70,9 @@ def guide(
         for each in found:
             table.add_row(", ".join(map(str, each.numbers)), each.title)
         console.print(table)
-        console.print("\nRead one with: python -m lab guide 3. Its exercise: python -m lab exercise 3")
+        console.print("\n" + _("Read one with: python -m lab guide 3. Its exercise: python -m lab exercise 3"))
         if not shutil.which("aws"):
-            console.print('You have no AWS CLI. Enough for the local AWS: alias aws="python -m awscli"')
+            console.print(_('You have no AWS CLI. Enough for the local AWS: alias aws="python -m awscli"'))
 
 
 def _rendered(text: str) -> str:
@@ -114,15 +114,15 @@ def _outputs() -> dict[str, str]:
     except NoCredentialsError:
         pass
     except Exception as error:  # noqa: BLE001  # the guide can be read all the same
-        typer.echo(f"The commands hold names, and no ids of yours: {explain(error)}", err=True)
+        typer.echo(_("The commands hold names, and no ids of yours: {why}").format(why=explain(error)), err=True)
     return outputs
 
 
 def exercise(
-    chapter: Annotated[str, typer.Argument(help="The primer's number; without one, all are listed.")] = "",
+    chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, all are listed."))] = "",
     *,
-    begin: Annotated[bool, typer.Option("--begin", help="Chapter 3: break a route, at random.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in the local AWS only.")] = False,
+    begin: Annotated[bool, typer.Option("--begin", help=_("Chapter 3: break a route, at random."))] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask; in the local AWS only."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the guide's exercises on the AWS that the shell points at. Changes nothing, but for --begin.
@@ -141,13 +141,15 @@ def exercise(
     aws.require_complete()
     if begin:
         if chapter != "3":
-            raise ProblemError("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin")
+            raise ProblemError(_("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin"))
         require_whole(aws)
-        question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint})."
-        if not (yes and is_local()) and not confirmed(question, "break", "Nothing was broken."):
+        question = _("This deletes one route of {stack_name} in {region} ({endpoint}).").format(
+            stack_name=aws.stack_name, region=aws.region, endpoint=aws.endpoint
+        )
+        if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
             raise typer.Exit(1)
         break_a_route(aws)
-        console.print("A route is gone. Find it with: python -m lab verify")
+        console.print(_("A route is gone. Find it with: python -m lab verify"))
         return
     found = [(each, _missing(each, aws)) for each in asked]
     for each, missing in found:
@@ -159,7 +161,7 @@ def exercise(
             [
                 {
                     "chapters": each.chapters,
-                    "task": each.task,
+                    "task": _(each.task),
                     "done": progress.name(each) in solved or not missing,
                     "missing": missing,
                 }
@@ -172,7 +174,7 @@ def exercise(
         for each, missing in found:
             day = solved.get(progress.name(each), "")
             said = f"[green]{_('done')}[/]" if day or not missing else f"[red]{_('open')}[/]"
-            table.add_row(", ".join(map(str, each.chapters)), each.task, said)
+            table.add_row(", ".join(map(str, each.chapters)), _(each.task), said)
             if chapter and missing:
                 since = _("Solved on {day}. Now: {missing}").format(day=day, missing=missing)
                 table.add_row("", since if day else missing)
@@ -187,4 +189,4 @@ def _missing(each: "Exercise", aws: "Deployed") -> str:
     try:
         return each.missing(aws)
     except Exception as error:  # noqa: BLE001  # whatever it is
-        return f"Cannot be looked at: {explain(error)}"
+        return _("Cannot be looked at: {why}").format(why=explain(error))

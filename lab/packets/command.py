@@ -42,17 +42,19 @@ In another terminal, while this shell is open:
 
 
 def packets(
-    host: Annotated[str, typer.Argument(help="Where: bastion, internet, s3, web@private-1, vpc ...")] = "bastion",
+    host: Annotated[str, typer.Argument(help=_("Where: bastion, internet, s3, web@private-1, vpc ..."))] = "bastion",
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help="What to run there. Default: a shell.")
+        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help=_("What to run there. Default: a shell."))
     ] = None,
     *,
-    template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
-    rules: Annotated[bool, typer.Option("--rules", help="List the rules of the network that runs.")] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help=_("What cdk synth left in cdk.out, not deployed."))
+    ] = False,
+    rules: Annotated[bool, typer.Option("--rules", help=_("List the rules of the network that runs."))] = False,
     delete_rule: Annotated[
-        str, typer.Option(metavar="RULE", help="Delete the rules that begin so, while it runs.")
+        str, typer.Option(metavar="RULE", help=_("Delete the rules that begin so, while it runs."))
     ] = "",
-    add_rule: Annotated[str, typer.Option(metavar="RULE", help="Add a rule, while it runs.")] = "",
+    add_rule: Annotated[str, typer.Option(metavar="RULE", help=_("Add a rule, while it runs."))] = "",
     stack: StackName = STACK,
 ) -> None:
     """Build the network on this machine, out of Linux's own parts, and be one of its hosts: with real packets.
@@ -67,7 +69,7 @@ def packets(
     running = keeper.knock()
     if rules or delete_rule or add_rule:
         if not running:
-            raise ProblemError("No network runs. Start one, in another terminal: python -m lab packets")
+            raise ProblemError(_("No network runs. Start one, in another terminal: python -m lab packets"))
         _change(running[0], delete_rule, add_rule)
         for rule in keeper.ask(running[0], "rules") if rules else ():
             typer.echo(rule)

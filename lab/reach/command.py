@@ -23,20 +23,24 @@ LAST_PORT = 65535
 
 
 def reach(  # the options of one command
-    source: Annotated[str, typer.Argument(metavar="[FROM]", help="Who asks. Without: everybody.")] = "",
-    destination: Annotated[str, typer.Argument(metavar="[TO]", help="Whom.")] = "",
-    port: Annotated[str, typer.Argument(metavar="[PORT]", help="A port, or a range as 8000-8100. Default: all.")] = "",
-    *,
-    udp: Annotated[bool, typer.Option("--udp", help="UDP, not TCP.")] = False,
-    icmp: Annotated[bool, typer.Option("--icmp", help="Ping (ICMP echo), not TCP.")] = False,
-    reply: Annotated[bool, typer.Option("--reply", help="Show the reply's way, too.")] = False,
-    template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
-    without_zone: Annotated[
-        str, typer.Option(metavar="ZONE", help="As if this zone had failed: 1, 2 or its name.")
+    source: Annotated[str, typer.Argument(metavar="[FROM]", help=_("Who asks. Without: everybody."))] = "",
+    destination: Annotated[str, typer.Argument(metavar="[TO]", help=_("Whom."))] = "",
+    port: Annotated[
+        str, typer.Argument(metavar="[PORT]", help=_("A port, or a range as 8000-8100. Default: all."))
     ] = "",
-    diff: Annotated[bool, typer.Option("--diff", help="What deploying cdk.out would open and close.")] = False,
+    *,
+    udp: Annotated[bool, typer.Option("--udp", help=_("UDP, not TCP."))] = False,
+    icmp: Annotated[bool, typer.Option("--icmp", help=_("Ping (ICMP echo), not TCP."))] = False,
+    reply: Annotated[bool, typer.Option("--reply", help=_("Show the reply's way, too."))] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help=_("What cdk synth left in cdk.out, not deployed."))
+    ] = False,
+    without_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help=_("As if this zone had failed: 1, 2 or its name."))
+    ] = "",
+    diff: Annotated[bool, typer.Option("--diff", help=_("What deploying cdk.out would open and close."))] = False,
     analyzer: Annotated[
-        bool, typer.Option("--analyzer", help="Compare with AWS's own VPC Reachability Analyzer (costs money).")
+        bool, typer.Option("--analyzer", help=_("Compare with AWS's own VPC Reachability Analyzer (costs money)."))
     ] = False,
     stack: StackName = STACK,
     as_json: AsJson = False,
@@ -51,18 +55,21 @@ def reach(  # the options of one command
     from lab.reach.explain import Words
 
     for wrong, problem in (
-        (bool(source) != bool(destination), "Who is to reach whom? Example: python -m lab reach internet bastion 22"),
+        (
+            bool(source) != bool(destination),
+            _("Who is to reach whom? Example: python -m lab reach internet bastion 22"),
+        ),
         (
             (diff or analyzer) and (template or without_zone),
-            "--diff and --analyzer are about what is deployed, without --template and --without-zone",
+            _("--diff and --analyzer are about what is deployed, without --template and --without-zone"),
         ),
         (
             (analyzer or without_zone) and not destination,
-            "--analyzer and --without-zone want two ends: python -m lab reach private-2 internet --without-zone 1",
+            _("--analyzer and --without-zone want two ends: python -m lab reach private-2 internet --without-zone 1"),
         ),
         (
             icmp and (udp or port),
-            "--icmp is a protocol of its own, without ports. Example: python -m lab reach bastion web --icmp",
+            _("--icmp is a protocol of its own, without ports. Example: python -m lab reach bastion web --icmp"),
         ),
     ):
         if wrong:
@@ -87,10 +94,12 @@ def reach(  # the options of one command
     if analyzer and deployed:
         from lab.reach.analyzer import compare
 
-        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PRICE_PAGE}), and this is one."
+        question = _("AWS bills {price:.2f} USD for each analysis ({price_page}), and this is one.").format(
+            price=PRICE, price_page=PRICE_PAGE
+        )
         from lab.template.deployed import is_local
 
-        if not is_local() and not confirmed(question, "analyze", "AWS was not asked."):
+        if not is_local() and not confirmed(question, "analyze", _("AWS was not asked.")):
             return
         console.print(compare(deployed, network, answers), markup=False, soft_wrap=True)
 
@@ -110,7 +119,11 @@ def asked(
     ranges = Ranges(network)
     pairs = [(one, other) for one in sources for other in destinations if one.end != other.end]
     if not pairs or any(one.is_outside and other.is_outside for one, other in pairs):
-        raise ProblemError(f"{source} and {destination}: one of them has to be in the VPC, and they are not the same")
+        raise ProblemError(
+            _("{source} and {destination}: one of them has to be in the VPC, and they are not the same").format(
+                source=source, destination=destination
+            )
+        )
     return network, condensed(answer for one, other in pairs for answer in ranges.ask(one, other, protocol, ports))
 
 
@@ -121,7 +134,9 @@ def _ports(text: str) -> "Ports":
     numbers = [int(each) if each.isdecimal() else -1 for each in (first, last or first)]
     if not 0 <= numbers[0] <= numbers[1] <= LAST_PORT:
         raise ProblemError(
-            f"PORT: {text!r} is neither a port from 0 to {LAST_PORT} nor a range. Example: 22, 8000-8100"
+            _("PORT: {text!r} is neither a port from 0 to {last_port} nor a range. Example: 22, 8000-8100").format(
+                text=text, last_port=LAST_PORT
+            )
         )
     return numbers[0], numbers[1]
 
@@ -131,7 +146,9 @@ def _zone(network: "Network", asked: str) -> str:
     zones = sorted({each.zone for each in network.subnets.values()})
     numbers = {str(number): zone for number, zone in enumerate(zones, start=1)}
     if asked not in zones and asked not in numbers:
-        raise ProblemError(f"--without-zone {asked}: the zones are {', '.join([*numbers, *zones])}")
+        raise ProblemError(
+            _("--without-zone {asked}: the zones are {zones}").format(asked=asked, zones=", ".join([*numbers, *zones]))
+        )
     return numbers.get(asked, asked)
 
 
@@ -142,7 +159,9 @@ def deployed_network(stack: str) -> "tuple[Deployed, Network]":
 
     aws = Deployed(stack)
     if "VpcId" not in aws.outputs:
-        raise ProblemError(f"{stack} has no VPC, so nobody reaches anybody there. Try: python -m lab reach")
+        raise ProblemError(
+            _("{stack} has no VPC, so nobody reaches anybody there. Try: python -m lab reach").format(stack=stack)
+        )
     return aws, described(aws.ec2, aws.outputs["VpcId"])
 
 
@@ -205,13 +224,12 @@ def _diff(stack: str, protocol: str, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from lab.reach.report import print_differences
+    from lab.template.deployed import NoStackError
 
     after = synthesised_network(stack)
     try:
         before = deployed_network(stack)[1]
-    except ProblemError as error:
-        if "There is no stack" not in str(error):
-            raise
+    except NoStackError:
         before = None
     found = _differences(before, after, protocol)
     if as_json:

@@ -6,6 +6,7 @@ said later; ``lab/locale/ja/LC_MESSAGES/lab.po`` has each of them in Japanese. C
 
 import gettext
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -98,6 +99,27 @@ def ngettext(one: str, many: str, number: int) -> str:
 def N_(text: str) -> str:  # noqa: N802  # the name that gettext's tools know
     """Mark a text for the catalogue, and return it as it is."""
     return text
+
+
+def rephrased(text: str, shapes: Sequence[str]) -> str:
+    """Return a text that was put together in English in the language that is spoken.
+
+    ``shapes`` are texts of the catalogue, such as ``Missing {what}.``: the first that fits is said. What stands for
+    words in braces may be any text, also one with another of these shapes. A text that fits none stays as it is.
+    """
+    if spoken() != "en":
+        for shape in shapes:
+            if found := _pattern(shape).fullmatch(text):
+                return _(shape).format(**{name: rephrased(said, shapes) for name, said in found.groupdict().items()})
+    return text
+
+
+@cache
+def _pattern(shape: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", shape)
+    return re.compile(
+        "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)), re.DOTALL
+    )
 
 
 @cache

@@ -1,7 +1,7 @@
 """Where a line of text may end: at blanks, and in Japanese between phrases, as BudouX finds them.
 
-No line begins with what closes (kinsoku), such as 、 and 」, and none ends with what opens. A phrase that is longer than
-a line breaks between its characters. https://www.w3.org/TR/jlreq/#line-breaking
+No line begins with what closes (kinsoku), such as 、 and 」, and none ends with what opens. A phrase that is
+longer than a line breaks between its characters. https://www.w3.org/TR/jlreq/#line-breaking
 """
 
 import re
@@ -29,7 +29,7 @@ def breaks(text: str, width: int, fold: bool = True) -> list[int]:  # noqa: FBT0
         borders = [start, *(at for at in ways[0](text) if start < at < end), end]
         for first, last in pairwise(borders):
             piece = text[first:last]
-            size = cell_len(piece.rstrip())
+            size = cell_len(piece)  # with the blank behind it: rich counts that in Japanese
             if column + size > width:
                 if size > width and ways[1:]:
                     place(first, last, ways[1:])

@@ -1,8 +1,8 @@
 """``make texts``: the catalogue brought up to the texts that stand in code and templates.
 
 Taken are what stands in ``_``, ``N_`` and ``ngettext``, also in the templates of pages, the docstrings of commands,
-which are their help, the claims of checks and the meanings of settings. The order is that of the files, and there is no date:
-the same texts always make the same file.
+which are their help, the claims of checks and the meanings of settings. The order is that of the files, and there is no
+date: the same texts always make the same file.
 """
 
 import ast
@@ -27,6 +27,7 @@ KEYWORDS = {
     "ngettext": (1, 2),
     "check": (2,),
     "_setting": (2,),
+    "_matches": (2,),
 }
 HEADER = """\
 msgid ""
@@ -61,16 +62,22 @@ def updated() -> str:
 
 
 def _texts(file: Path) -> Iterator[tuple[int, str | tuple[str, ...]]]:
-    with file.open("rb") as opened:
-        method = "python" if file.suffix == ".py" else "jinja2"
-        for line, text, _comments, _context in extract(method, opened, KEYWORDS, options={"encoding": "utf-8"}):
-            yield line, text
-    if file.suffix == ".py":
-        functions = (each for each in ast.walk(ast.parse(file.read_text())) if isinstance(each, ast.FunctionDef))
-        for function in functions:
-            words = ast.get_docstring(function) or ""
-            if "\n\nExample: " in words:  # that of a command
-                yield function.lineno, unwrapped(words)
+    if file.suffix == ".html":
+        with file.open("rb") as opened:
+            for line, text, *_more in extract("jinja2", opened, KEYWORDS, options={"encoding": "utf-8"}):
+                yield line, text
+        return
+    for node in ast.walk(ast.parse(file.read_text(), str(file))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS:
+            numbers = KEYWORDS[node.func.id] or (1,)
+            given = [node.args[number - 1] for number in numbers if number <= len(node.args)]
+            if any(isinstance(each, ast.JoinedStr) for each in given):
+                raise ValueError(f"{file}:{node.lineno}: a text is no f-string, but is given its words by format")
+            texts = [each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if texts:
+                yield node.lineno, texts[0] if len(texts) == 1 else tuple(texts)
+        if isinstance(node, ast.FunctionDef) and "\n\nExample: " in (words := ast.get_docstring(node) or ""):
+            yield node.lineno, unwrapped(words)  # a command
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ when they have been made.
 """
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lab.terminal.language import N_, Language, _, speaking, spoken
+from lab.terminal.language import N_, Language, _, rephrased, speaking, spoken
 
 LANG = typer.Option("--lang", help=_("The language. Default: LAB_LANG, or that of your shell (LC_ALL, LANG)."))
 Lang = Annotated[Language | None, LANG]
@@ -32,14 +31,14 @@ GETTEXTS = (
     N_("Aborted."),
     N_("Try [blue]'{command_path} {help_option}'[/] for help."),
     N_("Missing command."),
+    N_("No such command {name!r}."),
 )
-# What stands between braces may be any text, also another of these.
-OTHERS = (
+# What it puts together by itself.
+SHAPES = (
     N_("{message}. Did you mean {names}?"),
     N_("{message} (Possible options: {names})"),
     N_("Invalid value for {name}: {message}"),
     N_("Invalid value: {message}"),
-    N_("No such command {name}"),
     N_("No such option: {name}"),
     N_("Missing argument {name}."),
     N_("Missing option {name}."),
@@ -51,16 +50,6 @@ OTHERS = (
     N_("{value} is not one of {names}."),
     N_("Value {value} is not a valid {kind}."),
 )
-
-
-def translated(message: str) -> str:
-    """Return a message of typer's in the language that is spoken; one that is not known as it is."""
-    for text in OTHERS:
-        parts = re.split(r"\{(\w+)\}", text)
-        pattern = "".join(re.escape(part) if at % 2 == 0 else f"(?P<{part}>.+)" for at, part in enumerate(parts))
-        if found := re.fullmatch(pattern, message) or re.fullmatch(pattern, message.removesuffix(".")):
-            return _(text).format(**{name: translated(value) for name, value in found.groupdict().items()})
-    return message
 
 
 class Command(TyperCommand):
@@ -133,6 +122,6 @@ def _errors_translated() -> Iterator[None]:
         yield
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "ctx"):
-            said = translated(error.format_message())
+            said = rephrased(error.format_message(), SHAPES)
             error.format_message = lambda: said
         raise

@@ -229,7 +229,7 @@ def test_the_least_change_opens_the_way_and_no_part_of_it_can_be_left_out() -> N
             continue
         found = changes.least_changes(case.network, answer)
         for each in found:
-            assert each.text.isascii() or "→" in each.english
+            assert each.text.isascii() or "→" in each.text
             rest = [change for change in found if change is not each]
             assert not changes._asked_again(changes._changed(case.network, rest), answer).succeeds
         if found:
