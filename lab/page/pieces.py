@@ -23,6 +23,7 @@ from lab.guide.quiz import QUESTIONS
 from lab.guide.sources import ROOT
 from lab.page import asking, bill, results
 from lab.page.chapters import Command, Glossary, claims, commands, filled, inline, sections
+from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
 from lab.template.deployed import explain
@@ -81,7 +82,10 @@ class Pages:
             claims=[(each, show(each.command)) for each in claims(chapter)],
             first_exercise=next((each.id for each in parts if each.kind == "exercise"), ""),
             exercises=exercises_of(chapter),
-            questions=[each for each in QUESTIONS if each.chapter in chapter.numbers],
+            questions=[
+                *(each for each in QUESTIONS if each.chapter in chapter.numbers),
+                *(own_questions(seen.network, chapter.numbers) if seen.network else ()),
+            ],
             experiments=[
                 (
                     each,
