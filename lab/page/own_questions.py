@@ -83,9 +83,7 @@ def _rule_that_decides(network: Network) -> Iterator[Question]:
             ),
             choices,
             choices.index(number),
-            _(
-                "Rules are read from the lowest number on, and the first that matches decides; * is what no rule matched."
-            ),
+            _("Rules are read from the lowest number on, and the first that matches decides; * is when none does."),
         )
 
 
