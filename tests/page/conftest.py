@@ -91,6 +91,12 @@ def served() -> Iterator[Served]:
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def synthesised(assembly: Callable[..., Path]) -> Path:
+    """Give a folder as cdk.out is."""
+    return assembly()
+
+
 @pytest.fixture
 def progress_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep what was solved in another folder than the local AWS's."""
