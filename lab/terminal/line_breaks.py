@@ -12,8 +12,8 @@ from typing import Any
 import rich.text
 from rich.cells import cell_len
 
-NEVER_FIRST = "、。，．・：；？！）」』】］〉》〕｝”’…‥ー々〜ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ)]},.:;!?%°"  # noqa: RUF001
-NEVER_LAST = "（「『【［〈《〔｛“‘([{"  # noqa: RUF001
+NEVER_FIRST = "、。，．・：；？！）」』】］〉》〕｝”’…‥ー々〜ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ)]},.:;!?%°"
+NEVER_LAST = "（「『【［〈《〔｛“‘([{"
 _rich_breaks = rich.text.divide_line
 
 
