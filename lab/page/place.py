@@ -305,7 +305,7 @@ class _Placer:
             lines.append(str(host.private))
         if self.is_real and host.public and not is_ghost and not self.scene.is_lit("prices"):
             lines.append(str(host.public))
-        part = "rules" if is_ghost else "hosts"
+        part = "hosts"
         self.node(host.instance or host.id, "host", part, at, *lines, party=short(host.name), is_ghost=is_ghost)
         self.scene.spots[host.id] = at
         if ANY_GROUP not in host.groups:
