@@ -21,6 +21,7 @@ pytestmark = [
 ]
 PAGES = [*(page_of(each) for each in read("en")), "index", "reach", "bill", "words"]
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+expect.set_options(timeout=30_000)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
