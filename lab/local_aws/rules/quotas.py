@@ -39,7 +39,7 @@ def quota(name: str) -> int:
 def grant(given: Iterable[str]) -> None:
     """Take these quotas, such as ``vcpu=32``, for all to come. Raises ProblemError at one that does not exist."""
     for text in given:
-        name, _, number = text.partition("=")
+        name, _equals, number = text.partition("=")
         if name not in NEW_ACCOUNT or not number.isdecimal():
             raise ProblemError(
                 _(

@@ -25,9 +25,10 @@ def catalogue() -> Catalog:
 def translations(catalogue: Catalog) -> Iterator[tuple[str, str]]:
     for message in catalogue:
         if isinstance(message, Message) and message.id:
-            english = message.id if isinstance(message.id, tuple) else (message.id,)
-            japanese = message.string if isinstance(message.string, tuple) else (message.string,)
-            yield english[-1], japanese[0]
+            english, japanese = (
+                each if isinstance(each, str) else (each or [""])[-1] for each in (message.id, message.string)
+            )
+            yield english, japanese
 
 
 def placeholders(text: str) -> set[tuple[str, str | None, str | None]]:
