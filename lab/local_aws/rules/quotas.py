@@ -9,6 +9,7 @@ Three are no quotas, but AWS on a bad day: small pages, throttled requests, role
 
 from collections.abc import Iterable
 
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 NEW_ACCOUNT = {
