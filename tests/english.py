@@ -8,23 +8,10 @@ COMMAND = re.compile(
     r"|alias aws|--?\w[\w-]*(?=[ =]))[\x20-\x7e]*"
 )
 # Names of AWS, of its console and of programs, and what AWS or IAM says itself.
-NAMES = "|".join(
-    (
-        "AWS CLI",
-        "CDK CLI",
-        "Session Manager",
-        "Parameter Store",
-        "Elastic IP",
-        "Price List",
-        "(?:VPC )?Reachability Analyzer",
-        "Ubuntu LTS",
-        "MONTHLY COST",
-        "ACL (?:public|private)",
-        r"icmp echo(?: reply)?",
-        r"(?:Block|Ignore|Restrict)Public\w+ (?:True|False)",
-        r"(?:Allow|Deny|GREATER_THAN) [\x20-\x7e]*",
-        r"(?:COMMAND|\[OPTIONS\])[\x20-\x7e]*",
-    )
+NAMES = (
+    r"(?:Allow|Deny|GREATER_THAN) [\x20-\x7e]*|(?:COMMAND|\[OPTIONS\])[\x20-\x7e]*|icmp echo(?: reply)?"
+    r"|(?:Block|Ignore|Restrict)Public\w+ (?:True|False)|MONTHLY COST|ACL (?:public|private)"
+    r"|AWS CLI|CDK CLI|Session Manager|Parameter Store|Elastic IP|Price List|(?:VPC )?Reachability Analyzer|Ubuntu LTS"
 )
 WORDS = re.compile(r"(?<![\w.:/@#=$*-])[A-Za-z][A-Za-z']*(?: [A-Za-z][A-Za-z']*)+(?![\w./:@=*-])")
 
