@@ -141,6 +141,7 @@ def _print_bill(stack: str, bill: Bill, usage: Usage) -> None:
         _("{stack} in {where}, USD a month at AWS's list prices of {as_of}").format(
             stack=stack, where=bill.where(), as_of=AS_OF
         )
+        + "\n"
     )
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(_("Resource"))

@@ -9,6 +9,7 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 from lab.cli import app
+from lab.guide import command
 from lab.guide.book import read
 from lab.terminal.line_breaks import wrapped
 
@@ -24,8 +25,9 @@ def wrong(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("width", [60, 80])
 @pytest.mark.parametrize("chapter", [str(each.numbers[0]) for each in read("ja")])
-def test_no_line_of_the_guide_breaks_wrongly(chapter: str, width: int) -> None:
-    run = CliRunner().invoke(app, ["guide", chapter, "--lang", "ja"], env={"COLUMNS": str(width), "AWS_REGION": ""})
+def test_no_line_of_the_guide_breaks_wrongly(chapter: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "console", Console(width=width))
+    run = CliRunner().invoke(app, ["guide", chapter, "--lang", "ja"], env={"AWS_REGION": ""})
     prose = [line for line in run.stdout.splitlines() if not line.startswith("    ")]
     assert wrong(prose) == []
     assert not [line for line in prose if cell_len(line) > width]
