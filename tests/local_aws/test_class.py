@@ -1,14 +1,20 @@
 """A class: learners' stacks side by side in one account and region, and commands that keep to one of them."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from lab.checks import all_checks
 from lab.cli import app
-from lab.template.deployed import Deployed
+from lab.local_aws.sign_in import environment_of
+from lab.template.deployed import CONFIG, Deployed
 from lab.terminal.problem import ProblemError
 
 LEARNERS = ("alice", "bob")
@@ -17,6 +23,17 @@ LEARNERS = ("alice", "bob")
 @pytest.fixture(scope="module")
 def stacks(learning_stack: Deployed, deploy: Callable[..., Deployed]) -> list[Deployed]:
     return [learning_stack, *(deploy(f"LearningStack-{name}", learners=LEARNERS, nat="none") for name in LEARNERS)]
+
+
+@pytest.fixture(scope="module")
+def alice(stacks: list[Deployed], deploy: Callable[..., Deployed]) -> Iterator[Callable[[str], Any]]:
+    """Give clients of services with alice's sign-in."""
+    assert stacks
+    deploy("ClassStack", learners=LEARNERS, nat="none")
+    with patch.dict(os.environ):  # this points the process at the local AWS, as its administrator
+        own = environment_of("learner-alice", mfa=False)
+        session = boto3.Session(own["AWS_ACCESS_KEY_ID"], own["AWS_SECRET_ACCESS_KEY"], own["AWS_SESSION_TOKEN"])
+        yield lambda service: session.client(service, config=CONFIG)  # type: ignore[call-overload]
 
 
 def lab(*words: str) -> str:
@@ -65,3 +82,76 @@ def test_the_bastion_carries_the_name_of_its_learner(stacks: list[Deployed]) -> 
     instance = stacks[1].ec2.describe_instances(InstanceIds=[stacks[1].outputs["InstanceId"]])
     tags = {tag["Key"]: tag["Value"] for tag in instance["Reservations"][0]["Instances"][0]["Tags"]}
     assert (tags["Learner"], tags["Project"]) == ("alice", "LearningStack")
+
+
+def of(stack: Deployed) -> dict[str, Any]:
+    """Return the ids that calls need."""
+    own = stack.outputs
+    tables = stack.ec2_list("describe_route_tables", Filters=[{"Name": "vpc-id", "Values": [own["VpcId"]]}])
+    return {
+        "instance": own["InstanceId"],
+        "group": own["WebGroupId"],
+        "vpc": own["VpcId"],
+        "bucket": own["BucketName"],
+        "role": own["RoleName"],
+        "acl": stack.one("AWS::EC2::NetworkAcl", "learning-public").id,
+        "table": next(each["RouteTableId"] for each in tables if each["Tags"]),
+    }
+
+
+HTTP_ALT = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "IpRanges": [{"CidrIp": "203.0.113.9/32"}]}
+ENTRY: dict[str, Any] = {"RuleNumber": 90, "Protocol": "-1", "RuleAction": "deny", "Egress": False}
+CHANGES: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "stop": lambda aws, ids: aws("ec2").stop_instances(InstanceIds=[ids["instance"]]),
+    "start": lambda aws, ids: aws("ec2").start_instances(InstanceIds=[ids["instance"]]),
+    "open": lambda aws, ids: aws("ec2").authorize_security_group_ingress(
+        GroupId=ids["group"], IpPermissions=[HTTP_ALT]
+    ),
+    "close": lambda aws, ids: aws("ec2").revoke_security_group_ingress(GroupId=ids["group"], IpPermissions=[HTTP_ALT]),
+    "deny": lambda aws, ids: aws("ec2").create_network_acl_entry(
+        NetworkAclId=ids["acl"], CidrBlock="203.0.113.9/32", **ENTRY
+    ),
+    "allow": lambda aws, ids: aws("ec2").delete_network_acl_entry(
+        NetworkAclId=ids["acl"], RuleNumber=90, Egress=False
+    ),
+    "route": lambda aws, ids: aws("ec2").create_route(
+        RouteTableId=ids["table"], DestinationCidrBlock="198.51.100.0/24", InstanceId=ids["instance"]
+    ),
+    "no route": lambda aws, ids: aws("ec2").delete_route(
+        RouteTableId=ids["table"], DestinationCidrBlock="198.51.100.0/24"
+    ),
+    "tag": lambda aws, ids: aws("ec2").create_tags(Resources=[ids["vpc"]], Tags=[{"Key": "Exercise", "Value": "3"}]),
+    "write": lambda aws, ids: aws("s3").put_object(Bucket=ids["bucket"], Key="archive/x", Body=b"x"),
+    "read": lambda aws, ids: aws("s3").get_object(Bucket=ids["bucket"], Key="archive/x"),
+    "list": lambda aws, ids: aws("s3").list_objects_v2(Bucket=ids["bucket"]),
+    "delete": lambda aws, ids: aws("s3").delete_object(Bucket=ids["bucket"], Key="archive/x"),
+    "role": lambda aws, ids: aws("iam").get_role(RoleName=ids["role"]),
+    "stack": lambda aws, ids: aws("cloudformation").describe_stack_resources(StackName=ids["stack"]),
+}
+REFUSED = "UnauthorizedOperation|AccessDenied"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_learner_works_in_the_own_stack_alone(
+    stacks: list[Deployed], alice: Callable[[str], Any], change: str
+) -> None:
+    """AWS's evaluation is what the local AWS is held to (test_simulation.py); a wrong policy is seen here."""
+    for stack in (stacks[0], stacks[2]):
+        with pytest.raises(ClientError, match=REFUSED):
+            CHANGES[change](alice, of(stack) | {"stack": stack.stack_name})
+    CHANGES[change](alice, of(stacks[1]) | {"stack": stacks[1].stack_name})
+
+
+@pytest.mark.parametrize("key", ["Learner", "Project", "Role"])
+def test_nobody_becomes_another(stacks: list[Deployed], alice: Callable[[str], Any], key: str) -> None:
+    for stack in stacks:
+        ids = [stack.outputs["InstanceId"]]
+        with pytest.raises(ClientError, match=REFUSED):
+            alice("ec2").create_tags(Resources=ids, Tags=[{"Key": key, "Value": "alice"}])
+        with pytest.raises(ClientError, match=REFUSED):
+            alice("ec2").delete_tags(Resources=ids, Tags=[{"Key": key}])
+    mixed = [stacks[1].outputs["InstanceId"], stacks[2].outputs["InstanceId"]]
+    with pytest.raises(ClientError, match=REFUSED):
+        alice("ec2").stop_instances(InstanceIds=mixed)
+    with pytest.raises(ClientError, match=REFUSED):
+        alice("iam").tag_user(UserName="learner-alice", Tags=[{"Key": "Learner", "Value": "bob"}])
