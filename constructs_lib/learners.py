@@ -28,6 +28,8 @@ CHANGED = (
     "StartInstances",
     "StopInstances",
 )
+# No * stands for these: the type of a resource is no place for one.
+TOUCHED = ("instance", "network-acl", "route-table", "security-group", "vpc")
 
 
 class Learners(Construct):
@@ -36,8 +38,8 @@ class Learners(Construct):
     One policy serves all: it names the tag ``Learner`` of whoever asks (``aws:PrincipalTag``), which must be that of
     the EC2 resource, and stands in the names of their stack, their bucket and their role.
 
-    - EC2 can be viewed by all. Rules, routes and instances can be changed where the tag is one's own; that tag itself by
-      nobody.
+    - EC2 can be viewed by all. Rules, routes and instances can be changed where the tag is one's own; that tag itself
+      by nobody.
     - Of stacks, buckets and roles one sees the own alone; the objects of the own bucket can be written and deleted.
     - Nothing is deployed or destroyed: that takes permission to make roles, which is the teacher's.
 
@@ -82,7 +84,7 @@ class Learners(Construct):
                 iam.PolicyStatement(
                     sid="ChangeOnesOwn",
                     actions=[f"ec2:{action}" for action in CHANGED],
-                    resources=[f"{ec2}:*/*"],
+                    resources=[f"{ec2}:{kind}/*" for kind in TOUCHED],
                     conditions={"StringEquals": {"aws:ResourceTag/Learner": own}},
                 ),
                 iam.PolicyStatement(
@@ -118,6 +120,40 @@ class Learners(Construct):
                 ),
                 *own_sign_in(),
             ],
+        )
+        shown = "<aws:PrincipalTag/Learner>"
+        bucket, stack = (each.format(learner=shown) for each in (bucket_name, stack_name))
+        acknowledge(
+            self.policy,
+            {
+                "EC2, the password policy and the lists of buckets and devices know no narrower form of viewing.": [
+                    "AwsSolutions-IAM5[Action::ec2:Describe*]",
+                    "AwsSolutions-IAM5[Resource::*]",
+                ],
+                "All that can be read of one's own stack and bucket may be read.": [
+                    "AwsSolutions-IAM5[Action::cloudformation:Describe*]",
+                    "AwsSolutions-IAM5[Action::cloudformation:List*]",
+                    "AwsSolutions-IAM5[Action::s3:Get*]",
+                    "AwsSolutions-IAM5[Action::s3:List*]",
+                ],
+                "Narrowed to what carries the tag of whoever asks, in whatever region it is.": [
+                    f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:{kind}/*]"
+                    for kind in TOUCHED
+                ],
+                "CloudFormation adds letters of its own to the learner's names.": [
+                    f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:{rest}]"
+                    for rest in (
+                        f"cloudformation:*:<AWS::AccountId>:stack/{stack}/*",
+                        f"iam::<AWS::AccountId>:instance-profile/{stack}-*",
+                        f"s3:::{bucket}",
+                        f"s3:::{bucket}/*",
+                    )
+                    if "*" in rest
+                ],
+                "The AWS CLI itself, as AWS's own policy for it names it.": [
+                    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:signin:*:*:oauth2/public-client/*]"
+                ],
+            },
         )
         self.group = iam.Group(self, "Group", managed_policies=[self.policy])
         self.users = {

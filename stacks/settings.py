@@ -22,7 +22,7 @@ WIDEST_PREFIX = 16
 NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 # So many operators, or learners, with the longest names fit into a template that goes inline.
-LONGEST_LISTS = {"operators": 100, "learners": 100}
+LONGEST_LISTS = {"operators": 100, "learners": 150}
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
 CDK_KEYS = r"@[a-z-]+/|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
@@ -320,11 +320,6 @@ class Settings:
                 yield (setting,), f"{_shown(','.join(names))} names somebody twice (IAM ignores case)"
             if len(names) > most:
                 yield (setting,), f"{len(names)} names are too many: {most} at most"
-        # What a learner may touch is told from what others may by how its name begins.
-        for short, long in permutations(self.learners, 2):
-            if long.startswith(f"{short}-"):
-                yield ("learners",), f"'{long}' begins with '{short}-', and '{short}' is a learner, too"
-                return
 
     def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
         cidrs = ("public_cidrs", "private_cidrs")
@@ -349,6 +344,11 @@ class Settings:
 
     def _mistakes_of_learners(self) -> Iterable[tuple[str, str]]:
         """Yield the setting and the problem, for the first learner who cannot have what is derived from it."""
+        # What a learner may touch is told from what others may by how its name begins.
+        for short, long in permutations(self.learners, 2):
+            if long.startswith(f"{short}-"):
+                yield "learners", f"'{long}' begins with '{short}-', and '{short}' is a learner, too"
+                return
         derived = self.of_learners()
         for setting in ("vpc_cidr", "bucket_name", "role_name"):  # the subnets move with their VPC
             for name, its in derived.items():
@@ -393,7 +393,7 @@ def _list_of_text(given: object) -> tuple[str, ...]:
 
 
 def _roster(name: str) -> tuple[str, ...]:
-    """Return the column ``learner`` of a CSV file. Its other columns may be in whatever encoding a spreadsheet wrote."""
+    """Return the column ``learner`` of a CSV file. Its others may be in whatever encoding a spreadsheet writes."""
     try:
         rows = list(csv.DictReader(Path(name).read_text("utf-8-sig", errors="replace").splitlines()))
     except OSError as error:

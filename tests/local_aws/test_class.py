@@ -111,9 +111,7 @@ CHANGES: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "deny": lambda aws, ids: aws("ec2").create_network_acl_entry(
         NetworkAclId=ids["acl"], CidrBlock="203.0.113.9/32", **ENTRY
     ),
-    "allow": lambda aws, ids: aws("ec2").delete_network_acl_entry(
-        NetworkAclId=ids["acl"], RuleNumber=90, Egress=False
-    ),
+    "allow": lambda aws, ids: aws("ec2").delete_network_acl_entry(NetworkAclId=ids["acl"], RuleNumber=90, Egress=False),
     "route": lambda aws, ids: aws("ec2").create_route(
         RouteTableId=ids["table"], DestinationCidrBlock="198.51.100.0/24", InstanceId=ids["instance"]
     ),
