@@ -16,7 +16,7 @@ from lab.checks.storage import bucket
 from lab.reach.described import described as described_network
 from lab.reach.parties import everybody, instances, with_parties
 from lab.reach.ranges import Ranges
-from lab.template.deployed import Deployed
+from lab.template.deployed import Deployed, explain
 from lab.template.reader import BASTION, INSTANCE
 from lab.template.values import target
 from lab.terminal.problem import ProblemError
@@ -57,6 +57,14 @@ def of_chapter(number: str) -> list[Exercise]:
         known = ", ".join(str(each) for each in sorted({each for one in EXERCISES for each in one.chapters}))
         raise ProblemError(f"Chapter {number} has no exercise; {known} have. Example: python -m lab exercise 3")
     return found
+
+
+def look(each: Exercise, aws: Deployed) -> str:
+    """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
+    try:
+        return each.missing(aws)
+    except Exception as error:  # noqa: BLE001  # whatever it is
+        return f"Cannot be looked at: {explain(error)}"
 
 
 def require_whole(aws: Deployed) -> None:
