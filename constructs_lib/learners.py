@@ -103,12 +103,18 @@ class Learners(Construct):
                     sid="ViewOnesOwnRole",
                     actions=[
                         "iam:GetInstanceProfile",
+                        "iam:GetPolicy",
+                        "iam:GetPolicyVersion",
                         "iam:GetRole",
                         "iam:GetRolePolicy",
                         "iam:ListAttachedRolePolicies",
                         "iam:ListRolePolicies",
                     ],
-                    resources=[f"{account}:role/{role}", f"{account}:instance-profile/{stack}-*"],
+                    resources=[
+                        f"{account}:role/{role}",
+                        f"{account}:instance-profile/{stack}-*",
+                        f"{account}:policy/{stack}-*",
+                    ],
                 ),
                 iam.PolicyStatement(
                     sid="UseOnesOwnBucket", actions=["s3:Get*", "s3:List*"], resources=[bucket_arn, f"{bucket_arn}/*"]
@@ -145,6 +151,7 @@ class Learners(Construct):
                     for rest in (
                         f"cloudformation:*:<AWS::AccountId>:stack/{stack}/*",
                         f"iam::<AWS::AccountId>:instance-profile/{stack}-*",
+                        f"iam::<AWS::AccountId>:policy/{stack}-*",
                         f"s3:::{bucket}",
                         f"s3:::{bucket}/*",
                     )

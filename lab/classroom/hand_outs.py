@@ -37,8 +37,10 @@ be changed from it, or by you.
 
        python -m lab hand-in {learner}.json
 
-You may look at everything in EC2, change rules and routes, stop and start the bastion, and write into the bucket. What
-needs a new deploy, and users of your own (chapter 4), is the teacher's.
+You may look at everything in EC2, change rules and routes, stop and start the bastion, and write into the bucket.
+Deploying, and making users (chapter 4), is the teacher's part. Where an exercise deploys a larger machine or another
+rule, do it with the AWS CLI: `aws ec2 modify-instance-attribute` on the stopped bastion, and
+`aws ec2 authorize-security-group-ingress`.
 """)
 
 

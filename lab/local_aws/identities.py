@@ -141,7 +141,8 @@ ABOUT_ONESELF = ("GetUser", "ListAccessKeys", "ListMFADevices")
 def resource_of(service: str, *request: Any) -> str:
     """Return the ARN that a call is judged on.
 
-    With IAM, also of MFA devices, and of whoever names no user; with CloudFormation, of the very stack, by its id.
+    With EC2, of what it changes; with IAM, also of MFA devices, instance profiles, policies, and of whoever names no
+    user; with CloudFormation, of the very stack, by its id.
     """
     found = str(_ministacks_resource(service, *request))
     params, region, account = request[4:7]
@@ -151,11 +152,12 @@ def resource_of(service: str, *request: Any) -> str:
         return str((handlers._resolve_stack(name) or {}).get("StackId", found))
     if service != "iam" or found != "*":
         return found
-    if name := _first(params, "VirtualMFADeviceName"):
-        return f"arn:aws:iam::{account}:mfa/{name}"
+    for named, kind in (("VirtualMFADeviceName", "mfa"), ("InstanceProfileName", "instance-profile")):
+        if name := _first(params, named):
+            return f"arn:aws:iam::{account}:{kind}/{name}"
     if _first(params, "Action") in ABOUT_ONESELF:
         return str(iam_evaluator.caller_arn())
-    return _first(params, "SerialNumber") or found
+    return _first(params, "SerialNumber") or _first(params, "PolicyArn") or found
 
 
 def _of_oneself(ministacks: Handler) -> Handler:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 
 from lab.checks import all_checks
 from lab.cli import app
+from lab.guide.exercises import EXERCISES, about, larger, stop_and_start
 from lab.local_aws.sign_in import environment_of
 from lab.template.deployed import CONFIG, Deployed
 from lab.terminal.problem import ProblemError
@@ -138,6 +141,73 @@ def test_a_learner_works_in_the_own_stack_alone(
         with pytest.raises(ClientError, match=REFUSED):
             CHANGES[change](alice, of(stack) | {"stack": stack.stack_name})
     CHANGES[change](alice, of(stacks[1]) | {"stack": stacks[1].stack_name})
+
+
+@pytest.fixture
+def as_alice(alice: Callable[[str], Any]) -> Iterator[None]:  # noqa: ARG001
+    """Point the shell at the local AWS as alice, as her hand-out says."""
+    with patch.dict(os.environ):
+        own = environment_of("learner-alice", mfa=False)
+    with patch.dict(os.environ, {**own, "LAB_STACK": "LearningStack-alice"}):
+        yield
+
+
+def test_a_learner_proves_the_own_stack_but_for_the_private_key(as_alice: None) -> None:  # noqa: ARG001
+    result = CliRunner().invoke(app, ["verify", "--json"])
+    verdicts = json.loads(result.stdout)
+    assert len(verdicts) > 30
+    assert [each["id"] for each in verdicts if not each["holds"]] == ["key-is-in-parameter-store"]
+
+
+def test_exercises_are_solved_handed_in_and_marked(
+    stacks: list[Deployed],
+    alice: Callable[[str], Any],
+    as_alice: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    own = stacks[1].outputs
+    ec2, s3 = alice("ec2"), alice("s3")
+    ec2.stop_instances(InstanceIds=[own["InstanceId"]])
+    ec2.modify_instance_attribute(InstanceId=own["InstanceId"], InstanceType={"Value": "t3.small"})
+    ec2.start_instances(InstanceIds=[own["InstanceId"]])
+    s3.put_object(Bucket=own["BucketName"], Key="about.txt", Body=own["InstanceId"].encode())
+    file = tmp_path / "alice.json"
+    lab("hand-in", str(file))
+    assert "Cannot be looked at" not in file.read_text()
+    os.environ["LAB_STACK"] = "LearningStack-bob"
+    with pytest.raises(ClientError, match="not authorized"):
+        lab("hand-in", str(file))
+    (handed_in,) = json.loads(lab("class", str(file), "--json"))
+    solved = {mark["task"] for mark in handed_in["marks"] if not mark["missing"]}
+    assert solved == {each.task for each in EXERCISES if each.missing in (stop_and_start, larger, about)}
+    assert (handed_in["learner"], handed_in["done"]) == ("alice", 3)
+
+
+def test_the_teacher_sees_who_has_done_what(stacks: list[Deployed], tmp_path: Path) -> None:
+    assert stacks
+    done = {each["learner"]: each["done"] for each in json.loads(lab("class", "--json"))}
+    assert done == {"alice": 3, "bob": 0}
+    shown = lab("class")
+    assert re.search(r"alice .* 3/10 ", shown)
+    assert re.search(r"2 learners, 12: 8080 is open to the example's", shown)
+    assert "2 learners, 11:" not in shown
+    roster = tmp_path / "class.csv"
+    roster.write_bytes("learner,name\nalice,山田 アリス\nbob,\n".encode("cp932"))
+    lab("class", "--roster", str(roster), "--hand-outs", str(tmp_path / "out"))
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == [
+        *("alice.en.md", "alice.ja.md", "bob.en.md", "bob.ja.md")
+    ]
+    page = (tmp_path / "out" / "alice.ja.md").read_text()
+    assert "山田 アリス" in page
+    assert 'eval "$(python -m lab local as learner-alice)"' in page
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"learner": "a"}', "{"])
+def test_a_file_that_was_not_handed_in_is_one_line(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(content)
+    with pytest.raises(ProblemError, match=f"^{file} is no work that was handed in"):
+        lab("class", str(file))
 
 
 @pytest.mark.parametrize("key", ["Learner", "Project", "Role"])
