@@ -16,7 +16,7 @@ export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CACHE)/jsii
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_REQUIREMENT UV_DRY_RUN UV_CONSTRAINT UV_OVERRIDE
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness texts lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy class class-destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness texts lint format lock snapshots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -89,6 +89,23 @@ destroy: $(READY) ## Doctor, question, destroy, and a list of what is left
 	@$(VENV)/bin/cdk synth LearningStack --quiet $$SETTINGS
 	@printf 'Type destroy to destroy LearningStack; its buckets stay: '; read -r answer && [ "$$answer" = destroy ] || { echo "Nothing was destroyed."; exit 1; }
 	@$(VENV)/bin/cdk destroy LearningStack --app cdk.out --force
+	@$(VENV)/bin/python -m lab cleanup --list
+
+# A class, in the AWS that the shell points at; what is shown is what is deployed. Five stacks at a time.
+class: $(READY) ## A stack and a sign-in for each learner (ROSTER=class.csv SETTINGS="-c nat=none")
+	@[ -n "$$ROSTER" ] || { echo "Whose? Example: make class ROSTER=class.csv"; exit 1; }
+	@$(VENV)/bin/cdk synth 'LearningStack-*' ClassStack --quiet -c "learners=$$ROSTER" $$SETTINGS
+	@$(VENV)/bin/cdk list --app cdk.out 'LearningStack-*' ClassStack
+	@printf 'Type deploy to deploy these: '; read -r answer && [ "$$answer" = deploy ] || { echo "Nothing was deployed."; exit 1; }
+	@$(VENV)/bin/cdk deploy 'LearningStack-*' ClassStack --app cdk.out --require-approval never --concurrency 5
+	@$(VENV)/bin/python -m lab class --roster "$$ROSTER"
+
+class-destroy: $(READY) ## What the class has cost, question, destroy, and a list of what is left (ROSTER=class.csv)
+	@[ -n "$$ROSTER" ] || { echo "Whose? Example: make class-destroy ROSTER=class.csv"; exit 1; }
+	@$(VENV)/bin/python -m lab class
+	@$(VENV)/bin/cdk synth 'LearningStack-*' ClassStack --quiet -c "learners=$$ROSTER" $$SETTINGS
+	@printf 'Type destroy to destroy them; their buckets stay: '; read -r answer && [ "$$answer" = destroy ] || { echo "Nothing was destroyed."; exit 1; }
+	@$(VENV)/bin/cdk destroy 'LearningStack-*' ClassStack --app cdk.out --force --concurrency 5
 	@$(VENV)/bin/python -m lab cleanup --list
 
 # A process for each core; tests/conftest.py says which tests stay together.

@@ -3,6 +3,7 @@
 import typer
 
 from lab.bastion.command import boot_log, connect, start, status, stop
+from lab.classroom.command import classroom, hand_in
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.doctor.command import doctor, zones
@@ -23,6 +24,8 @@ app = typer.Typer(
 )
 for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise, reach):
     app.command()(command)
+app.command("class")(classroom)
+app.command()(hand_in)
 app.command()(verify)
 app.command()(rehearse)
 app.command()(packets)

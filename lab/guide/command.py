@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Column, Table
@@ -13,13 +13,9 @@ from rich.text import Text
 
 from lab.template.reader import STACK
 from lab.terminal.language import Language, shell_language
-from lab.terminal.options import AsJson, confirmed, console
+from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
-
-if TYPE_CHECKING:
-    from lab.guide.exercises import Exercise
-    from lab.template.deployed import Deployed
 
 
 def guide(
@@ -27,6 +23,7 @@ def guide(
     *,
     lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
     write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
+    stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
     """Read the primer here, chapter by chapter: why, what it becomes, how to see it, its cost, an exercise.
@@ -49,7 +46,7 @@ def guide(
         # Links within the project lead nowhere from a terminal: their text says where to look.
         text = re.sub(r"^<!--.*-->\n", "", found[0].text, flags=re.MULTILINE)
         text = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", text)
-        outputs = _outputs() if "$" in text else {}
+        outputs = _outputs(stack) if "$" in text else {}
         text = re.sub(r"\$(\w+)", lambda name: outputs.get(name[1], name[0]), text)
         typer.echo(_rendered(text))
     else:
@@ -73,7 +70,7 @@ def _rendered(text: str) -> str:
     return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
 
 
-def _outputs() -> dict[str, str]:
+def _outputs(stack: str) -> dict[str, str]:
     """Return what commands may name in what is deployed; say it where an AWS is pointed at and cannot be asked."""
     from botocore.exceptions import NoCredentialsError
 
@@ -83,9 +80,9 @@ def _outputs() -> dict[str, str]:
 
     outputs: dict[str, str] = {}
     try:
-        for stack in STACKS:
+        for each in (stack if each == STACK else each for each in STACKS):
             with suppress(ProblemError):  # it is not deployed, or no region is set
-                outputs |= names(Deployed(stack))
+                outputs |= names(Deployed(each))
     except NoCredentialsError:
         pass
     except Exception as error:  # noqa: BLE001  # the guide can be read all the same
@@ -98,6 +95,7 @@ def exercise(
     *,
     begin: Annotated[bool, typer.Option("--begin", help="Chapter 3: break a route, at random.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in the local AWS only.")] = False,
+    stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
     """Check the guide's exercises on the AWS that the shell points at. Changes nothing, but for --begin.
@@ -106,11 +104,11 @@ def exercise(
 
     Example: python -m lab exercise 3
     """
-    from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+    from lab.guide.exercises import EXERCISES, break_a_route, look, of_chapter, require_whole
     from lab.template.deployed import Deployed, is_local
 
     asked = of_chapter(chapter) if chapter else EXERCISES
-    aws = Deployed(STACK)
+    aws = Deployed(stack)
     aws.require_complete()
     if begin:
         if chapter != "3":
@@ -122,7 +120,7 @@ def exercise(
         break_a_route(aws)
         console.print("A route is gone. Find it with: python -m lab verify")
         return
-    found = [(each, _missing(each, aws)) for each in asked]
+    found = [(each, look(each, aws)) for each in asked]
     done = not any(missing for _, missing in found)
     if as_json:
         print_json(
@@ -142,13 +140,3 @@ def exercise(
                 table.add_row("", missing)
         console.print(table)
     raise typer.Exit(bool(chapter) and not done)
-
-
-def _missing(each: "Exercise", aws: "Deployed") -> str:
-    """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
-    from lab.template.deployed import explain
-
-    try:
-        return each.missing(aws)
-    except Exception as error:  # noqa: BLE001  # whatever it is
-        return f"Cannot be looked at: {explain(error)}"

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 
 console = Console(highlight=False)
-StackName = Annotated[str, typer.Option("--stack", help="In a class, the learner's own: LearningStack-NAME.")]
+StackName = Annotated[
+    str, typer.Option("--stack", envvar="LAB_STACK", help="In a class, the learner's own: LearningStack-NAME.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 

@@ -16,7 +16,7 @@ stacks
 constructs_lib
 lab.__main__
 lab.cli
-lab.local_aws.command
+lab.local_aws.command lab.classroom
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
 lab.packets
 lab.checks lab.cost lab.picture lab.local_aws
