@@ -60,6 +60,7 @@ $(READY): requirements-dev.txt package-lock.json $(AGAIN)
 # The first run of the CDK compiles what it imports, and writes an index when it lives long enough: later ones are seconds
 # faster. With -O, as in cdk.json, jsii does not check the type of each argument (mypy does): a tenth less time for a synth.
 	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -O -c 'import time, stacks.build, aws_cdk; aws_cdk.App(); time.sleep(4)'
+	LAB_LANG=ja $(VENV)/bin/python -m lab --help > /dev/null # compiles the catalogue
 	$(VENV)/bin/python -c 'import lab.cli, ministack, pytest'
 	$(VENV)/bin/cdk --version > $(VENV)/cdk-version
 	touch $@
@@ -186,11 +187,8 @@ bench-boot: $(READY) ## Measure the boot (needs make local, root; ARGS="--machin
 bench-strictness: $(READY) ## Which of AWS's refusals ours, moto and ministack know (five minutes)
 	@$(VENV)/bin/python -m bench.strictness
 
-CATALOGUE := lab/locale/ja/LC_MESSAGES/lab.po
-texts: $(READY) ## Gather the texts of lab/ into the Japanese catalogue
-	@$(VENV)/bin/pybabel --quiet extract --keywords=N_ --keywords=_ --no-wrap --sort-by-file --output=$(VENV)/lab.pot lab
-	@$(VENV)/bin/pybabel --quiet update --no-wrap --no-fuzzy-matching --ignore-obsolete --locale=ja \
-	  --input-file=$(VENV)/lab.pot --output-file=$(CATALOGUE)
+texts: $(READY) ## Bring the Japanese catalogue up to the texts in code and templates
+	@$(VENV)/bin/python -m lab.terminal.texts
 
 lint: $(READY) ## Run the linters and type checks
 	@$(VENV)/bin/ruff check --quiet

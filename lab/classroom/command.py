@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def classroom(
     handed_in: Annotated[
-        list[Path] | None, typer.Argument(help="Files of lab hand-in; without any, stacks are looked at.")
+        list[Path] | None, typer.Argument(help=_("Files of lab hand-in; without any, stacks are looked at."))
     ] = None,
     *,
     roster: Annotated[
-        Path | None, typer.Option(help="A CSV file with the columns learner and name: write a hand-out for each.")
+        Path | None, typer.Option(help=_("A CSV file with the columns learner and name: write a hand-out for each."))
     ] = None,
-    hand_outs: Annotated[Path, typer.Option("--hand-outs", help="The folder for them.")] = Path("hand-outs"),
+    hand_outs: Annotated[Path, typer.Option("--hand-outs", help=_("The folder for them."))] = Path("hand-outs"),
     as_json: AsJson = False,
 ) -> None:
     """For teachers: which learner has done which exercise, what many get wrong, and what the class has cost idle.
@@ -41,7 +41,7 @@ def classroom(
         session = new_session()
         account = session.client("sts").get_caller_identity()["Account"]
         for file in pages.write(roster, hand_outs, account=account, region=session.region_name):
-            console.print(_("Written: {file}").format(file=file), markup=False, soft_wrap=True)
+            console.print(_("Written: {page}").format(page=file), markup=False, soft_wrap=True)
         return
     works = [marks.handed_in(file) for file in handed_in] if handed_in else list(marks.works_of_class())
     if as_json:
@@ -50,7 +50,7 @@ def classroom(
     _show(works, marks.common_mistakes(works), marks.usd_of(works))
 
 
-def hand_in(file: Annotated[Path, typer.Argument(help="The file to write.")], *, stack: StackName = STACK) -> None:
+def hand_in(file: Annotated[Path, typer.Argument(help=_("The file to write."))], *, stack: StackName = STACK) -> None:
     """Write what is done in one's own stack into a file, for a teacher.
 
     Example: python -m lab hand-in alice.json

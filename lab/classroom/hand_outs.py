@@ -53,7 +53,9 @@ def write(roster: Path, folder: Path, *, account: str, region: str) -> Iterator[
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ProblemError(f"{folder} cannot be written: {error.strerror}") from None
+        raise ProblemError(
+            _("{file} cannot be written: {strerror}").format(file=folder, strerror=error.strerror)
+        ) from None
     for learner, name in learners:
         for language in LANGUAGES:
             with speaking(language):
@@ -75,12 +77,15 @@ def _read(roster: Path) -> Iterator[tuple[str, str]]:
     try:
         content = roster.read_bytes()
     except OSError as error:
-        raise ProblemError(f"{roster} cannot be read: {error.strerror}") from None
+        raise ProblemError(
+            _("{file} cannot be read: {strerror}").format(file=roster, strerror=error.strerror)
+        ) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp932", errors="replace")
     for row in csv.DictReader(text.splitlines()):
         if not (learner := (row.get("learner") or "").strip()):
-            raise ProblemError(f"{roster} must have a column 'learner' with a name in each row. Example: learner,name")
+            said = _("{file} must have a column 'learner' with a name in each row. Example: learner,name")
+            raise ProblemError(said.format(file=roster))
         yield learner, (row.get("name") or "").strip() or learner

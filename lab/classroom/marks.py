@@ -12,6 +12,7 @@ from lab.cost.bill import HOURS_A_MONTH, reckon
 from lab.guide.exercises import EXERCISES, look
 from lab.template.deployed import Deployed, explain, new_session
 from lab.template.reader import STACK
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 PREFIX = f"{STACK}-"
@@ -62,8 +63,10 @@ def works_of_class() -> Iterator[Work]:
     theirs = [each for each in stacks if each.startswith(PREFIX)]
     if not theirs:
         raise ProblemError(
-            f"There is no {PREFIX}NAME here. Deploy a class first: make class ROSTER=class.csv, or read what was "
-            "handed in: python -m lab class alice.json bob.json"
+            _(
+                "There is no {prefix}NAME here. Deploy a class first: make class ROSTER=class.csv, or read what was "
+                "handed in: python -m lab class alice.json bob.json"
+            ).format(prefix=PREFIX)
         )
     for stack in theirs:
         try:
@@ -84,10 +87,12 @@ def handed_in(file: Path) -> Work:
         marks = tuple(Mark(tuple(each["chapters"]), str(each["task"]), str(each["missing"])) for each in given["marks"])
         return Work(str(given["learner"]), marks, str(given["at"]))
     except OSError as error:
-        raise ProblemError(f"{file} cannot be read: {error.strerror}") from None
+        raise ProblemError(_("{file} cannot be read: {strerror}").format(file=file, strerror=error.strerror)) from None
     except (ValueError, TypeError, KeyError):
         raise ProblemError(
-            f"{file} is no work that was handed in. Learners write one with: python -m lab hand-in alice.json"
+            _("{file} is no work that was handed in. Learners write one with: python -m lab hand-in alice.json").format(
+                file=file
+            )
         ) from None
 
 

@@ -1,9 +1,11 @@
 """``python -m lab guide | exercise``."""
 
 import re
+import shlex
 import shutil
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from textwrap import dedent, indent
 from typing import Annotated
 
@@ -12,17 +14,21 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lab.template.reader import STACK
-from lab.terminal.language import Language, shell_language
+from lab.terminal.language import _, spoken
 from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
 
 
 def guide(
-    chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
+    chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, the chapters are listed."))] = "",
     *,
-    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
+    variables: Annotated[bool, typer.Option("--variables", help=_("Print what sets the commands' variables."))] = False,
+    write: Annotated[bool, typer.Option("--write", help=_("Write anew what is data in READMEs and docs."))] = False,
+    site: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help=_("Write the page as files to read, from what cdk synth made.")),
+    ] = None,
     stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
@@ -36,10 +42,17 @@ def guide(
 
     if write:
         for page in blocks.write():
-            typer.echo(f"Written: {page}")
+            typer.echo(_("Written: {page}").format(page=page))
         return
-    language: Language = lang or shell_language()
-    found = [book.find_chapter(chapter, language)] if chapter else book.read(language)
+    if site:
+        from lab.page.site import write_site
+
+        console.print(_("{number} pages are in {folder}.").format(number=write_site(site), folder=site), markup=False)
+        return
+    if variables:
+        _print_variables(stack)
+        return
+    found = [book.find_chapter(chapter, spoken())] if chapter else book.read(spoken())
     if as_json:
         print_json([asdict(each) for each in found])
     elif chapter:
@@ -54,9 +67,9 @@ def guide(
         for each in found:
             table.add_row(", ".join(map(str, each.numbers)), each.title)
         console.print(table)
-        console.print("\nRead one with: python -m lab guide 3. Its exercise: python -m lab exercise 3")
+        console.print("\n" + _("Read one with: python -m lab guide 3. Its exercise: python -m lab exercise 3"))
         if not shutil.which("aws"):
-            console.print('You have no AWS CLI. Enough for the local AWS: alias aws="python -m awscli"')
+            console.print(_('You have no AWS CLI. Enough for the local AWS: alias aws="python -m awscli"'))
 
 
 def _rendered(text: str) -> str:
@@ -64,10 +77,22 @@ def _rendered(text: str) -> str:
     from rich.markdown import Markdown
 
     with console.capture() as capture:
-        for words, code in re.findall(r"(.*?)(?: *```\w+\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
+        for words, code in re.findall(r"(.*?)(?: *```\w[\w ]*\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
             console.print(Markdown(words, hyperlinks=False))
             console.print("", Text(indent(dedent(code), "    "), "cyan"), sep="\n", soft_wrap=True)
     return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
+
+
+def _print_variables(stack: str) -> None:
+    """Print commands for any shell that set the variables of the guide's commands."""
+    from lab.guide import book
+
+    outputs = _outputs(stack)
+    if not outputs:
+        raise ProblemError(_("Nothing is deployed here. In the local AWS: make local"))
+    used = {name for chapter in book.read("en") for name in re.findall(r"\$(\w+)", chapter.text)}
+    for name in sorted(used & outputs.keys()):
+        typer.echo(f"export {name}={shlex.quote(outputs[name])}")
 
 
 def _outputs(stack: str) -> dict[str, str]:
@@ -86,24 +111,26 @@ def _outputs(stack: str) -> dict[str, str]:
     except NoCredentialsError:
         pass
     except Exception as error:  # noqa: BLE001  # the guide can be read all the same
-        typer.echo(f"The commands hold names, and no ids of yours: {explain(error)}", err=True)
+        typer.echo(_("The commands hold names, and no ids of yours: {why}").format(why=explain(error)), err=True)
     return outputs
 
 
 def exercise(
-    chapter: Annotated[str, typer.Argument(help="The primer's number; without one, all are listed.")] = "",
+    chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, all are listed."))] = "",
     *,
-    begin: Annotated[bool, typer.Option("--begin", help="Chapter 3: break a route, at random.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in the local AWS only.")] = False,
+    begin: Annotated[bool, typer.Option("--begin", help=_("Chapter 3: break a route, at random."))] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask; in the local AWS only."))] = False,
     stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
     """Check the guide's exercises on the AWS that the shell points at. Changes nothing, but for --begin.
 
-    Ends with status 1 when the exercises of a chapter are not done.
+    What was solved once is done, also when a later exercise undoes it. Ends with status 1 when the exercises of a
+    chapter are not done.
 
     Example: python -m lab exercise 3
     """
+    from lab.guide import progress
     from lab.guide.exercises import EXERCISES, break_a_route, look, of_chapter, require_whole
     from lab.template.deployed import Deployed, is_local
 
@@ -112,20 +139,30 @@ def exercise(
     aws.require_complete()
     if begin:
         if chapter != "3":
-            raise ProblemError("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin")
+            raise ProblemError(_("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin"))
         require_whole(aws)
-        question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint})."
-        if not (yes and is_local()) and not confirmed(question, "break", "Nothing was broken."):
+        question = _("This deletes one route of {stack_name} in {region} ({endpoint}).").format(
+            stack_name=aws.stack_name, region=aws.region, endpoint=aws.endpoint
+        )
+        if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
             raise typer.Exit(1)
         break_a_route(aws)
-        console.print("A route is gone. Find it with: python -m lab verify")
+        console.print(_("A route is gone. Find it with: python -m lab verify"))
         return
     found = [(each, look(each, aws)) for each in asked]
-    done = not any(missing for _, missing in found)
+    for each, missing in found:
+        if not missing:
+            progress.solve(each)
+    solved = progress.solved()
     if as_json:
         print_json(
             [
-                {"chapters": each.chapters, "task": each.task, "done": not missing, "missing": missing}
+                {
+                    "chapters": each.chapters,
+                    "task": _(each.task),
+                    "done": progress.name(each) in solved or not missing,
+                    "missing": missing,
+                }
                 for each, missing in found
             ]
         )
@@ -133,10 +170,11 @@ def exercise(
         task = Column(overflow="fold")
         table = Table("", task, "", box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         for each, missing in found:
-            table.add_row(
-                ", ".join(map(str, each.chapters)), each.task, "[red]open[/]" if missing else "[green]done[/]"
-            )
+            day = solved.get(progress.name(each), "")
+            said = f"[green]{_('done')}[/]" if day or not missing else f"[red]{_('open')}[/]"
+            table.add_row(", ".join(map(str, each.chapters)), _(each.task), said)
             if chapter and missing:
-                table.add_row("", missing)
+                since = _("Solved on {day}. Now: {missing}").format(day=day, missing=missing)
+                table.add_row("", since if day else missing)
         console.print(table)
-    raise typer.Exit(bool(chapter) and not done)
+    raise typer.Exit(bool(chapter) and any(missing and progress.name(each) not in solved for each, missing in found))

@@ -16,6 +16,7 @@ from lab.cost.bill import Usage, reckon
 from lab.cost.chart import svg
 from lab.cost.compare import HOURS, NAT_CHOICES
 from lab.guide.blocks import PART, Facts, fill, pages
+from lab.terminal.language import _, speaking
 from stacks.settings import NAT_CHOICES as CHOICES
 from stacks.settings import Settings, documentation
 from tests.conftest import ROOT
@@ -105,4 +106,5 @@ def test_the_choices_of_nat_are_those_of_the_setting() -> None:
 
 def test_every_setting_is_explained_in_both_languages() -> None:
     assert json.loads((ROOT / "cdk.json").read_text())["context"].keys() >= {each["name"] for each in documentation()}
-    assert all(each["meaning"] != each["meaning_ja"] and each["example"] for each in documentation())
+    with speaking("ja"):
+        assert all(_(each["meaning"]) != each["meaning"] and each["example"] for each in documentation())

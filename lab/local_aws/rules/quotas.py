@@ -42,7 +42,9 @@ def grant(given: Iterable[str]) -> None:
         name, _, number = text.partition("=")
         if name not in NEW_ACCOUNT or not number.isdecimal():
             raise ProblemError(
-                f"--quota {text} is no quota of the local AWS. Give a whole number for one of "
-                f"{', '.join(NEW_ACCOUNT)}. Example: --quota vcpu=32"
+                _(
+                    "--quota {text} is no quota of the local AWS. Give a whole number for one of "
+                    "{names}. Example: --quota vcpu=32"
+                ).format(text=text, names=", ".join(NEW_ACCOUNT))
             )
         _granted[name] = int(number)
