@@ -40,8 +40,9 @@ def classroom(
     if roster:
         session = new_session()
         account = session.client("sts").get_caller_identity()["Account"]
-        for file in pages.write(roster, hand_outs, account=account, region=session.region_name):
-            console.print(_("Written: {page}").format(page=file), markup=False, soft_wrap=True)
+        written = list(pages.write(roster, hand_outs, account=account, region=session.region_name))
+        said = _("{number} pages are in {folder}.").format(number=len(written), folder=hand_outs)
+        console.print(said, markup=False, soft_wrap=True)
         return
     works = [marks.handed_in(file) for file in handed_in] if handed_in else list(marks.works_of_class())
     if as_json:
