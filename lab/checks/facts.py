@@ -6,7 +6,13 @@ in IAM's own words.
 
 from lab.terminal.language import N_, rephrased
 
-SHAPES = (
+SHAPES = (  # the first that fits is taken: what holds others stands above them
+    N_("without zone {number}: {fact}"),
+    N_("{pair} stops: {way}"),
+    N_("in {number}: {rule}"),
+    N_("out {number}: {rule}"),
+    N_("{group} in: {rule}"),
+    N_("{group} out: {rule}"),
     N_("an answer"),
     N_("AWS says nothing of what this is about"),
     N_("AWS says nothing of {what}"),
@@ -43,15 +49,12 @@ SHAPES = (
     N_("a public address: {answer}"),
     N_("source/destination check: {answer}"),
     # firewall
-    N_("in {number}: {rule}"),
-    N_("out {number}: {rule}"),
-    N_("{group} in: {rule}"),
-    N_("{group} out: {rule}"),
     N_("allow {traffic} from {peer}"),
     N_("allow {traffic} to {peer}"),
     N_("deny {traffic} from {peer}"),
     N_("deny {traffic} to {peer}"),
     N_("{traffic} from {peer}"),
+    N_("icmp type {type} code {code}"),
     N_("{acl} guards {subnet}"),
     N_("all traffic"),
     # network
@@ -69,9 +72,6 @@ SHAPES = (
     N_("{name}: available, in {subnet}, address {address}"),
     N_("{name}: available, regional"),
     N_("{status}, {kind} traffic to {where}"),
-    # who reaches whom
-    N_("without zone {number}: {fact}"),
-    N_("{pair} stops: {way}"),
     # storage
     N_("old versions of {what}: deleted {when}"),
     N_("delete markers of {what}: deleted when nothing is behind them"),
@@ -84,12 +84,14 @@ SHAPES = (
     N_("everything"),
     N_("never enabled"),
     N_("nowhere"),
+    N_("{bucket}: {encryption}, bucket key"),
+    N_("{traffic} to {peer}"),
     # in a real account
     N_("delivered"),
+    N_("{sum}, MONTHLY COST, of the whole account"),
     N_("{status} of {id}"),
     # saving
     N_("{action}Instances: {when}, at most {seconds} s late, {state}"),
-    N_("{sum} USD, MONTHLY COST, of the whole account"),
 )
 
 

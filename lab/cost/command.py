@@ -141,6 +141,7 @@ def _print_bill(stack: str, bill: Bill, usage: Usage) -> None:
         _("{stack} in {where}, USD a month at AWS's list prices of {as_of}").format(
             stack=stack, where=bill.where(), as_of=AS_OF
         )
+        + "\n"
     )
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(_("Resource"))
@@ -179,7 +180,7 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
 def _print_unpriced(bill: Bill) -> None:
     families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
     known = (
-        f"; of instances, {families} are"
+        _("; of instances, {families} are").format(families=families)
         if any(name.startswith(_(INSTANCE_TYPE).partition("{")[0]) for name in bill.unpriced)
         else ""
     )
@@ -285,7 +286,7 @@ def _check(region: str, *, as_json: bool) -> bool:
         print_json([{**asdict(row), "region": region, "verdict": row.verdict} for row in rows])
     else:
         for row in differing:
-            listed = " or ".join(f"{price:g}" for price in row.theirs) or _("nothing")
+            listed = _(" or ").join(f"{price:g}" for price in row.theirs) or _("nothing")
             console.print(
                 _("{row}: {verdict}. Ours {ours:g} for a unit of {unit}, AWS lists {listed}").format(
                     row=row.row, verdict=_(row.verdict), ours=row.ours, unit=_(row.unit), listed=listed

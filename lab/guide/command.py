@@ -1,8 +1,11 @@
 """``python -m lab guide | exercise``."""
 
+import os
+import pydoc
 import re
 import shlex
 import shutil
+import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +21,10 @@ from lab.terminal.language import _, spoken
 from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
+
+
+# Where a paragraph of Japanese goes on in the next line of the source: Markdown would set a blank there.
+LINE_END = re.compile(r"(?<=[^\x00-\x7f])\n *(?=[^\x00-\x7f]|[A-Za-z`(]|\*\*|\d+ )")
 
 
 def guide(
@@ -61,7 +68,7 @@ def guide(
         text = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", text)
         outputs = _outputs(stack) if "$" in text else {}
         text = re.sub(r"\$(\w+)", lambda name: outputs.get(name[1], name[0]), text)
-        typer.echo(_rendered(text))
+        _show(_rendered(text))
     else:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         for each in found:
@@ -72,13 +79,22 @@ def guide(
             console.print(_('You have no AWS CLI. Enough for the local AWS: alias aws="python -m awscli"'))
 
 
+def _show(text: str) -> None:
+    """Print a text; one that is longer than the screen by way of PAGER, or else less."""
+    if sys.stdout.isatty() and text.count("\n") >= console.height:
+        os.environ.setdefault("LESS", "FRX")  # keep colours, and leave on the screen what was read
+        pydoc.pager(text)
+    else:
+        typer.echo(text)
+
+
 def _rendered(text: str) -> str:
     """Return Markdown for the terminal, with commands as they are, to be copied: no line of them is broken."""
     from rich.markdown import Markdown
 
     with console.capture() as capture:
         for words, code in re.findall(r"(.*?)(?: *```\w[\w ]*\n(.*?)^ *```\n|\Z)", text, re.DOTALL | re.MULTILINE):
-            console.print(Markdown(words, hyperlinks=False))
+            console.print(Markdown(LINE_END.sub("", words), hyperlinks=False))
             console.print("", Text(indent(dedent(code), "    "), "cyan"), sep="\n", soft_wrap=True)
     return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
 

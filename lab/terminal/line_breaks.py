@@ -12,9 +12,9 @@ from typing import Any
 import rich.text
 from rich.cells import cell_len
 
-NEVER_FIRST = "、。，．・：；？！）」』】］〉》〕｝”’…‥ー々〜ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ)]},.:;!?%°"  # noqa: RUF001
-NEVER_LAST = "（「『【［〈《〔｛“‘([{"  # noqa: RUF001
-_rich_breaks = rich.text.divide_line
+NEVER_FIRST = "、。，．・：；？！）」』】］〉》〕｝”’…‥ー々〜ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ)]},.:;!?%°"
+NEVER_LAST = "（「『【［〈《〔｛“‘([{"
+_rich_breaks = rich.text.divide_line  # type: ignore[attr-defined]
 
 
 def breaks(text: str, width: int, fold: bool = True) -> list[int]:  # noqa: FBT001, FBT002  # as rich has it
@@ -51,7 +51,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def break_as_japanese_does() -> None:
     """Have rich break lines so, wherever it does: rich itself has no way to say how."""
-    rich.text.divide_line = breaks
+    rich.text.divide_line = breaks  # type: ignore[attr-defined]
 
 
 @cache

@@ -1,6 +1,7 @@
 """The picture of a template: what is on it, and that nothing lies on something else."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
@@ -15,11 +16,12 @@ from lab.cli import app
 from lab.picture.architecture import Architecture
 from lab.picture.drawing import ICON, Drawing, png, svg
 from lab.picture.layout import PRIVATE, lay_out
+from lab.terminal.language import Language, speaking
 from lab.terminal.problem import ProblemError
 from tests.conftest import ROOT
+from tests.english import english_in
 from tests.unit.test_templates import CASES, LONGEST, LONGEST_WITH_NAT_INSTANCE
 
-DRAWN = ROOT / "docs" / "architecture.svg"
 SETTINGS = [settings for stack, settings in CASES.values() if stack == "LearningStack"]
 SETTINGS += [{**longest, "role_name": "M" * 64} for longest in (LONGEST, LONGEST_WITH_NAT_INSTANCE)]  # a wide letter
 NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest", "longest-nat-instance"]
@@ -141,9 +143,21 @@ def test_names_the_zones_where_they_are_chosen(template: Template) -> None:
 # --- files
 
 
-def test_the_picture_in_docs_is_what_the_command_draws(template: Template) -> None:
-    """Draw it anew with `cdk synth --quiet && python -m lab picture -o docs/architecture.svg`."""
-    assert DRAWN.read_text() == svg(drawing(template()), "The architecture of LearningStack")
+@pytest.mark.parametrize(
+    ("language", "name", "title"),
+    [
+        ("en", "architecture.svg", "The architecture of LearningStack"),
+        ("ja", "architecture.ja.svg", "LearningStack の構成図"),
+    ],
+)
+def test_the_picture_in_docs_is_what_the_command_draws(
+    language: Language, name: str, title: str, template: Template
+) -> None:
+    """Draw it anew with `cdk synth --quiet && python -m lab picture -o docs/NAME --lang LANGUAGE`."""
+    with speaking(language):
+        drawn = svg(drawing(template()), title)
+    assert (ROOT / "docs" / name).read_text() == drawn
+    assert language == "en" or english_in(re.sub(r"<[^>]*>|#\w+", "\n", drawn)) == []
 
 
 def test_the_svg_needs_no_other_file(template: Template) -> None:

@@ -1,0 +1,71 @@
+"""The catalogue has the texts that stand in code and templates, and each of them in Japanese."""
+
+import re
+from collections.abc import Iterator
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+
+from lab.terminal.language import CATALOGUE, rephrased, speaking
+from lab.terminal.texts import gathered, updated
+
+# What is so in both languages.
+NAMES = {"Elastic IP", "Elastic IPs", ", Elastic IP", "{name}: {problem}. {advice}", "{traffic} {fromto} {peer}"}
+LETTER = "[\u3041-\u30ff\u4e00-\u9fff]"
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalog:
+    with CATALOGUE.open("rb") as file:
+        return read_po(file, locale="ja")
+
+
+def translations(catalogue: Catalog) -> Iterator[tuple[str, str]]:
+    for message in catalogue:
+        if isinstance(message, Message) and message.id:
+            english, japanese = (
+                each if isinstance(each, str) else (each or [""])[-1] for each in (message.id, message.string)
+            )
+            yield english, japanese
+
+
+def placeholders(text: str) -> set[tuple[str, str | None, str | None]]:
+    return {(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(text) if name is not None}
+
+
+def test_it_has_each_text_and_no_other(catalogue: Catalog) -> None:
+    assert CATALOGUE.read_text() == updated(), "bring it up to date with: make texts"
+    assert {each.id for each in catalogue} == {each.id for each in gathered()}
+    assert not catalogue.obsolete
+    assert not [each.id for each in catalogue if each.id and each.fuzzy]
+
+
+def test_each_text_is_there_in_japanese(catalogue: Catalog) -> None:
+    assert [english for english, japanese in translations(catalogue) if not japanese] == []
+    assert [
+        english
+        for english, japanese in translations(catalogue)
+        if english not in NAMES and not re.search(LETTER, japanese)
+    ] == []
+
+
+def test_each_text_says_the_same_things(catalogue: Catalog) -> None:
+    told = {english: (placeholders(english), placeholders(japanese)) for english, japanese in translations(catalogue)}
+    assert [english for english, (one, other) in told.items() if one != other] == []
+
+
+def test_japanese_is_set_as_elsewhere(catalogue: Catalog) -> None:
+    """A space stands between Japanese and letters, and the words are AWS's own."""
+    for _english, japanese in translations(catalogue):
+        assert not re.search(f"{LETTER}[A-Za-z0-9]|[A-Za-z0-9]{LETTER}|{LETTER} +{LETTER}|[。、] ", japanese), japanese
+        assert not re.search("要求|秘密鍵|運用者|暗黙の拒否|パラメータストア", japanese), japanese
+
+
+def test_what_was_put_together_is_put_together_anew() -> None:
+    shapes = ("expected: {fact}", "found: {fact}", "{message}. Did you mean {names}?")
+    with speaking("ja"):
+        assert rephrased("found: expected: x", shapes) == "実際の状態: 期待する状態: x"
+        assert rephrased("something else", shapes) == "something else"
+    assert rephrased("found: x", shapes) == "found: x"
