@@ -58,10 +58,6 @@ class Rect:
     width: float
     height: float
 
-    @property
-    def middle(self) -> Point:
-        return self.x + self.width / 2, self.y + self.height / 2
-
     def has(self, point: Point) -> bool:
         return self.x <= point[0] <= self.x + self.width and self.y <= point[1] <= self.y + self.height
 
@@ -104,10 +100,6 @@ class Node:
     beside: bool = False
     is_ghost: bool = False
     """A host that somebody could start: it is not there."""
-
-    @property
-    def icon(self) -> str:
-        return ICONS[self.kind]
 
 
 @dataclass(frozen=True, kw_only=True)
