@@ -24,7 +24,7 @@ from lab.checks import all_checks
 from lab.checks.check import Check
 from lab.cost.bill import Line, reckon
 from lab.cost.compare import NAT_CHOICES
-from lab.cost.prices import AS_OF
+from lab.cost.prices import AS_OF, PRICES
 from lab.guide.book import numbers_in, read
 from lab.guide.sources import ROOT, constructs
 from lab.template.reader import Template
@@ -69,6 +69,17 @@ WAYS_OUT = {
         "instance": "NAT インスタンス (自分のパブリック IP を持つ t4g.micro) から",
         "none": "出られない。S3 には無料のエンドポイントで届く",
     },
+}
+# What S3 bills as one class of requests: the operations, by language, and how many of PRICES' unit are a thousand.
+REQUESTS = {
+    "PUT, COPY, POST, LIST": ("PUT, COPY, POST, LIST", "put", 1),
+    "GET, HEAD, SELECT": ("GET, HEAD, SELECT", "get", 0.1),
+    "DELETE, CANCEL": ("DELETE, CANCEL", "", 0),
+    "Move to Glacier Flexible Retrieval, by a lifecycle rule": (
+        "ライフサイクルルールによる Glacier Flexible Retrieval への移行",
+        "to-GLACIER",
+        1,
+    ),
 }
 WIDTH = 97  # of what ``lab verify`` prints
 
@@ -200,6 +211,15 @@ class _Writer:
         yield f"|---|{'---:|' * len(REGIONS)}"
         for part in bills[0].parts():
             yield f"| {part} | {' | '.join(f'{bill.parts()[part]:.2f}' for bill in bills)} |"
+
+    def requests(self, _: list[str]) -> Iterator[str]:
+        """Yield a table of what a thousand requests of each class cost in S3 Standard, in each region."""
+        title = "A thousand requests" if self.language == "en" else "1,000 リクエスト"
+        yield f"| {title} (USD, {AS_OF}) | {' | '.join(REGIONS)} |"
+        yield f"|---|{'---:|' * len(REGIONS)}"
+        for english, (japanese, price, units) in REQUESTS.items():
+            usd = [f"{PRICES[price].in_region(region) * units:g}" if price else "0" for region in REGIONS]
+            yield f"| {english if self.language == 'en' else japanese} | {' | '.join(usd)} |"
 
     def choices_of_nat(self, _: list[str]) -> Iterator[str]:
         """Yield a table of what LearningStack costs idle with each choice of ``nat``, in each region."""

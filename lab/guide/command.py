@@ -1,5 +1,6 @@
 """``python -m lab guide | exercise``."""
 
+import random
 import re
 import shlex
 import shutil
@@ -13,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lab.template.reader import STACK
-from lab.terminal.language import Language, shell_language
+from lab.terminal.language import Language, _, shell_language
 from lab.terminal.options import AsJson, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -27,7 +28,9 @@ def guide(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, the chapters are listed.")] = "",
     *,
     lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
-    variables: Annotated[bool, typer.Option("--variables", help="Print what sets the commands' variables.")] = False,
+    variables: Annotated[
+        bool, typer.Option("--variables", help=_("Print what sets the variables of the commands."))
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Write anew what is data in READMEs and docs.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +87,7 @@ def _print_variables() -> None:
 
     outputs = _outputs()
     if not outputs:
-        raise ProblemError("Nothing is deployed here. In the local AWS: make local")
+        raise ProblemError(_("Nothing is deployed here. In the local AWS: make local"))
     used = {name for chapter in book.read("en") for name in re.findall(r"\$(\w+)", chapter.text)}
     for name in sorted(used & outputs.keys()):
         typer.echo(f"export {name}={shlex.quote(outputs[name])}")
@@ -114,6 +117,7 @@ def exercise(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, all are listed.")] = "",
     *,
     begin: Annotated[bool, typer.Option("--begin", help="Chapter 3: break a route, at random.")] = False,
+    seed: Annotated[int | None, typer.Option(help=_("With --begin: break what this number broke before."))] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in the local AWS only.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -136,11 +140,11 @@ def exercise(
         question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint})."
         if not (yes and is_local()) and not confirmed(question, "break", "Nothing was broken."):
             raise typer.Exit(1)
-        break_a_route(aws)
+        break_a_route(aws, random.Random(seed).choice)  # noqa: S311  # nothing secret
         console.print("A route is gone. Find it with: python -m lab verify")
         return
     found = [(each, _missing(each, aws)) for each in asked]
-    done = not any(missing for _, missing in found)
+    done = not any(missing for _each, missing in found)
     if as_json:
         print_json(
             [
