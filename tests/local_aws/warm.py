@@ -44,7 +44,7 @@ PROGRAMS = {"aws": _aws, "lab": _lab}
 
 def main(program: str, path: str) -> None:
     run = PROGRAMS[program]()
-    session = importlib.import_module("botocore.session")
+    session: Any = importlib.import_module("botocore.session")
     session.create_loader = cache(session.create_loader)
     loader = session.create_loader(os.environ.get(DATA))
     for service in SERVICES:
