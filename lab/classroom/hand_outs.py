@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.classroom.marks import PREFIX
-from lab.terminal.language import N_, Language, _, speaking
+from lab.terminal.language import LANGUAGES, N_, _, speaking
 from lab.terminal.problem import ProblemError
 from lab.terminal.written import write_whole
 
-LANGUAGES: tuple[Language, ...] = ("en", "ja")
 # With ``name``, ``stack``, ``user``, ``account`` and ``region`` of the learner.
 PAGE = N_("""# {name}: your part of AWS
 

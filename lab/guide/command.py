@@ -2,6 +2,7 @@
 
 import os
 import pydoc
+import random
 import re
 import shlex
 import shutil
@@ -21,7 +22,6 @@ from lab.terminal.language import _, spoken
 from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
-
 
 # Where a paragraph of Japanese goes on in the next line of the source: Markdown would set a blank there.
 LINE_END = re.compile(r"(?<=[^\x00-\x7f])\n *(?=[^\x00-\x7f]|[A-Za-z`(]|\*\*|\d+ )")
@@ -135,6 +135,7 @@ def exercise(
     chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, all are listed."))] = "",
     *,
     begin: Annotated[bool, typer.Option("--begin", help=_("Chapter 3: break a route, at random."))] = False,
+    seed: Annotated[int | None, typer.Option(help=_("With --begin: break what this number broke before."))] = None,
     yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask; in the local AWS only."))] = False,
     stack: StackName = STACK,
     as_json: AsJson = False,
@@ -162,7 +163,7 @@ def exercise(
         )
         if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
             raise typer.Exit(1)
-        break_a_route(aws)
+        break_a_route(aws, random.Random(seed).choice)  # noqa: S311  # nothing secret
         console.print(_("A route is gone. Find it with: python -m lab verify"))
         return
     found = [(each, look(each, aws)) for each in asked]

@@ -13,6 +13,7 @@ from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.policy import account, partition
 from lab.checks.storage import bucket
+from lab.reach.command import asked
 from lab.reach.described import described as described_network
 from lab.reach.parties import everybody, instances, with_parties
 from lab.reach.ranges import Ranges
@@ -24,7 +25,7 @@ from lab.terminal.problem import ProblemError
 
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
 BEGUN = "LearningStackExercise3"
-PRIVATE_HOST, HTTP_ALT = "private-host", 8080
+PRIVATE_HOST, SSH, HTTPS, HTTP_ALT = "private-host", 22, 443, 8080
 # The defaults of the settings instance_type and office_cidr.
 DEFAULT_INSTANCE_TYPE, DEFAULT_OFFICE_CIDR = "t3.micro", "50.100.200.0/24"
 
@@ -123,6 +124,24 @@ def lost_reply(aws: Deployed) -> str:
         return _("The reply comes back. See how: python -m lab reach {bastion} {private_host} {port} --reply").format(
             bastion=BASTION, private_host=PRIVATE_HOST, port=HTTP_ALT
         )
+    return ""
+
+
+@exercise(3, task=N_("Leave the private host no way to the internet, and keep those to S3 and from the bastion"))
+def no_way_out(aws: Deployed) -> str:
+    network = described_network(aws.ec2, aws.one("AWS::EC2::VPC").id)
+    if PRIVATE_HOST not in {each.name for each in instances(network)}:
+        return _("There is no private host. Deploy it: cdk deploy LearningStack -c private_host=true")
+    for one, other, port, wanted in (
+        (PRIVATE_HOST, "internet", HTTPS, False),
+        (PRIVATE_HOST, "s3", HTTPS, True),
+        (BASTION, PRIVATE_HOST, SSH, True),
+    ):
+        __, answers = asked(network, one, other, "tcp", (port, port))
+        if any(each.reaches for each in answers) != wanted:
+            text = _("{one} does not reach {other}") if wanted else _("{one} still reaches {other}")
+            how = f"python -m lab reach {one} {other} {port}"
+            return text.format(one=one, other=other) + ". " + _("See how: {command}").format(command=how)
     return ""
 
 
