@@ -446,7 +446,7 @@ def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
 def _matches(pattern: str, allowed: str) -> Callable[[str], None]:
     def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
-            raise ValueError(_("must be {allowed}").format(allowed=allowed))
+            raise ValueError(_("must be {allowed}").format(allowed=_(allowed)))
 
     return check
 

@@ -8,12 +8,11 @@ COMMAND = re.compile(
     r"|alias aws|--?\w[\w-]*(?=[ =]))[\x20-\x7e]*"
 )
 # Names of AWS, of its console and of programs, and what AWS or IAM says itself.
-NAMES = """
-AWS CLI|CDK CLI|Session Manager|Parameter Store|Elastic IP|Price List|(?:VPC )?Reachability Analyzer|Security credentials
-|Ubuntu LTS|Flow Logs|AWS SDK|NAT gateways?|USD/GB|SSE-S3|(?:Block|Ignore|Restrict)Public\\w+ (?:True|False)|(?:Allow|Deny) [\\x20-\\x7e]*
-|COMMAND \\[ARGS\\]|\\[OPTIONS\\][\\x20-\\x7e]*|ACTIVE, ALL|GREATER_THAN [\\x20-\\x7e]*|MONTHLY COST|PUT, LIST, COPY
-|ACL (?:public|private)|icmp echo(?: reply)?|CloudFormation [A-Z]\\w+|Amazon EC2
-""".replace("\n", "").strip()
+NAMES = (
+    r"(?:Allow|Deny|GREATER_THAN) [\x20-\x7e]*|(?:COMMAND|\[OPTIONS\])[\x20-\x7e]*|icmp echo(?: reply)?"
+    r"|(?:Block|Ignore|Restrict)Public\w+ (?:True|False)|MONTHLY COST|ACL (?:public|private)"
+    r"|AWS CLI|CDK CLI|Session Manager|Parameter Store|Elastic IP|Price List|(?:VPC )?Reachability Analyzer|Ubuntu LTS"
+)
 WORDS = re.compile(r"(?<![\w.:/@#=$*-])[A-Za-z][A-Za-z']*(?: [A-Za-z][A-Za-z']*)+(?![\w./:@=*-])")
 
 

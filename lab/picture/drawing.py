@@ -66,7 +66,7 @@ class Text:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom, nearly: fonts differ."""
-        width = _font(self.size).getlength(self.text)
+        width = _width(self.text, self.size)
         left = self.x - {"start": 0, "middle": width / 2, "end": width}[self.anchor]
         return left, self.y - self.size, left + width, self.y + self.size / 4
 

@@ -213,7 +213,7 @@ class _Layout:
                 self.hand_down(x, end, y + 150 - ICON / 2, _("access logs"))
         if self.architecture.all("AWS::EC2::VPCEndpoint"):
             self.icon(self.right, y, "network/endpoint")
-            self.text(self.right + 6, y - ICON / 2 - 6, "S3 endpoint")
+            self.text(self.right + 6, y - ICON / 2 - 6, _("S3 endpoint"))
             self.wire((self.right + ICON / 2, y), (x - ICON / 2, y), two_way=True)
         if buckets.keys() & logs:
             self.icon(x, y + 150, "storage/simple-storage-service-s3-bucket", _("Log bucket"))

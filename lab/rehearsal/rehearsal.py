@@ -122,7 +122,7 @@ class Rehearsal:
 
     def boot(self) -> float:
         """Switch the machine on and wait for the mount; return the seconds from the one to the other."""
-        self.progress("Booting")
+        self.progress(_("Booting"))
         began = time.monotonic()
         self.machine.start()
         self.machine.wait_for_boot()
@@ -134,7 +134,7 @@ class Rehearsal:
 
     def reboot(self) -> float:
         """Reboot the machine and wait for the mount; return the seconds from the one to the other."""
-        self.progress("Rebooting")
+        self.progress(_("Rebooting"))
         began = time.monotonic()
         self.machine.reboot()
         self.wait_for_mount()

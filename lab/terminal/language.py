@@ -131,15 +131,16 @@ def _japanese() -> gettext.NullTranslations:
             from babel.messages.mofile import write_mo  # noqa: PLC0415  # slow, and only after a change
             from babel.messages.pofile import read_po  # noqa: PLC0415
         except ModuleNotFoundError:  # where only what `cdk synth` needs is installed
-            return gettext.NullTranslations()
-
-        made = BytesIO()
-        with CATALOGUE.open("rb") as file:
-            write_mo(made, read_po(file, locale="ja"))
-        with suppress(OSError):  # a folder that is not writable
-            beside = compiled.with_suffix(f".{os.getpid()}")
-            beside.write_bytes(made.getvalue())
-            beside.replace(compiled)
-        return gettext.GNUTranslations(BytesIO(made.getvalue()))
+            if not compiled.exists():
+                return gettext.NullTranslations()
+        else:
+            made = BytesIO()
+            with CATALOGUE.open("rb") as file:
+                write_mo(made, read_po(file, locale="ja"))
+            with suppress(OSError):  # a folder that is not writable
+                beside = compiled.with_suffix(f".{os.getpid()}")
+                beside.write_bytes(made.getvalue())
+                beside.replace(compiled)
+            return gettext.GNUTranslations(BytesIO(made.getvalue()))
     with compiled.open("rb") as file:
         return gettext.GNUTranslations(file)

@@ -99,8 +99,8 @@ def test_the_terminal_shows_a_chapter_by_any_of_its_numbers() -> None:
 
 def test_the_language_is_that_of_the_shell_unless_one_is_asked_for() -> None:
     japanese = find_chapter("3", "ja").title
-    assert japanese in lab("guide", LC_ALL="ja_JP.UTF-8")
-    assert japanese in lab("guide", LC_ALL="", LANG="ja_JP.UTF-8")
+    assert japanese in lab("guide", LAB_LANG="", LC_ALL="ja_JP.UTF-8")
+    assert japanese in lab("guide", LAB_LANG="", LC_ALL="", LANG="ja_JP.UTF-8")
     assert japanese in lab("guide", "--lang", "ja", LC_ALL="C")
     assert japanese not in lab("guide", "--lang", "en", LC_ALL="ja_JP.UTF-8")
 

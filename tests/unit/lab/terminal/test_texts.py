@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -9,7 +10,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from lab.terminal.language import CATALOGUE, rephrased, speaking
-from lab.terminal.texts import gathered, updated
+from lab.terminal.texts import _texts, gathered, updated
 
 # What is so in both languages.
 NAMES = {"Elastic IP", "Elastic IPs", ", Elastic IP", "{name}: {problem}. {advice}", "{traffic} {fromto} {peer}"}
@@ -69,3 +70,17 @@ def test_what_was_put_together_is_put_together_anew() -> None:
         assert rephrased("found: expected: x", shapes) == "実際の状態: 期待する状態: x"
         assert rephrased("something else", shapes) == "something else"
     assert rephrased("found: x", shapes) == "found: x"
+
+
+def test_texts_are_found_wherever_they_stand(tmp_path: Path) -> None:
+    page, code = tmp_path / "page.html", tmp_path / "code.py"
+    page.write_text("<h1>{{ _('A page') }}</h1>\n{{ ngettext('{n} file', '{n} files', n) }}")
+    code.write_text(
+        "x = f\"{_('kept')} {y}\"\n@check('3', 'A claim', 'aws')\n"
+        "def lab():\n    '''Do it,\n    as one line.\n\n    Example: lab\n    '''\n"
+    )
+    assert list(_texts(page)) == [(1, "A page"), (2, ("{n} file", "{n} files"))]
+    assert {text for _line, text in _texts(code)} == {"kept", "A claim", "Do it, as one line.\n\nExample: lab"}
+    code.write_text('_(f"{x} is wrong")')
+    with pytest.raises(ValueError, match=r"code\.py:1: a text is no f-string"):
+        list(_texts(code))
