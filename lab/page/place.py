@@ -10,7 +10,7 @@ from lab.picture.architecture import Architecture
 from lab.reach.explain import span
 from lab.reach.network import ALL_PORTS, Interface, Network, Subnet
 from lab.reach.parties import ANY_GROUP, ANYWHERE, INTERNET, S3, groups_without_hosts, is_public, member, short
-from lab.terminal.language import N_
+from lab.terminal.language import _
 
 WIDTH = 1000
 ICON = 44
@@ -23,6 +23,7 @@ SUBNET_WIDTH = 296
 ZONE_WIDTH = SUBNET_WIDTH + 24
 SIDE = 884  # where S3 and roles stand
 HOST_Y = 84  # of a host in its subnet
+LAST = 62  # from the right edge of a subnet to its NAT gateway, and to its default route
 ICONS = {
     "bucket": "storage/simple-storage-service-s3-bucket",
     "endpoint": "network/endpoint",
@@ -254,11 +255,11 @@ class _Placer:
             "region", "vpc", Rect(10, 100, max(WIDTH, self.side + 116) - 20, BOTTOM + 46 - 100), self.network.region
         )
         self.frame("vpc", "vpc", Rect(VPC_LEFT, VPC_TOP, width, height), f"VPC {cidr}")
-        self.node("internet", "internet", "internet", (self.middle, 44), N_("Internet"), party=INTERNET, beside=True)
+        self.node("internet", "internet", "internet", (self.middle, 44), _("Internet"), party=INTERNET, beside=True)
         if self.network.internet_gateways:
             gateway = min(self.network.internet_gateways)
             self.node(
-                gateway, "internet-gateway", "gateway", (self.middle, VPC_TOP), N_("Internet gateway"), beside=True
+                gateway, "internet-gateway", "gateway", (self.middle, VPC_TOP), _("Internet gateway"), beside=True
             )
             self.arrow("gateway", (self.middle, 68), (self.middle, VPC_TOP - ICON / 2), two_way=True)
         for number, zone in enumerate(self.zones):
@@ -285,26 +286,26 @@ class _Placer:
         slots = max(3, len(hosts) + len(gateways))
 
         def slot(number: int) -> Point:
-            return box.x + 52 + number * (box.width - 104) / (slots - 1), box.y + HOST_Y
+            return box.x + 52 + number * (box.width - 52 - LAST) / (slots - 1), box.y + HOST_Y
 
         for number, host in enumerate(ordinary):
             self.host(host, slot(number))
         for number, each in enumerate(forwarding):
             self.host(each, slot(slots - 1 - number))
         for number, gateway in enumerate(gateways):
-            lines = [N_("NAT gateway"), *self.price(gateway.name)]
+            lines = [_("NAT gateway"), *self.price(gateway.name)]
             if self.is_real and gateway.public and len(lines) < 2:
                 lines.append(str(gateway.public[0]))
             self.node(gateway.id, "nat", "nat", slot(slots - 1 - len(forwarding) - number), *lines)
 
     def host(self, host: Interface, at: Point) -> None:
         is_ghost = not host.instance
-        lines = [short(host.name), *self.price(host.name)]
+        lines = [short(host.name).partition("@")[0], *self.price(host.name)]
         if self.is_real and len(lines) < 2:
             lines.append(str(host.private))
         if self.is_real and host.public and not is_ghost and not self.scene.is_lit("prices"):
             lines.append(str(host.public))
-        part = "rules" if is_ghost else "hosts"
+        part = "hosts"
         self.node(host.instance or host.id, "host", part, at, *lines, party=short(host.name), is_ghost=is_ghost)
         self.scene.spots[host.id] = at
         if ANY_GROUP not in host.groups:
@@ -316,7 +317,7 @@ class _Placer:
         if self.regional:
             at = (self.middle, self.endpoint_y)
             self.node(
-                self.regional.id, "nat", "nat", at, N_("NAT gateway"), *self.price(self.regional.name), beside=True
+                self.regional.id, "nat", "nat", at, _("NAT gateway"), *self.price(self.regional.name), beside=True
             )
             self.arrow("routes", (self.middle, self.endpoint_y - ICON / 2), (self.middle, VPC_TOP + ICON / 2))
 
@@ -328,7 +329,7 @@ class _Placer:
         for subnet in network.subnets.values():
             box = self.box(subnet)
             upper = _is_upper(network, subnet)
-            x = box.x + box.width - 52
+            x = box.x + box.width - LAST
             for route in network.route_tables[subnet.route_table].routes:
                 if route.target in network.endpoints:
                     self.to_s3(box, route.target, upper=upper)
@@ -369,8 +370,8 @@ class _Placer:
         x, y = self.side, self.endpoint_y
         buckets = self.architecture.all("AWS::S3::Bucket")
         logs = {each.get("LoggingConfiguration", {}).get("DestinationBucketName") for each in buckets.values()}
-        for _ in [each for each in buckets if each not in logs][:1]:
-            self.node(S3, "bucket", "buckets", (x, y), N_("Bucket"), *self.price("S3"), party=S3)
+        if buckets.keys() - logs:
+            self.node(S3, "bucket", "buckets", (x, y), _("Bucket"), *self.price("S3"), party=S3)
         for endpoint in self.network.endpoints:
             if endpoint not in self.scene.spots:  # no route leads there
                 self.node(endpoint, "endpoint", "endpoint", (self.vpc_right, y))
@@ -379,17 +380,17 @@ class _Placer:
                 (self.vpc_right + ICON / 2, y),
                 (x - ICON / 2, y),
                 two_way=True,
-                label=N_("S3 endpoint"),
+                label=_("S3 endpoint"),
                 label_at=(self.vpc_right + 62, y - 30),
             )
         if buckets.keys() & logs:
-            self.node("logs", "bucket", "logs", (x, BOTTOM - 40), N_("Log bucket"))
+            self.node("logs", "bucket", "logs", (x, BOTTOM - 40), _("Log bucket"))
             self.arrow(
                 "logs",
                 (x, y + 44),
                 (x, BOTTOM - 40 - ICON / 2),
                 kind="use",
-                label=N_("access logs"),
+                label=_("access logs"),
                 label_at=(x, y + 88),
             )
         if self.architecture.all("AWS::EC2::FlowLog"):
@@ -398,7 +399,7 @@ class _Placer:
                 (self.vpc_right, BOTTOM - 40),
                 (x - ICON / 2, BOTTOM - 40),
                 kind="use",
-                label=N_("flow logs"),
+                label=_("flow logs"),
                 label_at=(self.vpc_right + 62, BOTTOM - 50),
             )
         for role, host in list(self.architecture.roles())[:1]:
@@ -406,13 +407,13 @@ class _Placer:
 
     def role(self, role: str, host: str, x: float) -> None:
         y = PUBLIC_TOP + 46
-        self.node("role", "role", "roles", (x, y), N_("Role"), role)
+        self.node("role", "role", "roles", (x, y), _("Role"), role)
         self.arrow(
             "use",
             (x, y + 60),
             (x, self.endpoint_y - ICON / 2),
             kind="use",
-            label=N_("may use it"),
+            label=_("may use it"),
             label_at=(x, y + 92),
         )
         bearer = next((each for each in self.network.interfaces.values() if each.name == host), None)
@@ -426,7 +427,7 @@ class _Placer:
                 (to_x - 12, lane),
                 (to_x - 12, to_y - WALL / 2),
                 kind="use",
-                label=N_("the instance has it"),
+                label=_("the instance has it"),
                 label_at=(x - 190, lane - 7),
             )
 
@@ -435,7 +436,7 @@ class _Placer:
             return
         bastion = next((each for each in self.network.interfaces.values() if short(each.name) == "bastion"), None)
         self.node("users", "users", "people", (self.side + 60, 44), ", ".join(operators))
-        self.node("policy", "policy", "people", (self.side - 60, 44), N_("Policy"))
+        self.node("policy", "policy", "people", (self.side - 60, 44), _("Policy"))
         self.arrow("people", (self.side + 36, 44), (self.side - 36, 44))
         if bastion:
             to_x, to_y = self.scene.spots[bastion.id]
@@ -446,7 +447,7 @@ class _Placer:
                 (self.side - 110, 84),
                 (to_x + 12, 84),
                 (to_x + 12, to_y - WALL / 2),
-                label=N_("may start and stop it, with MFA"),
+                label=_("may start and stop it, with MFA"),
                 label_at=(self.side - 250, 77),
             )
 
@@ -465,14 +466,23 @@ class _Placer:
         others = [peer for peer, _host in ports if peer not in self.scene.spots and peer != str(ANYWHERE)]
         for number, peer in enumerate(dict.fromkeys(others)):
             self.node(peer, "internet", "rules", (self.middle - 190 - 120 * number, 44), peer, party=peer)
-        for (peer, to), numbers in ports.items():
+        for number, ((peer, to), numbers) in enumerate(ports.items()):
             start = self.scene.spots["internet" if peer == str(ANYWHERE) else peer]
             end = self.scene.spots[to]
             wall = self.scene.walls.get(to, Rect(end[0] - 30, end[1] - 30, 60, 60))
             begin = self.scene.walls.get(peer) or Rect(start[0] - 24, start[1] - 24, 48, 48)
-            self.arrow(
-                "rules", begin.border(start, end), wall.border(end, start), label=", ".join(dict.fromkeys(numbers))
-            )
+            tail, head = begin.border(start, end), wall.border(end, start)
+            label = ", ".join(dict.fromkeys(numbers))
+            self.arrow("rules", tail, head, label=label, label_at=_beside(tail, head, number))
+
+
+def _beside(tail: Point, head: Point, number: int) -> Point:
+    """Return where the label of an arrow is read: neighbours have theirs at different heights, a short one above."""
+    (x, y), (to_x, to_y) = tail, head
+    if abs(to_x - x) + abs(to_y - y) < WALL:
+        return (x + to_x) / 2, y - WALL / 2 - 8
+    share = (0.45, 0.58, 0.32)[number % 3]
+    return x + (to_x - x) * share, y + (to_y - y) * share
 
 
 def _is_upper(network: Network, subnet: Subnet) -> bool:

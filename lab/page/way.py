@@ -9,8 +9,10 @@ from lab.reach.network import Interface, Network
 from lab.reach.parties import ANY_GROUP, S3, Party
 
 LARGE = ("instance", "nat-gateway", "internet-gateway", "endpoint", "internet")
-BESIDE = 9  # how far a reply's line is from that of its request
+BESIDE = 9  # how far a way's line is from the middle: a request on one side, its reply on the other
 AFTER_WALL = 20  # how far behind a subnet's edge its route table is asked
+CORNER = 22  # where the number of a hop stands that has an icon
+BEFORE_ICON = 26  # where a way ends that arrives at one
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Step:
 
     number: int
     at: Point
+    mark: Point
+    """Where its number stands."""
     what: str
     rule: str
     stops: bool
@@ -38,8 +42,23 @@ class Drawn:
     @property
     def lines(self) -> list[tuple[int, Point, Point]]:
         """Number, beginning and end of each line."""
-        pairs = zip(self.steps, self.steps[1:], strict=False)
-        return [(after.number, before.at, after.at) for before, after in pairs if before.at != after.at]
+        found = [
+            (after.number, before.at, after.at)
+            for before, after in zip(self.steps, self.steps[1:], strict=False)
+            if before.at != after.at
+        ]
+        if found and self.arrives:
+            number, start, end = found.pop()
+            found.append((number, start, _towards(end, start, BEFORE_ICON)))
+        return found
+
+
+def _towards(start: Point, end: Point, far: float) -> Point:
+    """Return the point that is so far from the start on the line to the end, and never beyond a third of it."""
+    (x, y), (to_x, to_y) = start, end
+    length = max(1.0, ((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5)
+    share = min(far, length / 3) / length
+    return x + (to_x - x) * share, y + (to_y - y) * share
 
 
 class Tracer:
@@ -57,11 +76,15 @@ class Tracer:
         goal = S3 if towards.name == S3 else end.instance or end.id if isinstance(end, Interface) else "internet"
         self._goal = self._scene.spots.get(goal, self._scene.spots["internet"])
         hops = [hop for hop in way.hops if not (hop.kind == "interface" and not hop.code) and hop.id != ANY_GROUP]
-        beside = BESIDE if kind == "reply" else 0
+        places = [self._at(hops, number) for number in range(len(hops))]
+        side = 1 if kind == "reply" else -1
+        upright = abs(places[0][1] - places[-1][1]) > abs(places[0][0] - places[-1][0])
+        dx, dy = (BESIDE * side, 0) if upright else (0, BESIDE * side)
         steps = []
-        for number, (hop, (what, rule)) in enumerate(zip(hops, self._words.hops(way), strict=True)):
-            x, y = self._at(hops, number)
-            steps.append(Step(number + 1, (x + beside, y + beside), what, rule, bool(hop.code)))
+        for number, (hop, (x, y), (what, rule)) in enumerate(zip(hops, places, self._words.hops(way), strict=True)):
+            at = x + dx, y + dy
+            mark = (x + CORNER * side, y - CORNER) if hop.kind in LARGE and not hop.code else at
+            steps.append(Step(number + 1, at, mark, what, rule, bool(hop.code)))
         return Drawn(kind, steps, way.arrives, self._words.why(way.hops[-1]) if way.code else "")
 
     def _at(self, hops: list[Hop], number: int) -> Point:
@@ -80,10 +103,7 @@ class Tracer:
         crossing = wall.border(there, here) if hop.inbound else wall.border(here, there)
         if hop.kind != "route-table":
             return crossing
-        (x, y), (to_x, to_y) = crossing, there
-        length = max(1.0, ((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5)
-        share = min(AFTER_WALL, length / 3) / length
-        return x + (to_x - x) * share, y + (to_y - y) * share
+        return _towards(crossing, there, AFTER_WALL)
 
     def _spot(self, hop: Hop) -> Point:
         spots = self._scene.spots

@@ -2,10 +2,11 @@
 
 import os
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import yaml
 from botocore.config import Config
 from botocore.exceptions import (
@@ -17,6 +18,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.loaders import Loader, create_loader
 
 from lab.template.reader import Resource, Template, settings_of
 from lab.terminal.language import N_, _
@@ -42,13 +44,24 @@ CONFIG = Config(
 GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """Return what reads botocore's descriptions of services: once for all sessions, as that of EC2 alone is long."""
+    return create_loader(data_path)
+
+
 def new_session() -> boto3.Session:
     """Return a session in the region that all our commands take.
 
     Raises ProblemError when none is set.
     """
     # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the CDK CLI look at AWS_REGION first.
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    bare = botocore.session.get_session()
+    loader = _loader(bare.get_config_variable("data_path"))
+    known = len(loader.search_paths)
+    bare.register_component("data_loader", loader)
+    session = boto3.Session(botocore_session=bare, region_name=os.environ.get("AWS_REGION") or None)
+    del loader.search_paths[known:]  # each session adds boto3's own to them
     if not session.region_name:
         raise ProblemError(_("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env"))
     waiting.watch(session)
