@@ -19,7 +19,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_DRY_RUN PIP_CONSTRAINT PIP_
 # What make itself says is here in both languages, as this is before Python.
 JA := $(filter ja%,$(firstword $(LAB_LANG) $(LC_ALL) $(LC_MESSAGES) $(LANG)))
 
-.PHONY: help setup local local-down local-clean deploy destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness texts lint format lock snapshots clean
+.PHONY: help setup local local-down local-clean deploy destroy class class-destroy test test-unit test-scanners test-boot test-packets test-faults security bench bench-synth bench-local bench-mount bench-boot bench-strictness texts lint format lock snapshots clean
 
 help: ## List the targets | ターゲットの一覧を表示する
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\) | \(.*\)/\1	\$(if $(JA),3,2)/p' Makefile | expand -t 14
@@ -94,6 +94,25 @@ destroy: $(READY) ## Doctor, question, destroy, and a list of what is left | 確
 	@printf '$(if $(JA),LearningStack を削除するには destroy と入力してください (バケットは残ります): ,Type destroy to destroy LearningStack; its buckets stay: )'; \
 	  read -r answer && [ "$$answer" = destroy ] || { echo "$(if $(JA),何も削除していません。,Nothing was destroyed.)"; exit 1; }
 	@$(VENV)/bin/cdk destroy LearningStack --app cdk.out --force
+	@$(VENV)/bin/python -m lab cleanup --list
+
+# A class, in the AWS that the shell points at; what is shown is what is deployed. Five stacks at a time.
+class: $(READY) ## A stack and a sign-in for each learner (ROSTER=class.csv SETTINGS="-c nat=none") | 受講者ごとのスタックとサインインを用意する (ROSTER=class.csv SETTINGS="-c nat=none")
+	@[ -n "$$ROSTER" ] || { echo "$(if $(JA),名簿を指定してください。例:,Whose? Example:) make class ROSTER=class.csv"; exit 1; }
+	@$(VENV)/bin/cdk synth 'LearningStack-*' ClassStack --quiet -c "learners=$$ROSTER" $$SETTINGS
+	@$(VENV)/bin/cdk list --app cdk.out 'LearningStack-*' ClassStack
+	@printf '$(if $(JA),デプロイするには deploy と入力してください: ,Type deploy to deploy these: )'; read -r answer && [ "$$answer" = deploy ] || \
+	  { echo "$(if $(JA),何もデプロイしていません。,Nothing was deployed.)"; exit 1; }
+	@$(VENV)/bin/cdk deploy 'LearningStack-*' ClassStack --app cdk.out --require-approval never --concurrency 5
+	@$(VENV)/bin/python -m lab class --roster "$$ROSTER"
+
+class-destroy: $(READY) ## What the class has cost, question, destroy, and a list of what is left (ROSTER=class.csv) | 授業の費用を見て、確認のうえ削除し、残ったものを一覧表示する (ROSTER=class.csv)
+	@[ -n "$$ROSTER" ] || { echo "$(if $(JA),名簿を指定してください。例:,Whose? Example:) make class-destroy ROSTER=class.csv"; exit 1; }
+	@$(VENV)/bin/python -m lab class || true
+	@$(VENV)/bin/cdk synth 'LearningStack-*' ClassStack --quiet -c "learners=$$ROSTER" $$SETTINGS
+	@printf '$(if $(JA),すべて削除するには destroy と入力してください (バケットは残ります): ,Type destroy to destroy them; their buckets stay: )'; \
+	  read -r answer && [ "$$answer" = destroy ] || { echo "$(if $(JA),何も削除していません。,Nothing was destroyed.)"; exit 1; }
+	@$(VENV)/bin/cdk destroy 'LearningStack-*' ClassStack --app cdk.out --force --concurrency 5
 	@$(VENV)/bin/python -m lab cleanup --list
 
 # A process for each core; tests/conftest.py says which tests stay together.

@@ -3,6 +3,7 @@
 import typer
 
 from lab.bastion.command import boot_log, connect, start, status, stop
+from lab.classroom.command import classroom, hand_in
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.doctor.command import doctor, zones
@@ -44,8 +45,10 @@ for command in (
     verify,
     rehearse,
     packets,
+    hand_in,
 ):
     app.command(cls=Command)(with_lang(command))
+app.command("class", cls=Command)(with_lang(classroom))
 app.add_typer(local, name="local")
 
 

@@ -1,5 +1,6 @@
 """What a learner can choose, and every rule about it. The only code that reads CDK context."""
 
+import csv
 import ipaddress
 import json
 import re
@@ -10,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from gettext import gettext as _
 from importlib.resources import files
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
@@ -21,8 +22,8 @@ WIDEST_PREFIX = 16
 # This network, loopback, link-local, multicast and reserved.
 NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-# So many operators with the longest names fit into a template that goes inline.
-LONGEST_LISTS = {"operators": 100, "learners": 200}
+# So many operators, or learners, with the longest names fit into a template that goes inline.
+LONGEST_LISTS = {"operators": 100, "learners": 150}
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
 CDK_KEYS = r"@[a-z-]+/|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
@@ -159,7 +160,7 @@ class Settings:
     )
     learners: tuple[str, ...] = _setting(
         (),
-        "a class: for each of these names a LearningStack-NAME of its own",
+        "a class: for each of these names, or those of a roster, a LearningStack-NAME and a user (ClassStack)",
         "alice,bob",
         "all",
     )
@@ -332,6 +333,12 @@ class Settings:
 
     def _mistakes_of_learners(self) -> Iterable[tuple[str, str]]:
         """Yield the setting and the problem, for the first learner who cannot have what is derived from it."""
+        # What a learner may touch is told from what others may by how its name begins.
+        for short, long in permutations(self.learners, 2):
+            if long.startswith(f"{short}-"):
+                said = _("'{long}' begins with '{short}-', and '{short}' is a learner, too")
+                yield "learners", said.format(long=long, short=short)
+                return
         derived = self.of_learners()
         for setting in ("vpc_cidr", "bucket_name", "role_name"):  # the subnets move with their VPC
             for name, its in derived.items():
@@ -372,10 +379,24 @@ def _yes_or_no(given: object) -> bool:
 
 
 def _list_of_text(given: object) -> tuple[str, ...]:
+    if isinstance(given, str) and given.strip().endswith(".csv"):
+        return _roster(given.strip())
     items = [item for item in given.split(",") if given.strip()] if isinstance(given, str) else given
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
         raise ValueError(_("must be a list of text, or text with commas"))
     return tuple(item.strip() for item in items)
+
+
+def _roster(name: str) -> tuple[str, ...]:
+    """Return the column ``learner`` of a CSV file. Its others may be in whatever encoding a spreadsheet writes."""
+    try:
+        rows = list(csv.DictReader(Path(name).read_text("utf-8-sig", errors="replace").splitlines()))
+    except OSError as error:
+        raise ValueError(_("cannot be read: {why}").format(why=error.strerror)) from None
+    learners = tuple((row.get("learner") or "").strip() for row in rows)
+    if not rows or not all(learners):
+        raise ValueError(_("must be a CSV file with a column 'learner' that has a name in each row"))
+    return learners
 
 
 _READERS: dict[Any, Callable[[object], Any]] = {

@@ -24,7 +24,7 @@ from lab.checks import all_checks
 from lab.checks.check import Check
 from lab.cost.bill import Line, reckon
 from lab.cost.compare import NAT_CHOICES
-from lab.cost.prices import AS_OF
+from lab.cost.prices import AS_OF, PRICES
 from lab.guide.book import numbers_in, read
 from lab.guide.sources import ROOT, constructs
 from lab.template.reader import Template
@@ -45,6 +45,13 @@ WAYS_OUT = {
     "regional": N_("through one regional NAT gateway, billed for each zone that has machines"),
     "instance": N_("through a NAT instance, a t4g.micro with a public address of its own"),
     "none": N_("not at all; S3 through its free endpoint"),
+}
+# What S3 bills as one class of requests: the row of PRICES, and how many of its unit a thousand are.
+REQUESTS = {
+    "PUT, COPY, POST, LIST": ("put", 1.0),
+    "GET, HEAD, SELECT": ("get", 0.1),
+    "DELETE, CANCEL": ("", 0.0),
+    N_("Move to Glacier Flexible Retrieval, by a lifecycle rule"): ("to-GLACIER", 1.0),
 }
 WIDTH = 97  # of what ``lab verify`` prints
 
@@ -174,6 +181,14 @@ class _Writer:
         yield f"|---|{'---:|' * len(REGIONS)}"
         for part in bills[0].parts():
             yield f"| {_(part)} | {' | '.join(f'{bill.parts()[part]:.2f}' for bill in bills)} |"
+
+    def requests(self, _words: list[str]) -> Iterator[str]:
+        """Yield a table of what a thousand requests of each class cost in S3 Standard, in each region."""
+        yield f"| {_('A thousand requests')} (USD, {AS_OF}) | {' | '.join(REGIONS)} |"
+        yield f"|---|{'---:|' * len(REGIONS)}"
+        for operations, (price, units) in REQUESTS.items():
+            usd = [f"{PRICES[price].in_region(region) * units:g}" if price else "0" for region in REGIONS]
+            yield f"| {_(operations)} | {' | '.join(usd)} |"
 
     def choices_of_nat(self, _words: list[str]) -> Iterator[str]:
         """Yield a table of what LearningStack costs idle with each choice of ``nat``, in each region."""

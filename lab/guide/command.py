@@ -2,6 +2,7 @@
 
 import os
 import pydoc
+import random
 import re
 import shlex
 import shutil
@@ -10,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Column, Table
@@ -18,14 +19,9 @@ from rich.text import Text
 
 from lab.template.reader import STACK
 from lab.terminal.language import _, spoken
-from lab.terminal.options import AsJson, confirmed, console
+from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
-
-if TYPE_CHECKING:
-    from lab.guide.exercises import Exercise
-    from lab.template.deployed import Deployed
-
 
 # Where a paragraph of Japanese goes on in the next line of the source: Markdown would set a blank there.
 LINE_END = re.compile(r"(?<=[^\x00-\x7f])\n *(?=[^\x00-\x7f]|[A-Za-z`(]|\*\*|\d+ )")
@@ -40,6 +36,7 @@ def guide(
         Path | None,
         typer.Option(metavar="FOLDER", help=_("Write the page as files to read, from what cdk synth made.")),
     ] = None,
+    stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
     """Read the primer here, chapter by chapter: why, what it becomes, how to see it, its cost, an exercise.
@@ -60,7 +57,7 @@ def guide(
         console.print(_("{number} pages are in {folder}.").format(number=write_site(site), folder=site), markup=False)
         return
     if variables:
-        _print_variables()
+        _print_variables(stack)
         return
     found = [book.find_chapter(chapter, spoken())] if chapter else book.read(spoken())
     if as_json:
@@ -69,7 +66,7 @@ def guide(
         # Links within the project lead nowhere from a terminal: their text says where to look.
         text = re.sub(r"^<!--.*-->\n", "", found[0].text, flags=re.MULTILINE)
         text = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", text)
-        outputs = _outputs() if "$" in text else {}
+        outputs = _outputs(stack) if "$" in text else {}
         text = re.sub(r"\$(\w+)", lambda name: outputs.get(name[1], name[0]), text)
         _show(_rendered(text))
     else:
@@ -102,19 +99,19 @@ def _rendered(text: str) -> str:
     return re.sub(r"\n(?: *\n){2,}", "\n\n", capture.get()).rstrip()
 
 
-def _print_variables() -> None:
+def _print_variables(stack: str) -> None:
     """Print commands for any shell that set the variables of the guide's commands."""
     from lab.guide import book
 
-    outputs = _outputs()
+    outputs = _outputs(stack)
     if not outputs:
-        raise ProblemError("Nothing is deployed here. In the local AWS: make local")
+        raise ProblemError(_("Nothing is deployed here. In the local AWS: make local"))
     used = {name for chapter in book.read("en") for name in re.findall(r"\$(\w+)", chapter.text)}
     for name in sorted(used & outputs.keys()):
         typer.echo(f"export {name}={shlex.quote(outputs[name])}")
 
 
-def _outputs() -> dict[str, str]:
+def _outputs(stack: str) -> dict[str, str]:
     """Return what commands may name in what is deployed; say it where an AWS is pointed at and cannot be asked."""
     from botocore.exceptions import NoCredentialsError
 
@@ -124,9 +121,9 @@ def _outputs() -> dict[str, str]:
 
     outputs: dict[str, str] = {}
     try:
-        for stack in STACKS:
+        for each in (stack if each == STACK else each for each in STACKS):
             with suppress(ProblemError):  # it is not deployed, or no region is set
-                outputs |= names(Deployed(stack))
+                outputs |= names(Deployed(each))
     except NoCredentialsError:
         pass
     except Exception as error:  # noqa: BLE001  # the guide can be read all the same
@@ -138,7 +135,9 @@ def exercise(
     chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, all are listed."))] = "",
     *,
     begin: Annotated[bool, typer.Option("--begin", help=_("Chapter 3: break a route, at random."))] = False,
+    seed: Annotated[int | None, typer.Option(help=_("With --begin: break what this number broke before."))] = None,
     yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask; in the local AWS only."))] = False,
+    stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
     """Check the guide's exercises on the AWS that the shell points at. Changes nothing, but for --begin.
@@ -149,11 +148,11 @@ def exercise(
     Example: python -m lab exercise 3
     """
     from lab.guide import progress
-    from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+    from lab.guide.exercises import EXERCISES, break_a_route, look, of_chapter, require_whole
     from lab.template.deployed import Deployed, is_local
 
     asked = of_chapter(chapter) if chapter else EXERCISES
-    aws = Deployed(STACK)
+    aws = Deployed(stack)
     aws.require_complete()
     if begin:
         if chapter != "3":
@@ -164,10 +163,10 @@ def exercise(
         )
         if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
             raise typer.Exit(1)
-        break_a_route(aws)
+        break_a_route(aws, random.Random(seed).choice)  # noqa: S311  # nothing secret
         console.print(_("A route is gone. Find it with: python -m lab verify"))
         return
-    found = [(each, _missing(each, aws)) for each in asked]
+    found = [(each, look(each, aws)) for each in asked]
     for each, missing in found:
         if not missing:
             progress.solve(each)
@@ -196,13 +195,3 @@ def exercise(
                 table.add_row("", since if day else missing)
         console.print(table)
     raise typer.Exit(bool(chapter) and any(missing and progress.name(each) not in solved for each, missing in found))
-
-
-def _missing(each: "Exercise", aws: "Deployed") -> str:
-    """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
-    from lab.template.deployed import explain
-
-    try:
-        return each.missing(aws)
-    except Exception as error:  # noqa: BLE001  # whatever it is
-        return _("Cannot be looked at: {why}").format(why=explain(error))

@@ -13,18 +13,19 @@ from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.policy import account, partition
 from lab.checks.storage import bucket
+from lab.reach.command import asked
 from lab.reach.described import described as described_network
 from lab.reach.parties import everybody, instances, with_parties
 from lab.reach.ranges import Ranges
-from lab.template.deployed import Deployed
-from lab.template.reader import BASTION, INSTANCE
+from lab.template.deployed import Deployed, explain
+from lab.template.reader import BASTION, INSTANCE, STACK
 from lab.template.values import target
 from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 # Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
 BEGUN = "LearningStackExercise3"
-PRIVATE_HOST, HTTP_ALT = "private-host", 8080
+PRIVATE_HOST, SSH, HTTPS, HTTP_ALT = "private-host", 22, 443, 8080
 # The defaults of the settings instance_type and office_cidr.
 DEFAULT_INSTANCE_TYPE, DEFAULT_OFFICE_CIDR = "t3.micro", "50.100.200.0/24"
 
@@ -62,6 +63,14 @@ def of_chapter(number: str) -> list[Exercise]:
             )
         )
     return found
+
+
+def look(each: Exercise, aws: Deployed) -> str:
+    """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
+    try:
+        return each.missing(aws)
+    except Exception as error:  # noqa: BLE001  # whatever it is
+        return _("Cannot be looked at: {why}").format(why=explain(error))
 
 
 def require_whole(aws: Deployed) -> None:
@@ -118,12 +127,30 @@ def lost_reply(aws: Deployed) -> str:
     return ""
 
 
+@exercise(3, task=N_("Leave the private host no way to the internet, and keep those to S3 and from the bastion"))
+def no_way_out(aws: Deployed) -> str:
+    network = described_network(aws.ec2, aws.one("AWS::EC2::VPC").id)
+    if PRIVATE_HOST not in {each.name for each in instances(network)}:
+        return _("There is no private host. Deploy it: cdk deploy LearningStack -c private_host=true")
+    for one, other, port, wanted in (
+        (PRIVATE_HOST, "internet", HTTPS, False),
+        (PRIVATE_HOST, "s3", HTTPS, True),
+        (BASTION, PRIVATE_HOST, SSH, True),
+    ):
+        __, answers = asked(network, one, other, "tcp", (port, port))
+        if any(each.reaches for each in answers) != wanted:
+            text = _("{one} does not reach {other}") if wanted else _("{one} still reaches {other}")
+            how = f"python -m lab reach {one} {other} {port}"
+            return text.format(one=one, other=other) + ". " + _("See how: {command}").format(command=how)
+    return ""
+
+
 @exercise(4, task=N_("Stop and start the bastion, as an operator"))
 def stop_and_start(aws: Deployed) -> str:
-    users = []
+    is_operator = aws.stack_name != STACK  # in a class each learner is the operator of one stack
     with suppress(ProblemError):
-        users = Deployed("OperatorsStack").all("AWS::IAM::User")
-    if not users:
+        is_operator = is_operator or bool(Deployed("OperatorsStack").all("AWS::IAM::User"))
+    if not is_operator:
         return _("There are no operators. Deploy them: cdk deploy OperatorsStack -c operators=alice,bob")
     instance = described(aws, bastion(aws))
     if instance["State"]["Name"] != "running":

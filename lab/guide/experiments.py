@@ -141,10 +141,10 @@ EXPERIMENTS = (
         ),
         (
             (
-                "aws iam simulate-principal-policy --policy-source-arn arn:aws:iam::$AccountId:role/$RoleName "
-                "--action-names s3:GetObject s3:PutObject s3:DeleteBucket --resource-arns "
-                "arn:aws:s3:::$BucketName/about.txt --query 'EvaluationResults[].[EvalActionName,EvalDecision]' "
-                "--output text"
+                "aws iam simulate-principal-policy --policy-source-arn $(aws iam get-role --role-name $RoleName "
+                "--query Role.Arn --output text) --action-names s3:GetObject s3:PutObject s3:DeleteBucket "
+                "--resource-arns arn:aws:s3:::$BucketName/about.txt --query "
+                "'EvaluationResults[].[EvalActionName,EvalDecision]' --output text"
             ),
             "python -m lab verify",
         ),

@@ -13,7 +13,9 @@ from lab.terminal.line_breaks import break_as_japanese_does
 
 break_as_japanese_does()
 console = Console(highlight=False)
-StackName = Annotated[str, typer.Option("--stack", help=_("In a class, the learner's own: LearningStack-NAME."))]
+StackName = Annotated[
+    str, typer.Option("--stack", envvar="LAB_STACK", help=_("In a class, the learner's own: LearningStack-NAME."))
+]
 AsJson = Annotated[bool, typer.Option("--json", help=_("For programs."))]
 
 

@@ -31,9 +31,12 @@ def local_aws_in(folder: Path, *, quotas: Sequence[str] = QUOTAS) -> Iterator[li
         lifecycle.stop()
 
 
-def deployer(assembly: Callable[..., Path]) -> Callable[..., Deployed]:
-    """Return a function that deploys a stack, by the API alone: the CDK CLI has tests of its own."""
-    there: dict[str, dict[str, Any]] = {}
+def deployer(assembly: Callable[..., Path], there: dict[str, dict[str, Any]] | None = None) -> Callable[..., Deployed]:
+    """Return a function that deploys a stack, by the API alone: the CDK CLI has tests of its own.
+
+    ``there`` has the templates of the stacks that are deployed. Default: none are.
+    """
+    there = {} if there is None else there
 
     def create_or_update(stack: str, **settings: object) -> Deployed:
         folder = assembly(**settings)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from lab.cli import app
-from lab.guide.book import file_of, find_chapter
+from lab.guide.book import find_chapter
 from lab.guide.exercises import EXERCISES, break_a_route
 from lab.template.deployed import Deployed
 from lab.terminal.problem import ProblemError
@@ -24,6 +24,7 @@ from tests.conftest import ROOT
 from tests.local_aws.server import deployer, local_aws_in
 
 Deploy = Callable[..., Deployed]
+CREATE_ROUTE = "aws ec2 create-route --route-table-id $table --destination-cidr-block 0.0.0.0/0"
 PYTHON = shlex.quote(sys.executable)
 AWS = f'aws() {{ {PYTHON} -m awscli "$@"; }}; python() {{ {PYTHON} "$@"; }}; set -eo pipefail\n'
 
@@ -62,17 +63,15 @@ def in_shell(tmp_path: Path, assembly: Callable[..., Path]) -> Callable[..., str
     return run
 
 
-def commands(chapter: str, number: int = 1) -> str:
-    """Return the commands of a chapter's exercise that work as they stand."""
-    exercise = find_chapter(chapter, "en").text.split("### Exercise")[number]
-    blocks = re.findall(r"^```console\n(.*?)^```$", exercise, re.DOTALL | re.MULTILINE)
-    return re.sub(r"^\$ ", "", "".join(blocks), flags=re.MULTILINE)
-
-
-def block(start: str) -> str:
-    """Return the block of the guide, of those that tests do not run by themselves, that begins like this."""
-    blocks: list[str] = re.findall(r"^```sh\n(.*?)^```$", file_of("en").read_text(), re.DOTALL | re.MULTILINE)
-    return next(each for each in blocks if each.startswith(start))
+def commands(chapter: str, *starts: str) -> str:
+    """Return the AWS CLI's commands in the boxes of a chapter that begin like these."""
+    text = find_chapter(chapter, "en").text
+    lines = [
+        line
+        for box in re.findall(r"^```sh[ \w]*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        for line in box.splitlines()
+    ]
+    return "".join(f"{next(line for line in lines if line.startswith(start))}\n" for start in starts)
 
 
 def missing(chapter: int, aws: Deployed) -> list[str]:
@@ -109,14 +108,14 @@ def test_3_a_route_is_broken_and_mended(stack: Deployed, in_shell: Callable[...,
     again = lab("exercise", "3", "--begin")
     assert isinstance(again.exception, ProblemError)  # before it asks
     assert "missing already" in str(again.exception)
-    in_shell(commands("3"), stack)
+    in_shell(commands("3", "table=", "nat=", f"{CREATE_ROUTE} --nat"), stack)
     assert missing(3, stack)[0] == ""
 
     break_a_route(stack, through("learning-public-2", stack))
     assert missing(3, stack)[0] != ""
     assert f"Name=association.subnet-id,Values={stack.outputs['PublicSubnetIds']}\n" in lab("verify").stdout
-    table = next(line for line in commands("3").splitlines() if line.startswith("table="))
-    in_shell(table.replace("learning-private-1", "learning-public-2") + "\n" + block("gateway="), stack)
+    table = commands("3", "table=").replace("learning-private-1", "learning-public-2")
+    in_shell(table + commands("3", "gateway=", f"{CREATE_ROUTE} --gateway"), stack)
     assert missing(3, stack)[0] == ""
     assert lab("verify").exit_code == 0
 
@@ -125,24 +124,40 @@ def test_3_a_way_is_opened_and_its_reply_is_lost(deploy: Deploy, in_shell: Calla
     assert missing(3, deploy("LearningStack"))[1].startswith("There is no private host")
     own = deploy("LearningStack", private_host=True)
     assert missing(3, own)[1].startswith("The bastion does not reach it")
-    *opening, acl, deletion = commands("3", 2).splitlines()
-    ids = "\n".join(each for each in [*opening, acl] if "=$(" in each)
+    ids = commands("3", "bastion=", "host=", "acl=")
 
-    in_shell("\n".join(opening), own)
+    in_shell(ids + commands("3", *(f"aws ec2 authorize-security-group-{way}" for way in ("egress", "ingress"))), own)
     assert missing(3, own)[1].startswith("The reply comes back")
     everybody = '"IpProtocol=tcp,FromPort=8080,ToPort=8080,IpRanges=[{CidrIp=10.0.0.0/16}]"'
     for word in ("authorize", "revoke"):
         for group, direction in (("$WebGroupId", "egress"), ("$host", "ingress")):
             change = f"aws ec2 {word}-security-group-{direction} --group-id {group} --ip-permissions {everybody}"
-            in_shell(f"{ids}\n{change}", own)
+            in_shell(ids + change, own)
         others = missing(3, own)[1].startswith("web@private-1 reaches it, too")
         assert others == (word == "authorize")
 
-    in_shell(f"{acl}\n{deletion}", own)
+    in_shell(ids + commands("3", "aws ec2 delete-network-acl-entry"), own)
     assert missing(3, own)[1] == ""
-    in_shell(f"{ids}\n{block('aws ec2 create-network-acl-entry')}", own)
+    revokes = (f"aws ec2 revoke-security-group-{way}" for way in ("egress", "ingress"))
+    in_shell(ids + commands("3", "aws ec2 create-network-acl-entry", *revokes), own)
     assert missing(3, own)[1].startswith("The bastion does not reach it")
     assert "✗" not in lab("verify").stdout
+
+
+def test_3_the_way_out_is_closed_and_the_others_stay(deploy: Deploy) -> None:
+    assert missing(3, deploy("LearningStack"))[2].startswith("There is no private host")
+    own = deploy("LearningStack", private_host=True)
+    assert missing(3, own)[2] == (
+        "private-host still reaches internet. See how: python -m lab reach private-host internet 443"
+    )
+    own = deploy("LearningStack", private_host=True, nat="none")
+    assert missing(3, own)[2] == ""
+    endpoint = own.one("AWS::EC2::VPCEndpoint").id
+    tables = [each.id for each in own.all("AWS::EC2::RouteTable")]
+    own.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=tables)
+    assert missing(3, own)[2].startswith("private-host does not reach s3")
+    own.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=tables)
+    assert missing(3, own)[2] == ""
 
 
 def test_3_asks_before_it_breaks_a_route(stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +206,7 @@ def test_4_the_bastion_is_stopped_and_started(stack: Deployed, deploy: Deploy, i
     stack.ec2.stop_instances(InstanceIds=[stack.outputs["InstanceId"]])
     assert missing(4, stack)[0] == "The bastion is stopped. Start it: python -m lab start"
     time.sleep(1)  # EC2 tells launches apart by the second
-    in_shell(commands("4"), stack, operators)
+    in_shell(commands("4", "python -m lab stop", "python -m lab start"), stack, operators)
     assert missing(4, stack)[0] == ""
 
 
@@ -224,7 +239,9 @@ def test_4_the_primers_policy_is_written(stack: Deployed, deploy: Deploy) -> Non
 
 def test_5_8_the_bastion_is_a_larger_machine(stack: Deployed, deploy: Deploy, in_shell: Callable[..., str]) -> None:
     assert missing(8, stack) == ["The bastion is a t3.micro. Deploy with -c instance_type=t3.small"]
-    assert "t3.micro\nubuntu/images/" in in_shell(commands("8"), stack)
+    assert "t3.micro\nubuntu/images/" in in_shell(
+        commands("8", "aws ec2 describe-instances", "image=", "aws ec2 describe-images"), stack
+    )
     larger = deploy("LearningStack", instance_type="t3.small")
     assert missing(5, stack) == missing(8, stack) == [""]
     assert larger.outputs["InstanceId"] == stack.outputs["InstanceId"], "another size replaces nothing"
@@ -234,13 +251,15 @@ def test_5_8_the_bastion_is_a_larger_machine(stack: Deployed, deploy: Deploy, in
 
 def test_6_7_an_object_is_archived(stack: Deployed, in_shell: Callable[..., str]) -> None:
     assert "No object is in an archive class" in missing(7, stack)[0]
-    assert "GLACIER_IR" in in_shell(commands("7"), stack)
+    assert "GLACIER_IR" in in_shell(commands("7", "echo", "aws s3api head-object"), stack)
     assert missing(6, stack) == missing(7, stack) == [""]
 
 
 def test_9_10_a_file_of_the_mount_comes_back(stack: Deployed, in_shell: Callable[..., str]) -> None:
     assert "No object has an owner and a mode" in missing(9, stack)[0]
-    assert in_shell(commands("9"), stack).endswith("hello\n")
+    marker = ("marker=", "aws s3api delete-object", "aws s3 cp s3://$BucketName/hello.txt -")
+    file = commands("9", "echo hello |", "aws s3 rm s3://$BucketName/hello.txt", *marker)
+    assert in_shell(file, stack).endswith("hello\n")
     assert missing(9, stack) == missing(10, stack) == [""]
 
 
@@ -248,7 +267,7 @@ def test_11_one_pipe(stack: Deployed, in_shell: Callable[..., str]) -> None:
     assert "There is no about.txt" in missing(11, stack)[0]
     stack.s3.put_object(Bucket=stack.outputs["BucketName"], Key="about.txt", Body=b"me")
     assert "holds something else" in missing(11, stack)[0]
-    in_shell(commands("11"), stack)
+    in_shell(commands("11", "aws ec2 describe-instances"), stack)
     assert missing(11, stack) == [""]
 
 
@@ -258,22 +277,22 @@ def test_12_8080_is_for_one_address_and_another_is_denied(
     opened, denied = missing(12, stack)
     assert "8080 is open to the example's 50.100.200.0/24" in opened
     assert "denies nothing before rule 120" in denied
-    assert "203.0.113.7/32" in block("cdk deploy LearningStack -c office_cidr=203.0.113.7/32")
+    assert commands("12", "cdk deploy LearningStack -c office_cidr=203.0.113.7/32")
     wide = deploy("LearningStack", office_cidr="203.0.113.0/24")
     assert missing(12, wide)[0] == "8080 is open to 203.0.113.0/24"
     own = deploy("LearningStack", office_cidr="203.0.113.7/32")
     assert missing(12, own)[0] == ""
 
-    in_shell(commands("12"), own)
+    in_shell(commands("12", "acl=", "aws ec2 create-network-acl-entry"), own)
     assert missing(12, own) == ["", ""]
     assert "found: in 90: deny tcp 0-65535 from 198.51.100.66/32" in " ".join(lab("verify").stdout.split())
     done = lab("exercise", "12")
     assert (done.exit_code, done.stdout.count("done")) == (0, 2)
-    acl = next(line for line in commands("12").splitlines() if line.startswith("acl="))
-    in_shell(acl + "\n" + block("aws ec2 delete-network-acl-entry").splitlines()[0], own)
+    in_shell(commands("12", "acl=", "aws ec2 delete-network-acl-entry"), own)
     assert missing(12, own)[1] != ""
 
 
 def test_the_variables_of_the_guide_are_the_outputs(stack: Deployed, in_shell: Callable[..., str]) -> None:
-    shown = in_shell(block("eval") + 'echo "$VpcId $PrivateSubnetIds $MountPoint"')
-    assert shown.split() == [stack.outputs[name] for name in ("VpcId", "PrivateSubnetIds", "MountPoint")]
+    shown = in_shell('eval "$(python -m lab guide --variables)"\necho "$VpcId $PrivateSubnetIds $RoleName $AccountId"')
+    outputs = [stack.outputs[name] for name in ("VpcId", "PrivateSubnetIds", "RoleName")]
+    assert shown.split() == [*outputs, "000000000000"]

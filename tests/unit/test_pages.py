@@ -65,6 +65,22 @@ def test_every_page_has_its_twin_in_the_other_language(page: Path) -> None:
     assert ("[日本語]" if english else "[English]") in page.read_text().split("\n")[2]
 
 
+@EACH_PAGE
+def test_what_one_copies_has_no_prompt_and_no_comment(page: Path) -> None:
+    text = page.read_text()
+    assert "```console" not in text
+    boxes = re.findall(r"^ *```sh[ \w]*\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+    assert [line for box in boxes for line in box.splitlines() if re.match(r" *\$ |.*\s#", line)] == []
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.name.endswith(".ja.md")], ids=lambda page: page.name)
+def test_a_japanese_paragraph_is_one_line(page: Path) -> None:
+    """Markdown makes a space of a line break, and Japanese has none; nor has it italics."""
+    prose = re.sub(r"^( *)```.*?^ *```$", "", PART.sub("", page.read_text()), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^(?![-|#\d ]).+\n(?![-|#\d ]).+$", prose, re.MULTILINE) == []
+    assert re.findall(r"(?<!\*)\*[^*\n]+\*(?!\*)", re.sub(r"`[^`]*`", "", prose)) == []
+
+
 def test_the_readmes_are_for_the_first_day() -> None:
     assert all(len(path.read_text().splitlines()) <= 150 for path in ROOT.glob("README*.md"))
 

@@ -14,6 +14,7 @@ from lab.terminal.texts import _texts, gathered, updated
 
 # What is so in both languages.
 NAMES = {"Elastic IP", "Elastic IPs", ", Elastic IP", "{name}: {problem}. {advice}", "{traffic} {fromto} {peer}"}
+MAY_BE_NAMES = {"lab/guide/glossary.py", "lab/guide/quiz.py"}
 LETTER = "[\u3041-\u30ff\u4e00-\u9fff]"
 
 
@@ -45,10 +46,12 @@ def test_it_has_each_text_and_no_other(catalogue: Catalog) -> None:
 
 def test_each_text_is_there_in_japanese(catalogue: Catalog) -> None:
     assert [english for english, japanese in translations(catalogue) if not japanese] == []
+    # What one chooses from in the quiz, and the words of the glossary, are often names.
+    named = {each.id for each in catalogue if {file for file, _ in each.locations} <= MAY_BE_NAMES}
     assert [
         english
         for english, japanese in translations(catalogue)
-        if english not in NAMES and not re.search(LETTER, japanese)
+        if english not in NAMES | named and not re.search(LETTER, japanese)
     ] == []
 
 
