@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import BotoCoreError, ClientError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.cost.bill import HOURS_A_MONTH, PARTS
@@ -16,7 +15,7 @@ from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF, PRICES
 from lab.guide import progress
 from lab.guide.book import Chapter, find_chapter, read
-from lab.guide.exercises import EXERCISES, Exercise
+from lab.guide.exercises import EXERCISES, Exercise, look
 from lab.guide.experiments import EXPERIMENTS
 from lab.guide.glossary import WORDS
 from lab.guide.quiz import QUESTIONS
@@ -26,7 +25,6 @@ from lab.page.chapters import Command, Glossary, claims, commands, filled, inlin
 from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
-from lab.template.deployed import explain
 from lab.terminal.language import LANGUAGES, Language, _, default_region, speaking, spoken
 from lab.terminal.problem import ProblemError
 from lab.verify import run_checks
@@ -202,11 +200,7 @@ class Pages:
         if seen.deployed is None:
             return self.notice(seen.problem)
         for each in exercises_of(find_chapter(number, spoken())):
-            try:
-                missing = each.missing(seen.deployed)
-            except (ProblemError, ClientError, BotoCoreError) as error:
-                missing = explain(error)
-            if not missing:
+            if not (missing := look(each, seen.deployed)):
                 progress.solve(each)
             rows.append((each, missing, progress.solved().get(progress.name(each), "")))
         return self._render("exercises.html", rows=rows)
