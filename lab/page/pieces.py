@@ -21,7 +21,7 @@ from lab.guide.glossary import WORDS
 from lab.guide.quiz import QUESTIONS
 from lab.guide.sources import ROOT
 from lab.page import asking, bill, results
-from lab.page.chapters import Command, Glossary, claims, commands, filled, inline, sections
+from lab.page.chapters import PLACES, Command, Glossary, claims, commands, filled, inline, sections
 from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
@@ -68,8 +68,8 @@ class Pages:
         chapter = find_chapter(number, spoken())
         seen, glossary = self._look(), Glossary()
 
-        def show(command: Command) -> str:
-            return self._command(command, seen.ids)
+        def show(command: Command, where: str = "") -> str:
+            return self._command(command, seen.ids, where)
 
         return self._page(
             "chapter.html",
@@ -210,13 +210,14 @@ class Pages:
 
     # --- how
 
-    def _command(self, command: Command, ids: Mapping[str, str]) -> str:
+    def _command(self, command: Command, ids: Mapping[str, str], where: str) -> str:
         """Return a command with what one does with it: copy it, run it, or see it drawn."""
         return self._render(
             "command.html",
             command=command,
             text=filled(command.text, ids),
-            runs=bool(self._token and ids) and command.reads and not command.unknown(ids),
+            place=_(PLACES[where]) if where in PLACES else "",
+            runs=bool(self._token and ids) and where not in PLACES and command.reads and not command.unknown(ids),
             drawn=_in_the_figure(command),
         )
 

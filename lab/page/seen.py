@@ -37,7 +37,7 @@ class Seen:
 
     @cached_property
     def ids(self) -> dict[str, str]:
-        """What commands may name: the outputs and resources of this stack, and of the optional ones that are deployed."""
+        """What commands may name: the outputs and resources of this stack, and of the optional ones."""
         found: dict[str, str] = {}
         if self.deployed:
             for stack in STACKS.keys() - {STACK}:
