@@ -25,7 +25,7 @@ NAME = re.compile(r"\$(\w+)")
 # What only reads. Of S3's own commands, ls; and not what writes what it got into a file, or tells a secret.
 READING = re.compile(r"(describe|list|get|head|simulate)-[a-z0-9-]+")
 WRITES_OR_TELLS = re.compile(r"get-(object|session-token|login-password|secret-value|password-data|federation-token)\b")
-SHELL_SYNTAX = re.compile(r"[|;&<>()`~*?\n\\]|\$\(")
+SHELL_SYNTAX = re.compile(r"[|;&<>()`~*?\n\\]")
 
 
 @dataclass(frozen=True)
