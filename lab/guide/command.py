@@ -1,6 +1,5 @@
 """``python -m lab guide | exercise``."""
 
-import random
 import re
 import shlex
 import shutil
@@ -116,7 +115,10 @@ def _outputs() -> dict[str, str]:
 def exercise(
     chapter: Annotated[str, typer.Argument(help="The primer's number; without one, all are listed.")] = "",
     *,
-    begin: Annotated[bool, typer.Option("--begin", help="Chapter 3: break a route, at random.")] = False,
+    begin: Annotated[bool, typer.Option("--begin", help=_("Break something, at random: 3, 4, 9, 10, 12."))] = False,
+    hint: Annotated[
+        int | None, typer.Option(min=1, max=3, help=_("A hint on what was broken: 1 is vague, 3 is plain."))
+    ] = None,
     seed: Annotated[int | None, typer.Option(help=_("With --begin: break what this number broke before."))] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; in the local AWS only.")] = False,
     as_json: AsJson = False,
@@ -127,21 +129,33 @@ def exercise(
 
     Example: python -m lab exercise 3
     """
-    from lab.guide.exercises import EXERCISES, break_a_route, of_chapter, require_whole
+    from lab.guide import faults
+    from lab.guide.exercises import EXERCISES, of_chapter, require_whole
     from lab.template.deployed import Deployed, is_local
 
     asked = of_chapter(chapter) if chapter else EXERCISES
     aws = Deployed(STACK)
     aws.require_complete()
+    if begin or hint:
+        number = int(chapter or 0)
+        faults.of_chapter(number)
+    if hint:
+        if not (fault := faults.begun(number, aws)):
+            raise ProblemError(
+                _("Not begun. Begin with: python -m lab exercise {chapter} --begin").format(chapter=number)
+            )
+        console.print(_(fault.hints[hint - 1]), markup=False, soft_wrap=True)
+        return
     if begin:
-        if chapter != "3":
-            raise ProblemError("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin")
-        require_whole(aws)
-        question = f"This deletes one route of {aws.stack_name} in {aws.region} ({aws.endpoint})."
-        if not (yes and is_local()) and not confirmed(question, "break", "Nothing was broken."):
+        require_whole(aws, number)
+        what = _("one route of {stack_name}") if number == 3 else _("something of {stack_name}")
+        question = _("This breaks {what} in {region} ({endpoint}).").format(
+            what=what.format(stack_name=aws.stack_name), region=aws.region, endpoint=aws.endpoint
+        )
+        if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
             raise typer.Exit(1)
-        break_a_route(aws, random.Random(seed).choice)  # noqa: S311  # nothing secret
-        console.print("A route is gone. Find it with: python -m lab verify")
+        faults.begin(number, aws, seed)
+        console.print(_("It is broken. Find it with: python -m lab verify, or by yourself with verify --hide"))
         return
     found = [(each, _missing(each, aws)) for each in asked]
     done = not any(missing for _each, missing in found)
