@@ -23,7 +23,7 @@ from awscli.completer import Completer
 
 from lab.checks import all_checks
 from lab.guide.blocks import shell as as_shell
-from lab.guide.book import LANGUAGES, Chapter, read
+from lab.guide.book import LANGUAGES, Chapter, file_of, read
 from lab.guide.experiments import EXPERIMENTS, Experiment
 from lab.guide.faults import begun
 from lab.template.deployed import Deployed
@@ -85,7 +85,7 @@ SAYS = {
             "found: in 90: deny tcp 0-65535 from 198.51.100.66/32",
             "claims hold",
         ],
-        "python -m lab exercise 12": ["done.*done"],
+        "python -m lab exercise 12": ["done.*done", "Not mended"],
         "python -m lab reach 198.51.100.66 web@public-1 443": ["✗"],
         "python -m lab reach web@public-1 198.51.100.66 443 --reply": ["✗.*the reply.*90"],
     },
@@ -299,6 +299,21 @@ SHOWN = {
     "stateless": ["", "✗.*the reply", "expected: out 200"],
     "too-late": ["", "✓.*inbound 130", "found: in 210"],
 }
+
+
+def test_iam_takes_the_policies_that_the_guide_shows(account: Account) -> None:
+    shown = [
+        re.findall(r"^```json\n(.*?)^```$", file_of(language).read_text(), re.DOTALL | re.MULTILINE)
+        for language in LANGUAGES
+    ]
+    assert shown[0] == shown[1]
+    iam = account.deploy("LearningStack").iam
+    for number, text in enumerate(shown[0]):
+        document = json.loads(text)
+        if "Statement" not in document:
+            document = {"Version": "2012-10-17", "Statement": [document]}
+        made = iam.create_policy(PolicyName=f"shown-{number}", PolicyDocument=json.dumps(document))
+        iam.delete_policy(PolicyArn=made["Policy"]["Arn"])
 
 
 def test_the_commands_of_the_claims_work(account: Account) -> None:
