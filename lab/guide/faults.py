@@ -212,7 +212,7 @@ def web_closed(aws: Deployed, _chance: random.Random) -> None:
     web = aws.outputs["WebGroupId"]
     rules = aws.ec2.describe_security_groups(GroupIds=[web])["SecurityGroups"][0]["IpPermissions"]
     https = [each for each in rules if each.get("FromPort") == 443]
-    aws.ec2.revoke_security_group_ingress(GroupId=web, IpPermissions=https)  # type: ignore[arg-type]  # as it came
+    aws.ec2.revoke_security_group_ingress(GroupId=web, IpPermissions=https)
 
 
 @fault(
