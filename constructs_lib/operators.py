@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.acknowledge import acknowledge
+from constructs_lib.sign_in import SEEN_TO_SIGN_IN, own_sign_in
 
 
 class Operators(Construct):
@@ -35,8 +36,6 @@ class Operators(Construct):
         with_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
         tags = {f"aws:ResourceTag/{key}": value for key, value in instance_tags.items()}
         on_the_tagged = {"StringEquals": tags}
-        own_user = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:user/${{aws:username}}"
-        own_mfa = f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:mfa/${{aws:username}}"
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
@@ -44,7 +43,7 @@ class Operators(Construct):
             statements=[
                 iam.PolicyStatement(
                     sid="ViewEc2AndWhatIamAsks",
-                    actions=["ec2:Describe*", "iam:GetAccountPasswordPolicy", "iam:ListVirtualMFADevices"],
+                    actions=["ec2:Describe*", *SEEN_TO_SIGN_IN],
                     resources=["*"],
                 ),
                 iam.PolicyStatement(
@@ -53,24 +52,7 @@ class Operators(Construct):
                     resources=[f"arn:{Aws.PARTITION}:ec2:*:{Aws.ACCOUNT_ID}:instance/*"],
                     conditions={**with_mfa, **on_the_tagged},
                 ),
-                iam.PolicyStatement(
-                    sid="SetUpOwnPasswordAndMfa",
-                    actions=[
-                        "iam:ChangePassword",
-                        "iam:CreateVirtualMFADevice",
-                        "iam:DeleteVirtualMFADevice",
-                        "iam:EnableMFADevice",
-                        "iam:GetUser",
-                        "iam:ListMFADevices",
-                        "iam:ResyncMFADevice",
-                    ],
-                    resources=[own_user, own_mfa],
-                ),
-                iam.PolicyStatement(
-                    sid="SignInToTheCli",
-                    actions=["signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"],
-                    resources=[f"arn:{Aws.PARTITION}:signin:*:*:oauth2/public-client/*"],
-                ),
+                *own_sign_in(),
             ],
         )
         acknowledge(

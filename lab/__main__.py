@@ -6,6 +6,13 @@ for stream in (sys.stdout, sys.stderr):  # where the locale lacks a character, i
     stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 try:
+    from lab.terminal.language import settle
+    from lab.terminal.problem import ProblemError
+
+    try:
+        settle(sys.argv[1:])
+    except ProblemError as error:
+        raise SystemExit(str(error)) from None
     from lab.cli import main
     from lab.terminal.net import finish
 

@@ -3,29 +3,52 @@
 import typer
 
 from lab.bastion.command import boot_log, connect, start, status, stop
+from lab.classroom.command import classroom, hand_in
 from lab.cleanup.command import cleanup
 from lab.cost.command import cost
 from lab.doctor.command import doctor, zones
 from lab.guide.command import exercise, guide
 from lab.local_aws.command import local
 from lab.packets.command import packets
+from lab.page.command import page
 from lab.picture.command import picture
 from lab.reach.command import reach
 from lab.rehearsal.command import rehearse
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
+from lab.terminal.typers_words import Command, Group, for_all, with_lang
 from lab.verify import verify
 
 app = typer.Typer(
-    help="What a learner does before, during and after a deploy.\n\nExample: python -m lab guide",
+    cls=Group,
+    help=_("What a learner does before, during and after a deploy.\n\nExample: python -m lab guide"),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (cost, picture, status, start, stop, boot_log, connect, cleanup, doctor, zones, guide, exercise, reach):
-    app.command()(command)
-app.command()(verify)
-app.command()(rehearse)
-app.command()(packets)
+app.callback()(for_all)
+for command in (
+    cost,
+    picture,
+    status,
+    start,
+    stop,
+    boot_log,
+    connect,
+    cleanup,
+    doctor,
+    zones,
+    guide,
+    page,
+    exercise,
+    reach,
+    verify,
+    rehearse,
+    packets,
+    hand_in,
+):
+    app.command(cls=Command)(with_lang(command))
+app.command("class", cls=Command)(with_lang(classroom))
 app.add_typer(local, name="local")
 
 

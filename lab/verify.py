@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lab.template.reader import STACK
-from lab.terminal.language import _
+from lab.terminal.language import _, speaking
 from lab.terminal.options import AsJson, StackName, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -54,7 +54,7 @@ def run_checks(name: str) -> "list[Verdict]":
         except ProblemError:
             pass  # it is not deployed
         except ClientError as error:
-            typer.echo(f"{optional} is not looked at: {explain(error)}", err=True)
+            typer.echo(_("{stack} is not looked at: {why}").format(stack=optional, why=explain(error)), err=True)
     for stack in stacks:
         stack.require_complete()
     return [verdict for stack in stacks for verdict in run(stack)]
@@ -62,15 +62,18 @@ def run_checks(name: str) -> "list[Verdict]":
 
 def report(verdicts: "list[Verdict]") -> bool:
     """Print a table by chapter, and how to see what does not hold; return whether every claim holds."""
-    table = Table("Chapter", Column("Claim", overflow="fold"), "", box=None, padding=(0, 2, 0, 0))
+    from lab.checks.facts import in_words
+
+    table = Table(_("Chapter"), Column(_("Claim"), overflow="fold"), "", box=None, padding=(0, 2, 0, 0))
     for verdict in verdicts:
-        table.add_row(verdict.check.chapter, verdict.check.claim, "[green]✓[/]" if verdict.holds else "[red]✗[/]")
+        table.add_row(verdict.check.chapter, _(verdict.check.claim), "[green]✓[/]" if verdict.holds else "[red]✗[/]")
         if not verdict.holds:
-            lines = [f"expected: {fact}" for fact in verdict.missing] + [f"found: {fact}" for fact in verdict.surplus]
+            lines = [_("expected: {fact}").format(fact=in_words(fact)) for fact in verdict.missing]
+            lines += [_("found: {fact}").format(fact=in_words(fact)) for fact in verdict.surplus]
             table.add_row("", Text("\n".join(lines), "red"))
     console.print(table)
     if commands := dict.fromkeys(verdict.command for verdict in verdicts if not verdict.holds):
-        console.print("\nSee for yourself:")
+        console.print("\n" + _("See for yourself:"))
         for command in commands:  # not in the table: no line of them may be broken
             console.print(f"  {command}", markup=False, soft_wrap=True)
     console.print()
@@ -80,17 +83,19 @@ def report(verdicts: "list[Verdict]") -> bool:
 def count(verdicts: "list[Verdict]") -> bool:
     """Print how many claims hold; return whether every one does."""
     holding = sum(verdict.holds for verdict in verdicts)
-    console.print(f"{holding} of {len(verdicts)} claims hold.")
+    console.print(_("{holding} of {total} claims hold.").format(holding=holding, total=len(verdicts)))
     return holding == len(verdicts)
 
 
 def _as_data(verdict: "Verdict") -> dict[str, object]:
     check = verdict.check
+    with speaking("ja"):
+        claim_ja = _(check.claim)
     return {
         "id": check.id,
         "chapter": check.chapter,
         "claim": check.claim,
-        "claim_ja": check.claim_ja,
+        "claim_ja": claim_ja,
         "command": verdict.command,
         "holds": verdict.holds,
         "missing": verdict.missing,

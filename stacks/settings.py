@@ -1,5 +1,6 @@
 """What a learner can choose, and every rule about it. The only code that reads CDK context."""
 
+import csv
 import ipaddress
 import json
 import re
@@ -8,8 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
+from gettext import gettext as _
 from importlib.resources import files
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
@@ -20,8 +22,8 @@ WIDEST_PREFIX = 16
 # This network, loopback, link-local, multicast and reserved.
 NOT_FOR_HOSTS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-# So many operators with the longest names fit into a template that goes inline.
-LONGEST_LISTS = {"operators": 100, "learners": 200}
+# So many operators, or learners, with the longest names fit into a template that goes inline.
+LONGEST_LISTS = {"operators": 100, "learners": 150}
 SYSTEM_FOLDERS = tuple("bin boot dev etc lib lib64 proc root run sbin snap sys tmp usr var".split())  # noqa: SIM905
 # Context keys that belong to the CDK itself: feature flags, what its CLI says, and what it has looked up.
 CDK_KEYS = r"@[a-z-]+/|aws:|acknowledged-issue-numbers$|cli-telemetry$|[a-z-]+:account="
@@ -35,8 +37,8 @@ class SettingsError(Exception):
         self.mistakes = mistakes
 
 
-def _setting(default: Any, meaning: str, meaning_ja: str, example: str, stack: str = "LearningStack") -> Any:
-    about = {"meaning": meaning, "meaning_ja": meaning_ja, "example": example, "stack": stack}
+def _setting(default: Any, meaning: str, example: str, stack: str = "LearningStack") -> Any:
+    about = {"meaning": meaning, "example": example, "stack": stack}
     return field(default=default, metadata=about)
 
 
@@ -47,151 +49,118 @@ class Settings:
     On the command line a list is written with commas. Empty text or an empty list means: not set.
     """
 
-    vpc_cidr: str = _setting(
-        "10.0.0.0/16", "address range of the VPC, from /16 to /28", "VPC のアドレス範囲 (/16 から /28)", "10.0.0.0/16"
-    )
+    vpc_cidr: str = _setting("10.0.0.0/16", "address range of the VPC, from /16 to /28", "10.0.0.0/16")
     public_cidrs: tuple[str, ...] = _setting(
         ("10.0.1.0/24", "10.0.3.0/24"),
         "the public subnets of zone 1 and zone 2",
-        "ゾーン 1 と 2 のパブリックサブネット",
         "10.0.1.0/24,10.0.3.0/24",
     )
     private_cidrs: tuple[str, ...] = _setting(
         ("10.0.2.0/24", "10.0.4.0/24"),
         "the private subnets of zone 1 and zone 2",
-        "ゾーン 1 と 2 のプライベートサブネット",
         "10.0.2.0/24,10.0.4.0/24",
     )
     availability_zones: tuple[str, ...] = _setting(
         (),
         "two zones by name; not set: the region's first two",
-        "2 つのゾーンの名前。未設定ならリージョンの最初の 2 つ",
         "ap-northeast-1a,ap-northeast-1c",
     )
     nat: str = _setting(
         "per-az",
-        f"how private subnets reach the internet: {', '.join(NAT_CHOICES)}",
-        f"プライベートサブネットの出口: {', '.join(NAT_CHOICES)}",
+        "how private subnets reach the internet: per-az, single, regional, instance, none",
         "single",
     )
     admin_cidr: str = _setting(
         "",
         "who may connect to port 22; not set: nobody (Session Manager needs no port)",
-        "22 番に接続できる範囲。未設定なら誰も接続できない (Session Manager にポートは不要)",
         "203.0.113.7/32",
     )
     office_cidr: str = _setting(
         "50.100.200.0/24",
         "who may connect to port 8080 of web servers",
-        "Web サーバーの 8080 番に接続できる範囲",
         "50.100.200.0/24",
     )
     bucket_name: str = _setting(
         "",
         "name of the bucket; not set: CloudFormation makes one",
-        "バケット名。未設定なら CloudFormation が決める",
         "my-learning-bucket-2026",
     )
-    role_name: str = _setting(
-        "access-s3-role", "name of the instance's role", "インスタンスのロールの名前", "access-s3-role"
-    )
+    role_name: str = _setting("access-s3-role", "name of the instance's role", "access-s3-role")
     ubuntu_release: str = _setting(
         "26.04",
-        f"Ubuntu LTS of the instances: {', '.join(UBUNTU_CHOICES)}",
-        f"インスタンスの Ubuntu LTS: {', '.join(UBUNTU_CHOICES)}",
+        "Ubuntu LTS of the instances: 26.04, 24.04",
         "26.04",
     )
     ami_serial: str = _setting(
         "",
         "pin Ubuntu to the image of this date; not set: the newest",
-        "Ubuntu をこの日付のイメージに固定。未設定なら最新",
         "20260615",
     )
-    ami_id: str = _setting(
-        "", "pin the image to this one of your region", "自分のリージョンのこのイメージに固定", "ami-0123456789abcdef0"
-    )
+    ami_id: str = _setting("", "pin the image to this one of your region", "ami-0123456789abcdef0")
     instance_type: str = _setting(
         "t3.micro",
         "EC2 instance type of the instances, x86 or arm64",
-        "インスタンスタイプ。x86 でも arm64 でもよい",
         "t4g.micro",
     )
-    volume_gib: int = _setting(
-        8, "size of the root volume in GiB, from 8 to 16384", "ルートボリュームの大きさ (GiB、8 から 16384)", "16"
-    )
+    volume_gib: int = _setting(8, "size of the root volume in GiB, from 8 to 16384", "16")
     s3fs_install: str = _setting(
         "apt",
         "s3fs from Ubuntu's packages (apt) or built as the primer does (source)",
-        "s3fs を Ubuntu のパッケージで (apt)、または記事のようにソースから (source)",
         "apt",
     )
-    mount_point: str = _setting(
-        "/mnt/s3", "where the bastion mounts the bucket", "バケットをマウントする場所", "/mnt/s3"
-    )
+    mount_point: str = _setting("/mnt/s3", "where the bastion mounts the bucket", "/mnt/s3")
     mount_uid: int = _setting(
         1000,
         "who owns the mounted files (1000 is `ubuntu`), from 0 to 65533",
-        "マウントしたファイルの所有者 (1000 は `ubuntu`)、0 から 65533",
         "1000",
     )
-    mount_gid: int = _setting(
-        1000, "group of the mounted files, from 0 to 65533", "マウントしたファイルのグループ、0 から 65533", "1000"
-    )
+    mount_gid: int = _setting(1000, "group of the mounted files, from 0 to 65533", "1000")
     private_host: bool = _setting(
-        default=False,
-        meaning="an instance in private subnet 1, reachable only from the bastion",
-        meaning_ja="プライベートサブネット 1 の、踏み台からだけ届くインスタンス",
-        example="true",
+        False,  # noqa: FBT003
+        "an instance in private subnet 1, reachable only from the bastion",
+        "true",
     )
     hardened: bool = _setting(
-        default=False,
-        meaning="what costs money: metrics each minute, logs kept for a year",
-        meaning_ja="お金のかかる対策: 1 分ごとのメトリクス、ログの 1 年間の保存",
-        example="true",
+        False,  # noqa: FBT003
+        "what costs money: metrics each minute, logs kept for a year",
+        "true",
     )
     stop_at: str = _setting(
         "",
         "when the instances are stopped every day; not set: never",
-        "毎日インスタンスを止める時刻。未設定なら止めない",
         "19:00",
     )
     start_at: str = _setting(
         "",
         "when the instances are started every day; not set: never",
-        "毎日インスタンスを起動する時刻。未設定なら起動しない",
         "09:00",
     )
     time_zone: str = _setting(
         "UTC",
         "time zone of stop_at and start_at, by its IANA name",
-        "stop_at と start_at のタイムゾーン (IANA の名前)",
         "Asia/Tokyo",
     )
     monthly_budget_usd: int = _setting(
         0,
         "AWS mails at 50 and 100 % of this much USD a month, and stops nothing (BudgetStack); 0: no budget",
-        "1 か月の予算 (USD)。50 % と 100 % で AWS がメールを送り、何も止めない (BudgetStack)。0 なら予算なし",
         "20",
         "BudgetStack",
     )
     alert_email: str = _setting(
         "",
         "who gets the mails of monthly_budget_usd",
-        "monthly_budget_usd のメールの宛先",
         "you@example.com",
         "BudgetStack",
     )
     operators: tuple[str, ...] = _setting(
         (),
         "IAM users who may start and stop the bastion (OperatorsStack)",
-        "踏み台を開始・停止できる IAM ユーザー (OperatorsStack)",
         "alice,bob",
         "OperatorsStack",
     )
     learners: tuple[str, ...] = _setting(
         (),
-        "a class: for each of these names a LearningStack-NAME of its own",
-        "授業用。名前ごとに専用の LearningStack-名前 を作る",
+        "a class: for each of these names, or those of a roster, a LearningStack-NAME and a user (ClassStack)",
         "alice,bob",
         "all",
     )
@@ -204,7 +173,11 @@ class Settings:
         """
         names = [setting.name for setting in fields(cls)]
         unknown = [
-            _line(key, f"is not a setting{_source(key)}", _did_you_mean(key, names) or f"Settings: {', '.join(names)}")
+            _line(
+                key,
+                _("is not a setting{source}").format(source=_source(key)),
+                _did_you_mean(key, names) or _("Settings: {names}.").format(names=", ".join(names)),
+            )
             for key in context
             if key not in names and not re.match(CDK_KEYS, key)
         ]
@@ -299,32 +272,46 @@ class Settings:
         yield from self._mistakes_between_cidrs()
         zones = self.availability_zones
         if zones and not len(zones) == len(set(zones)) == 2:
-            yield ("availability_zones",), f"{_shown(','.join(zones))} must be two different zones"
+            yield (
+                ("availability_zones",),
+                _("{zones} must be two different zones").format(zones=_shown(",".join(zones))),
+            )
         elif len({zone[:-1] for zone in zones}) > 1:
-            yield ("availability_zones",), f"'{','.join(zones)}' must be zones of one region"
+            yield ("availability_zones",), _("'{zones}' must be zones of one region").format(zones=",".join(zones))
         if self.ami_id and self.ami_serial:
-            yield ("ami_id", "ami_serial"), "and ami_serial both pin the image; set one of them"
+            yield ("ami_id", "ami_serial"), _("and ami_serial both pin the image; set one of them")
         if self.stop_at and self.stop_at == self.start_at:
-            yield ("start_at", "stop_at"), f"'{self.start_at}' is stop_at too; the two must differ"
+            yield (
+                ("start_at", "stop_at"),
+                _("'{start_at}' is stop_at too; the two must differ").format(start_at=self.start_at),
+            )
         if self.monthly_budget_usd and not self.alert_email:
-            yield ("alert_email", "monthly_budget_usd"), "must be set with monthly_budget_usd: who gets the mails"
+            yield ("alert_email", "monthly_budget_usd"), _("must be set with monthly_budget_usd: who gets the mails")
         if self.alert_email and not self.monthly_budget_usd:
             yield (
                 ("monthly_budget_usd", "alert_email"),
-                "must be set with alert_email: without a budget nothing is mailed",
+                _("must be set with alert_email: without a budget nothing is mailed"),
             )
         for setting, most in LONGEST_LISTS.items():
             names = getattr(self, setting)
             if len({name.lower() for name in names}) != len(names):
-                yield (setting,), f"{_shown(','.join(names))} names somebody twice (IAM ignores case)"
+                yield (
+                    (setting,),
+                    _("{names} names somebody twice (IAM ignores case)").format(names=_shown(",".join(names))),
+                )
             if len(names) > most:
-                yield (setting,), f"{len(names)} names are too many: {most} at most"
+                yield (setting,), _("{number} names are too many: {most} at most").format(number=len(names), most=most)
 
     def _mistakes_between_cidrs(self) -> Iterable[tuple[tuple[str, ...], str]]:
         cidrs = ("public_cidrs", "private_cidrs")
         for name in cidrs:
             if len(getattr(self, name)) != 2:
-                yield (name,), f"{_shown(','.join(getattr(self, name)))} must be two ranges, one for each zone"
+                yield (
+                    (name,),
+                    _("{ranges} must be two ranges, one for each zone").format(
+                        ranges=_shown(",".join(getattr(self, name)))
+                    ),
+                )
         try:
             vpc = ipaddress.IPv4Network(self.vpc_cidr)
             subnets = [(name, cidr, ipaddress.IPv4Network(cidr)) for name in cidrs for cidr in getattr(self, name)]
@@ -332,17 +319,26 @@ class Settings:
             return  # said already, by the rule of the setting itself
         outside = [(name, cidr) for name, cidr, subnet in subnets if not subnet.subnet_of(vpc)]
         if subnets and len(outside) == len(subnets):
-            yield ("vpc_cidr", *cidrs), f"'{vpc}' holds none of the subnets: set {' and '.join(cidrs)} too"
+            yield (
+                ("vpc_cidr", *cidrs),
+                _("'{vpc}' holds none of the subnets: set {cidrs} too").format(vpc=vpc, cidrs=_(" and ").join(cidrs)),
+            )
             return
         for name, cidr in outside:
-            yield (name, "vpc_cidr"), f"'{cidr}' is not inside vpc_cidr {vpc}"
-        for (_, first, one), (name, second, other) in combinations(subnets, 2):
+            yield (name, "vpc_cidr"), _("'{cidr}' is not inside vpc_cidr {vpc}").format(cidr=cidr, vpc=vpc)
+        for (_name, first, one), (name, second, other) in combinations(subnets, 2):
             if one.overlaps(other) and not outside:
-                yield (name, *cidrs), f"'{second}' overlaps with '{first}'"
+                yield (name, *cidrs), _("'{second}' overlaps with '{first}'").format(second=second, first=first)
                 return  # one range that is too wide overlaps with many
 
     def _mistakes_of_learners(self) -> Iterable[tuple[str, str]]:
         """Yield the setting and the problem, for the first learner who cannot have what is derived from it."""
+        # What a learner may touch is told from what others may by how its name begins.
+        for short, long in permutations(self.learners, 2):
+            if long.startswith(f"{short}-"):
+                said = _("'{long}' begins with '{short}-', and '{short}' is a learner, too")
+                yield "learners", said.format(long=long, short=short)
+                return
         derived = self.of_learners()
         for setting in ("vpc_cidr", "bucket_name", "role_name"):  # the subnets move with their VPC
             for name, its in derived.items():
@@ -352,7 +348,12 @@ class Settings:
                     if setting == "vpc_cidr":
                         _stays_private(self.vpc_cidr, value)
                 except ValueError as error:
-                    yield setting, f"the {setting} of '{name}', {_shown(value)}, {error}"
+                    yield (
+                        setting,
+                        _("the {setting} of '{name}', {value}, {error}").format(
+                            setting=setting, name=name, value=_shown(value), error=error
+                        ),
+                    )
                     break
 
 
@@ -361,27 +362,41 @@ class Settings:
 
 def _text(given: object) -> str:
     if not isinstance(given, str):
-        raise ValueError("must be text, in quotes")  # noqa: TRY004  # one kind of error for all bad input
+        raise ValueError(_("must be text, in quotes"))  # noqa: TRY004  # one kind of error for all bad input
     return given.strip()
 
 
 def _whole_number(given: object) -> int:
     if not re.fullmatch(r"-?[0-9]{1,9}", str(given).strip()):
-        raise ValueError("must be a whole number")
+        raise ValueError(_("must be a whole number"))
     return int(str(given))
 
 
 def _yes_or_no(given: object) -> bool:
     if str(given).strip().lower() not in ("true", "false"):
-        raise ValueError("must be true or false")
+        raise ValueError(_("must be true or false"))
     return str(given).strip().lower() == "true"
 
 
 def _list_of_text(given: object) -> tuple[str, ...]:
+    if isinstance(given, str) and given.strip().endswith(".csv"):
+        return _roster(given.strip())
     items = [item for item in given.split(",") if given.strip()] if isinstance(given, str) else given
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ValueError("must be a list of text, or text with commas")
+        raise ValueError(_("must be a list of text, or text with commas"))
     return tuple(item.strip() for item in items)
+
+
+def _roster(name: str) -> tuple[str, ...]:
+    """Return the column ``learner`` of a CSV file. Its others may be in whatever encoding a spreadsheet writes."""
+    try:
+        rows = list(csv.DictReader(Path(name).read_text("utf-8-sig", errors="replace").splitlines()))
+    except OSError as error:
+        raise ValueError(_("cannot be read: {why}").format(why=error.strerror)) from None
+    learners = tuple((row.get("learner") or "").strip() for row in rows)
+    if not rows or not all(learners):
+        raise ValueError(_("must be a CSV file with a column 'learner' that has a name in each row"))
+    return learners
 
 
 _READERS: dict[Any, Callable[[object], Any]] = {
@@ -399,15 +414,15 @@ def _cidr(text: str, *, widest: int = WIDEST_PREFIX, narrowest: int = 32) -> Non
     try:
         network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
-        raise ValueError("is not an IPv4 address range") from None
+        raise ValueError(_("is not an IPv4 address range")) from None
     if "/" not in text:
-        raise ValueError(f"has no prefix length: write {text}/32 for one address")
+        raise ValueError(_("has no prefix length: write {text}/32 for one address").format(text=text))
     if str(network) != text:
-        raise ValueError(f"must be written as {network}")
+        raise ValueError(_("must be written as {network}").format(network=network))
     if not widest <= network.prefixlen <= narrowest:
-        raise ValueError(f"must be from /{widest} to /{narrowest}")
+        raise ValueError(_("must be from /{widest} to /{narrowest}").format(widest=widest, narrowest=narrowest))
     if any(network.overlaps(ipaddress.IPv4Network(special)) for special in NOT_FOR_HOSTS):
-        raise ValueError("is not a range for hosts")
+        raise ValueError(_("is not a range for hosts"))
 
 
 def _vpc_cidr(text: str) -> None:
@@ -417,7 +432,7 @@ def _vpc_cidr(text: str) -> None:
 def _stays_private(cidr: str, moved: str) -> None:
     for block in map(ipaddress.IPv4Network, PRIVATE):
         if block.supernet_of(ipaddress.IPv4Network(cidr)) and not block.supernet_of(ipaddress.IPv4Network(moved)):
-            raise ValueError(f"is outside {block}, which has no more room")
+            raise ValueError(_("is outside {block}, which has no more room").format(block=block))
 
 
 def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
@@ -431,7 +446,7 @@ def _optional(rule: Callable[[str], None]) -> Callable[[str], None]:
 def _matches(pattern: str, allowed: str) -> Callable[[str], None]:
     def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"must be {allowed}")
+            raise ValueError(_("must be {allowed}").format(allowed=_(allowed)))
 
     return check
 
@@ -440,7 +455,9 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
     def check(text: str) -> None:
         if text not in choices:
             hint = _did_you_mean(text, choices)
-            raise ValueError(f"must be one of {', '.join(choices)}" + (f" ({hint})" if hint else ""))
+            raise ValueError(
+                _("must be one of {choices}").format(choices=", ".join(choices)) + (f" ({hint})" if hint else "")
+            )
 
     return check
 
@@ -448,7 +465,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
 def _between(lowest: int, highest: int) -> Callable[[int], None]:
     def check(number: int) -> None:
         if not lowest <= number <= highest:
-            raise ValueError(f"must be from {lowest} to {highest}")
+            raise ValueError(_("must be from {lowest} to {highest}").format(lowest=lowest, highest=highest))
 
     return check
 
@@ -472,22 +489,24 @@ def _time_zone(text: str) -> None:
         return
     city = next((zone for zone in zones if zone.endswith(f"/{text.lower().replace(' ', '_')}")), text.lower())
     near = get_close_matches(city, zones, n=1)
-    hint = f" (Did you mean {zones[near[0]]}?)" if near else ""
-    raise ValueError(f"must be UTC or the name of a time zone{hint}")
+    hint = _(" (Did you mean {zone}?)").format(zone=zones[near[0]]) if near else ""
+    raise ValueError(_("must be UTC or the name of a time zone{hint}").format(hint=hint))
 
 
 def _ami_serial(text: str) -> None:
-    allowed = "the date of an image, YYYYMMDD"
-    _matches(r"20[0-9]{6}(\.[0-9]{1,2})?", allowed)(text)
+    look = _matches(r"20[0-9]{6}(\.[0-9]{1,2})?", "the date of an image, YYYYMMDD")
+    look(text)
     try:
         date.fromisoformat(text[:8])
     except ValueError:
-        raise ValueError(f"must be {allowed}") from None
+        look("")
 
 
 def _ubuntu_release(text: str) -> None:
     if re.fullmatch(r"(1\d|2[0-3])\.(04|10)", text):
-        raise ValueError(f"is too old: its s3fs cannot use IMDSv2. Allowed: {', '.join(UBUNTU_CHOICES)}")
+        raise ValueError(
+            _("is too old: its s3fs cannot use IMDSv2. Allowed: {choices}").format(choices=", ".join(UBUNTU_CHOICES))
+        )
     _one_of(UBUNTU_CHOICES)(text)
 
 
@@ -499,17 +518,17 @@ def _bucket_name(text: str) -> None:
     _matches(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and hyphens")(text)
     for affix in ("xn--", "sthree-", "amzn-s3-demo-"):
         if text.startswith(affix):
-            raise ValueError(f"begins with {affix}, which AWS reserves")
+            raise ValueError(_("begins with {affix}, which AWS reserves").format(affix=affix))
     for affix in ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", "-an"):
         if text.endswith(affix):
-            raise ValueError(f"ends with {affix}, which AWS reserves")
+            raise ValueError(_("ends with {affix}, which AWS reserves").format(affix=affix))
 
 
 def _mount_point(text: str) -> None:
-    allowed = "an absolute path of at most 64 plain letters, digits, . _ and -"
-    _matches(r"(?=.{2,64}$)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", allowed)(text)
+    pattern = r"(?=.{2,64}$)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+"
+    _matches(pattern, "an absolute path of at most 64 plain letters, digits, . _ and -")(text)
     if text.split("/")[1] in SYSTEM_FOLDERS or text in ("/home", "/home/ubuntu", "/mnt", "/opt", "/srv", "/media"):
-        raise ValueError("would hide a folder that the system needs; choose one of your own below /mnt")
+        raise ValueError(_("would hide a folder that the system needs; choose one of your own below /mnt"))
 
 
 _TIME = _matches(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day as HH:MM, from 00:00 to 23:59")
@@ -562,7 +581,7 @@ _OF_EACH_LEARNER = ("vpc_cidr", "public_cidrs", "private_cidrs", "bucket_name", 
 
 
 def _line(name: str, problem: str, advice: str) -> str:
-    return f"{_shown(name)[1:-1]}: {problem}. {advice.removesuffix('?')}{'?' if advice.endswith('?') else '.'}"
+    return _("{name}: {problem}. {advice}").format(name=_shown(name)[1:-1], problem=problem, advice=advice)
 
 
 def _source(key: str) -> str:
@@ -574,7 +593,7 @@ def _source(key: str) -> str:
         try:
             held = json.loads(Path(file).expanduser().read_text())
             if key in (held if file == "cdk.context.json" else held["context"]):
-                return f" ({file} has it)"
+                return _(" ({file} has it)").format(file=file)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError):
             continue
     return ""
@@ -582,7 +601,7 @@ def _source(key: str) -> str:
 
 def _example(name: str) -> str:
     example = next(setting.metadata["example"] for setting in fields(Settings) if setting.name == name)
-    return f"Example: -c {name}={example}"
+    return _("Example: -c {name}={example}.").format(name=name, example=example)
 
 
 def _shown(given: object) -> str:
@@ -593,11 +612,11 @@ def _shown(given: object) -> str:
 
 def _did_you_mean(word: str, words: Iterable[str]) -> str:
     close = get_close_matches(word.lower(), list(words), n=1)
-    return f"Did you mean {close[0]}?" if close else ""
+    return _("Did you mean {name}?").format(name=close[0]) if close else ""
 
 
 def documentation() -> list[dict[str, str]]:
-    """Return a row for each setting, as text: name, default, meaning, meaning_ja, example."""
+    """Return a row for each setting, as text: name, default, meaning, example."""
 
     def shown(default: Any) -> str:
         if isinstance(default, bool):

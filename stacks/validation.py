@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from gettext import gettext as _
 from pathlib import Path
 
 from cloudformation_validate import CompositeEngine, RuleFilterConfig, Severity, ValidateConfig
@@ -42,8 +43,11 @@ class Validation:
 def too_long(templates: Iterable[Path]) -> list[str]:
     """Return a line for each template that may be too long to be deployed with no bucket, with the way out."""
     return [
-        f"{template.name.partition('.')[0]} is about {size:,.0f} bytes long, and CloudFormation takes {INLINE_LIMIT:,} "
-        "with no bucket. Run once, for your account and region: cdk bootstrap. Then the CDK uploads it by itself."
+        _(
+            "{stack} is about {size:,.0f} bytes long, and CloudFormation takes {limit:,} "
+            "with no bucket. Run once, for your account and region: cdk bootstrap. Then the CDK "
+            "uploads it by itself."
+        ).format(stack=template.name.partition(".")[0], size=size, limit=INLINE_LIMIT)
         for template in templates
         if (size := YAML_OF_JSON * template.stat().st_size) > INLINE_LIMIT
     ]

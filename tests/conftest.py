@@ -1,6 +1,7 @@
 """Stacks and templates for the tests: made in this process, each one once, with no credentials and no network."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +38,11 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist is untyped
     def _split_scope(self, nodeid: str) -> str:
         part = re.search(r"part\d", nodeid)
         return part[0] if part else str(super()._split_scope(nodeid))
+
+
+def pytest_configure() -> None:
+    """Have all that tests read in English, whatever the language of the shell."""
+    os.environ["LAB_LANG"] = "en"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

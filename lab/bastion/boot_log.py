@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import ClientError
 
 from lab.template.deployed import DENIED
+from lab.terminal.language import N_, _
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -20,23 +21,33 @@ TROUBLE = re.compile(r"\b(?:error|errors|err|failed|failure|fatal|traceback|deni
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 NO_NEWEST = ("UnsupportedOperation", "IncorrectInstanceState")  # not this type; not while it is off
 SHOWN = 12  # lines: more is not read
-LOOK_AROUND = "To look around on it: cdk deploy --no-rollback, then python -m lab connect"
+LOOK_AROUND = N_("To look around on it: cdk deploy --no-rollback, then python -m lab connect")
 # What each reason of first-boot.sh comes from most often.
 ADVICE = {
-    "no file can be written": "S3 refused a file in the role's name: has the role the bucket's rights, and does the "
-    "bucket's policy or the S3 endpoint's deny it?",
-    "no end after": "It could not get on: is there a route to the internet gateway, and do the network ACL and the "
-    f"security group let HTTP and HTTPS out? {LOOK_AROUND}",
-    "the mount point is not empty": "s3fs would hide what is in it. Deploy with another one: -c mount_point=/mnt/...",
-    "Ubuntu lacks": "This release of Ubuntu has none: take another with -c ubuntu_release=... or "
-    "-c s3fs_install=source",
-    "the AWS CLI was not installed": "The mount works, but the AWS CLI could not be fetched: is the internet there? To "
-    "try again, on the machine: sudo learning-stack-first-boot",
+    "no file can be written": N_(
+        "S3 refused a file in the role's name: has the role the bucket's rights, and does the "
+        "bucket's policy or the S3 endpoint's deny it?"
+    ),
+    "no end after": N_(
+        "It could not get on: is there a route to the internet gateway, and do the network ACL and the security group "
+        "let HTTP and HTTPS out? To look around on it: cdk deploy --no-rollback, then python -m lab connect"
+    ),
+    "the mount point is not empty": N_(
+        "s3fs would hide what is in it. Deploy with another one: -c mount_point=/mnt/..."
+    ),
+    "Ubuntu lacks": N_(
+        "This release of Ubuntu has none: take another with -c ubuntu_release=... or -c s3fs_install=source"
+    ),
+    "the AWS CLI was not installed": N_(
+        "The mount works, but the AWS CLI could not be fetched: is the internet there? To try "
+        "again, on the machine: sudo learning-stack-first-boot"
+    ),
 }
 
-BUCKET_AWAY = (
-    "The mount comes back by itself as soon as S3 answers. Was the role, the bucket's policy, the S3 endpoint or a "
-    "network ACL changed? On the machine: systemctl status rc-local; journalctl -b -t s3fs"
+BUCKET_AWAY = N_(
+    "The mount comes back by itself as soon as S3 answers. Was the role, the bucket's "
+    "policy, the S3 endpoint or a network ACL changed? On the machine: systemctl status "
+    "rc-local; journalctl -b -t s3fs"
 )
 
 State = Literal["no output", "not begun", "begun", "failed", "complete", "away"]
@@ -84,43 +95,45 @@ def read_console(output: str) -> BootLog:
     lines = [COLOURS.sub("", line).strip() for line in output.splitlines()]
     lines = [line for line in lines if line]
     if not lines:
-        return BootLog("no output", advice="EC2 has none in the first minutes. Try again in two minutes")
+        return BootLog("no output", advice=_("EC2 has none in the first minutes. Try again in two minutes"))
     marks = [(number, mark) for number, line in enumerate(lines) if (mark := FIRST_BOOT_LINE.search(line))]
     begins = [number for number, mark in marks if mark["what"] == BEGINS]
     if not marks:
         return BootLog(
             "not begun",
             lines=_troubles(lines) or tuple(lines[-SHOWN:]),
-            advice="It still starts, or cloud-init failed before our part, or it has been on for long: only the "
-            "last 64 KB are kept. On the machine: cat /var/log/cloud-init-output.log",
+            advice=_(
+                "It still starts, or cloud-init failed before our part, or it has been on for long: only "
+                "the last 64 KB are kept. On the machine: cat /var/log/cloud-init-output.log"
+            ),
         )
     last_run = [(number, mark) for number, mark in marks if not begins or number >= begins[-1]]
     found = _away(lines)
-    if found and not any(mark["what"].startswith(FAILED) for _, mark in last_run):
+    if found and not any(mark["what"].startswith(FAILED) for _at, mark in last_run):
         why, at = found
-        told = tuple(f"{each['at']} {each['what']}" for _, each in last_run)[-SHOWN:]
-        return BootLog("away", at=at, reason=why, lines=told, advice=BUCKET_AWAY)
+        told = tuple(f"{each['at']} {each['what']}" for _at, each in last_run)[-SHOWN:]
+        return BootLog("away", at=at, reason=why, lines=told, advice=_(BUCKET_AWAY))
     for number, mark in reversed(last_run):
         if mark["what"] == COMPLETE:
-            told = tuple(f"{each['at']} {each['what']}" for _, each in last_run)
+            told = tuple(f"{each['at']} {each['what']}" for _at, each in last_run)
             return BootLog("complete", at=mark["at"], lines=told)
         if mark["what"].startswith(FAILED):
             reason = " ".join(mark["what"].removeprefix(FAILED).split())
             if reason.startswith("no end after"):
-                reason += f"; the last step: {_step_before(number, last_run)}"
+                reason += _("; the last step: {step}").format(step=_step_before(number, last_run))
             return BootLog(
                 "failed",
                 at=mark["at"],
                 reason=reason,
                 # What went before says why; the keeper's own log, which fail() prints, comes after.
                 lines=tuple(lines[max(0, number - SHOWN + 5) : number + 6]),
-                advice=next((text for start, text in ADVICE.items() if reason.startswith(start)), LOOK_AROUND),
+                advice=_(next((text for start, text in ADVICE.items() if reason.startswith(start)), LOOK_AROUND)),
             )
     return BootLog(
         "begun",
         at=last_run[-1][1]["at"],
         lines=tuple(lines[last_run[0][0] :][-SHOWN:]),
-        advice="It goes on: for some minutes with packages, for a quarter of an hour with s3fs_install=source",
+        advice=_("It goes on: for some minutes with packages, for a quarter of an hour with s3fs_install=source"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.template.reader import STACK
+from lab.terminal.language import N_, _
 from lab.terminal.options import AsJson, StackName, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
     from lab.bastion.machine import BastionInstance
 
-NOTHING_BOOTS = "Nothing boots in the local AWS. Really boot the bastion with: python -m lab rehearse"
+NOTHING_BOOTS = N_("Nothing boots in the local AWS. Really boot the bastion with: python -m lab rehearse")
 SAID = {
-    "no output": "The console of {id} has said nothing yet.",
-    "not begun": "The console of {id} says nothing of the first boot.",
-    "begun": "The first boot of {id} has begun, and neither ended nor failed by {at}.",
-    "failed": "The first boot of {id} failed at {at}: {reason}",
-    "complete": "The first boot of {id} was complete at {at}.",
-    "away": "{id} has not had its bucket since {at}: {reason}",
+    "no output": N_("The console of {id} has said nothing yet."),
+    "not begun": N_("The console of {id} says nothing of the first boot."),
+    "begun": N_("The first boot of {id} has begun, and neither ended nor failed by {at}."),
+    "failed": N_("The first boot of {id} failed at {at}: {reason}"),
+    "complete": N_("The first boot of {id} was complete at {at}."),
+    "away": N_("{id} has not had its bucket since {at}: {reason}"),
 }
 
 
@@ -41,11 +42,11 @@ def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     from lab.bastion.machine import find_bastion
     from lab.template.deployed import is_local
 
-    _, ec2 = _ec2()
+    ec2 = _ec2()[1]
     bastion = find_bastion(ec2, stack)
     _tell(bastion, as_json=as_json)
     if not as_json and not is_local() and bastion.state == "running" and (away := bucket_is_away(ec2, bastion.id)):
-        console.print(SAID["away"].format(id=bastion.id, **asdict(away)), soft_wrap=True, markup=False)
+        console.print(_(SAID["away"]).format(id=bastion.id, **asdict(away)), soft_wrap=True, markup=False)
         console.print(away.advice, soft_wrap=True, markup=False)
 
 
@@ -83,14 +84,14 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     from lab.template.deployed import is_local
 
     if is_local():
-        raise ProblemError(NOTHING_BOOTS)
+        raise ProblemError(_(NOTHING_BOOTS))
     session, ec2 = _ec2()
     instance_id = find_last_booted(session, ec2, stack)
     log = read_console(console_output(ec2, instance_id))
     if as_json:
         print_json({"id": instance_id, **asdict(log)})
     else:
-        console.print(SAID[log.state].format(id=instance_id, **asdict(log)), soft_wrap=True, markup=False)
+        console.print(_(SAID[log.state]).format(id=instance_id, **asdict(log)), soft_wrap=True, markup=False)
         for line in log.lines:
             console.print(f"  {line}", soft_wrap=True, markup=False)
         if log.advice:
@@ -101,8 +102,8 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
 def connect(
     *,
     stack: StackName = STACK,
-    ssh: Annotated[bool, typer.Option("--ssh", help="Through port 22, with the key from Parameter Store.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Only print the command, for programs.")] = False,
+    ssh: Annotated[bool, typer.Option("--ssh", help=_("Through port 22, with the key from Parameter Store."))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Only print the command, for programs."))] = False,
 ) -> None:
     """Open a shell on the bastion: through Session Manager, with no key and no open port, or through SSH.
 
@@ -115,7 +116,7 @@ def connect(
     from lab.template.deployed import CONFIG, is_local
 
     if is_local():
-        raise ProblemError(NOTHING_BOOTS)
+        raise ProblemError(_(NOTHING_BOOTS))
     session, ec2 = _ec2()
     bastion = find_bastion(ec2, stack)
     connection.require_running(bastion)
@@ -162,10 +163,14 @@ def _tell(bastion: "BastionInstance", *, as_json: bool) -> None:
             }
         )
         return
-    said = f"{bastion.name} {bastion.id} ({bastion.instance_type}) is {bastion.state}"
-    if bastion.state == "running":  # where a stopped one was, nothing answers
-        address = f" at {bastion.address}" if bastion.address else ""
-        said += f"{address} since {bastion.launched:%Y-%m-%d %H:%M} UTC"
-    console.print(f"{said}.", soft_wrap=True)
+    since, address = f"{bastion.launched:%Y-%m-%d %H:%M} UTC", bastion.address
+    if bastion.state != "running":  # where a stopped one was, nothing answers
+        said = _("{name} {id} ({type}) is {state}.")
+    elif address:
+        said = _("{name} {id} ({type}) is {state} at {address} since {since}.")
+    else:
+        said = _("{name} {id} ({type}) is {state} since {since}.")
+    words = {"name": bastion.name, "id": bastion.id, "type": bastion.instance_type, "state": bastion.state}
+    console.print(said.format(**words, address=address, since=since), soft_wrap=True)
     if is_local():
-        console.print("(In the local AWS nothing boots: this is what it would say.)")
+        console.print(_("(In the local AWS nothing boots: this is what it would say.)"))

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from lab.bastion.machine import BastionInstance
 from lab.template.deployed import DENIED
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-m
 def require_running(bastion: BastionInstance) -> None:
     """Raise ProblemError unless there is something to connect to."""
     if bastion.state != "running":
-        raise ProblemError(f"{bastion.id} is {bastion.state}. Start it with: python -m lab start")
+        raise ProblemError(
+            _("{bastion} is {state}. Start it with: python -m lab start").format(
+                bastion=bastion.id, state=bastion.state
+            )
+        )
 
 
 def session_command(bastion: BastionInstance, region: str) -> list[str]:
@@ -42,10 +47,14 @@ def session_command(bastion: BastionInstance, region: str) -> list[str]:
         said = subprocess.run([aws, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     if not aws or not re.match(r"aws-cli/([2-9]|\d\d)", said):
         raise ProblemError(
-            "Session Manager wants the AWS CLI version 2, which is not on PATH: https://aws.amazon.com/cli/"
+            _("Session Manager wants the AWS CLI version 2, which is not on PATH: https://aws.amazon.com/cli/")
         )
     if not shutil.which("session-manager-plugin"):
-        raise ProblemError(f"Session Manager wants AWS's plugin for the AWS CLI, which is not on PATH: {PLUGIN}")
+        raise ProblemError(
+            _("Session Manager wants AWS's plugin for the AWS CLI, which is not on PATH: {plugin}").format(
+                plugin=PLUGIN
+            )
+        )
     return [aws, "ssm", "start-session", "--region", region, "--target", bastion.id]
 
 
@@ -59,8 +68,11 @@ def wait_for_agent(bastion: BastionInstance, ssm: "SSMClient") -> None:
     while not _is_online(bastion, ssm):
         if time.monotonic() - begun > AGENT_SECONDS:
             raise ProblemError(
-                f"Session Manager's agent on {bastion.id} is not online after {AGENT_SECONDS} s. Look at its first "
-                "boot with: python -m lab boot-log, or stop and start it: python -m lab stop, python -m lab start"
+                _(
+                    "Session Manager's agent on {bastion} is not online after {agent_seconds} s. Look at its "
+                    "first boot with: python -m lab boot-log, or stop and start it: python -m lab stop, "
+                    "python -m lab start"
+                ).format(bastion=bastion.id, agent_seconds=AGENT_SECONDS)
             )
         time.sleep(AGAIN_SECONDS)
 
@@ -82,19 +94,23 @@ def ssh_command(bastion: BastionInstance, ec2: "EC2Client", ssm: "SSMClient") ->
     """
     ssh = shutil.which("ssh")
     if not ssh:
-        raise ProblemError("There is no ssh on PATH. Install OpenSSH's client, or leave --ssh out")
+        raise ProblemError(_("There is no ssh on PATH. Install OpenSSH's client, or leave --ssh out"))
     if not _port_is_open(bastion, ec2):
         raise ProblemError(
-            "Port 22 of the bastion is open to nobody. Leave --ssh out, or open it to your own address: "
-            f"cdk deploy {bastion.stack} -c admin_cidr=YOUR.IP.ADD.RESS/32"
+            _(
+                "Port 22 of the bastion is open to nobody. Leave --ssh out, or open it to your own "
+                "address: cdk deploy {stack} -c admin_cidr=YOUR.IP.ADD.RESS/32"
+            ).format(stack=bastion.stack)
         )
     if not bastion.address:
-        raise ProblemError(f"{bastion.id} has no public address yet. Try again in a minute")
+        raise ProblemError(_("{bastion} has no public address yet. Try again in a minute").format(bastion=bastion.id))
     [pair] = ec2.describe_key_pairs(KeyNames=[bastion.key_name])["KeyPairs"]
     try:
         found = ssm.get_parameter(Name=f"/ec2/keypair/{pair['KeyPairId']}", WithDecryption=True)
     except ssm.exceptions.ParameterNotFound:
-        raise ProblemError(f"Parameter Store has no private key of {bastion.key_name}. Leave --ssh out") from None
+        raise ProblemError(
+            _("Parameter Store has no private key of {key_name}. Leave --ssh out").format(key_name=bastion.key_name)
+        ) from None
     write_key(KEY_FILE, found["Parameter"]["Value"])
     # A key that an agent offers first would use up the tries; an address that does not answer is told soon.
     options = ["-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=10"]

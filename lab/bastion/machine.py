@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.template.deployed import CONFIG, DENIED
 from lab.template.reader import BASTION, ROLE, STACK
+from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 TAGS = {"Project": "LearningStack", ROLE: BASTION}
 EXISTING = ["pending", "running", "stopping", "stopped"]
 EVERY_FIVE_SECONDS: "WaiterConfigTypeDef" = {"Delay": 5, "MaxAttempts": 60}
-AN_OPERATOR_WITHOUT_MFA = (
-    "You may not {verb} {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"
-)
-A_SESSION_THAT_MAY_NOT = (
-    "Your session may not {verb} {id}: that takes an operator, in a session that began with MFA. Set up an MFA device "
-    "in the console if you have none, and sign in with it again: aws login"
-)
+AN_OPERATOR_WITHOUT_MFA = {
+    "start": N_(
+        "You may not start {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"
+    ),
+    "stop": N_("You may not stop {id}: operators may, in a session that began with MFA, and yours did not. {get_one}"),
+}
+A_SESSION_THAT_MAY_NOT = {
+    "start": N_("Your session may not start {id}: that takes an operator, in a session that began with MFA. {sign_in}"),
+    "stop": N_("Your session may not stop {id}: that takes an operator, in a session that began with MFA. {sign_in}"),
+}
+SIGN_IN = N_("Set up an MFA device in the console if you have none, and sign in with it again: aws login")
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,23 @@ def find_bastion(ec2: "EC2Client", stack: str = STACK) -> BastionInstance:
     found = _instances(ec2, stack, {"Name": "instance-state-name", "Values": EXISTING})
     where = f"{ec2.meta.region_name} ({ec2.meta.endpoint_url})"
     if not found:
-        raise ProblemError(f"{stack} has no bastion in {where}. Deploy it: make local, or cdk deploy {stack}")
+        raise ProblemError(
+            _("{stack} has no bastion in {where}. Deploy it: make local, or cdk deploy {stack}").format(
+                stack=stack, where=where
+            )
+        )
     if len(found) > 1:
         ids = ", ".join(sorted(each["InstanceId"] for each in found))
-        raise ProblemError(f"{stack} has {len(found)} bastions in {where}: {ids}. Wait until the deploy has ended")
+        raise ProblemError(
+            _("{stack} has {found} bastions in {where}: {ids}. Wait until the deploy has ended").format(
+                stack=stack, found=len(found), where=where, ids=ids
+            )
+        )
     [instance] = found
     return BastionInstance(
         stack=stack,
         id=instance["InstanceId"],
-        name=next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), "The bastion"),
+        name=next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), _("The bastion")),
         state=instance["State"]["Name"],
         address=instance.get("PublicIpAddress", ""),
         instance_type=instance["InstanceType"],
@@ -91,7 +104,9 @@ def find_last_booted(session: boto3.Session, ec2: "EC2Client", stack: str = STAC
         if error.response["Error"]["Code"] != "ValidationError":
             raise
     raise ProblemError(
-        f"{stack} has had no bastion in {ec2.meta.region_name} ({ec2.meta.endpoint_url}). Deploy it: cdk deploy {stack}"
+        _("{stack} has had no bastion in {region_name} ({endpoint_url}). Deploy it: cdk deploy {stack}").format(
+            stack=stack, region_name=ec2.meta.region_name, endpoint_url=ec2.meta.endpoint_url
+        )
     )
 
 
@@ -108,7 +123,7 @@ def start(session: boto3.Session, ec2: "EC2Client", bastion: BastionInstance) ->
     Raises ProblemError when whoever asks may not, or it is just stopping.
     """
     if bastion.state == "stopping":
-        raise ProblemError(f"{bastion.id} is still stopping. Start it in a minute")
+        raise ProblemError(_("{bastion} is still stopping. Start it in a minute").format(bastion=bastion.id))
     with _telling_of_mfa(session, "start", bastion):
         ec2.start_instances(InstanceIds=[bastion.id])
     ec2.get_waiter("instance_running").wait(InstanceIds=[bastion.id], WaiterConfig=EVERY_FIVE_SECONDS)
@@ -120,7 +135,7 @@ def stop(session: boto3.Session, ec2: "EC2Client", bastion: BastionInstance) -> 
     Raises ProblemError when whoever asks may not, or it is just starting.
     """
     if bastion.state == "pending":
-        raise ProblemError(f"{bastion.id} is still starting. Stop it in a minute")
+        raise ProblemError(_("{bastion} is still starting. Stop it in a minute").format(bastion=bastion.id))
     with _telling_of_mfa(session, "stop", bastion):
         ec2.stop_instances(InstanceIds=[bastion.id])
     ec2.get_waiter("instance_stopped").wait(InstanceIds=[bastion.id], WaiterConfig=EVERY_FIVE_SECONDS)
@@ -139,9 +154,9 @@ def _telling_of_mfa(session: boto3.Session, verb: str, bastion: BastionInstance)
     credentials = session.get_credentials()
     # A key of a user, which has no token, never carries MFA; a session may or may not, and STS gives it no other one.
     if credentials and credentials.token:
-        raise ProblemError(A_SESSION_THAT_MAY_NOT.format(verb=verb, id=bastion.id)) from None
+        raise ProblemError(_(A_SESSION_THAT_MAY_NOT[verb]).format(id=bastion.id, sign_in=_(SIGN_IN))) from None
     get_one = how_to_get_mfa(session.client("iam", config=CONFIG))
-    raise ProblemError(AN_OPERATOR_WITHOUT_MFA.format(verb=verb, id=bastion.id, get_one=get_one)) from None
+    raise ProblemError(_(AN_OPERATOR_WITHOUT_MFA[verb]).format(id=bastion.id, get_one=get_one)) from None
 
 
 def how_to_get_mfa(iam: "IAMClient") -> str:
@@ -153,9 +168,10 @@ def how_to_get_mfa(iam: "IAMClient") -> str:
         pass  # a role has none, and not everybody may ask
     else:
         if not devices:
-            return "You have no MFA device: set one up in the console (Security credentials), named like your user"
+            return _("You have no MFA device: set one up in the console (Security credentials), named like your user")
         serial = devices[0]["SerialNumber"]
-    return (
-        f"Get one with: aws sts get-session-token --serial-number {serial} --token-code 123456 (your device's code), "
-        "and export its values as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-    )
+    return _(
+        "Get one with: aws sts get-session-token --serial-number {serial} --token-code 123456 "
+        "(your device's code), and export its values as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+        "and AWS_SESSION_TOKEN"
+    ).format(serial=serial)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 # LearningStack |  4/66 | 21:01:22 | CREATE_COMPLETE | AWS::EC2::VPC | Network/Vpc (NetworkVpc7FB7348F)
@@ -86,16 +87,18 @@ def _cli(*words: str, settings: Sequence[str]) -> tuple[list[str], dict[str, str
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     cdk = shutil.which("cdk", path=path)
     if not cdk:
-        raise ProblemError("The CDK CLI is not installed here. Set it up with: make setup")
+        raise ProblemError(_("The CDK CLI is not installed here. Set it up with: make setup"))
     for setting in settings:
         if not re.match(r"[^=]+=", setting):  # the CLI only warns, and takes the default
-            raise ProblemError(f"-c {setting}: a setting is a key, = and a value. Example: -c nat=single")
+            raise ProblemError(
+                _("-c {setting}: a setting is a key, = and a value. Example: -c nat=single").format(setting=setting)
+            )
     contexts = [word for setting in settings for word in ("--context", setting)]
     return [cdk, *words, *contexts], os.environ | {"PATH": path, "NO_COLOR": "1"}
 
 
 def _what_failed(printed: str) -> str:
     """Return what a failed run of the CLI printed, without the lines that only say how far it came."""
-    noise = r"_(COMPLETE|PROGRESS) |^LearningStack .* about \d+ USD a month|Subprocess exited with error"
+    noise = r"_(COMPLETE|PROGRESS) |^LearningStack .* \d+ USD\b|Subprocess exited with error"
     lines = [line for line in printed.splitlines() if line.strip() and not re.search(noise, line)]
     return "\n".join(lines)

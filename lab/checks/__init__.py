@@ -23,6 +23,7 @@ from lab.checks import (
 from lab.checks.check import CHECKS, Check, Facts, Verdict
 from lab.checks.policy import account
 from lab.template.deployed import Deployed, explain
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 # What AWS says to whoever asks too often, and the seconds to wait then, each time longer.
@@ -40,7 +41,9 @@ def all_checks(stack_name: str) -> list[Check]:
     try:
         checks = CHECKS[stack_name.partition("-")[0]]
     except KeyError:
-        raise ProblemError(f"{stack_name} is none of ours: {', '.join(CHECKS)}, LearningStack-NAME") from None
+        raise ProblemError(
+            _("{stack} is none of ours: {names}, LearningStack-NAME").format(stack=stack_name, names=", ".join(CHECKS))
+        ) from None
     return sorted(checks, key=lambda check: [int(number) for number in re.findall(r"\d+", check.chapter)])
 
 
@@ -49,7 +52,7 @@ def run(deployed: Deployed) -> Iterator[Verdict]:
 
     Raises ProblemError when the stack does not say what was chosen for it.
     """
-    _ = deployed.settings
+    _told = deployed.settings
     reach.look_again(deployed)
     for check in all_checks(deployed.stack_name):
         if not check.when(deployed):

@@ -12,7 +12,6 @@ def role(aws: Deployed) -> str:
 @check(
     "10-1",
     "EC2 alone may take the role, and the bastion carries it in its instance profile",
-    "ロールを引き受けられるのは EC2 だけで、踏み台はインスタンスプロファイルでそれを持つ",
     "aws ec2 describe-instances --instance-ids {InstanceId} --query 'Reservations[].Instances[].IamInstanceProfile'",
 )
 def role_is_for_the_bastion(aws: Deployed) -> tuple[Facts, Facts]:
@@ -28,7 +27,6 @@ def role_is_for_the_bastion(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "10-1",
     "The role may use the objects of its one bucket, open Session Manager's sessions, report the first boot: no more",
-    "ロールにできるのは、この 1 つのバケットのオブジェクトの利用、Session Manager のセッション、初回起動の報告だけ",
     "aws iam list-attached-role-policies --role-name {RoleName}",
 )
 def role_has_least_privilege(aws: Deployed) -> tuple[Facts, Facts]:

@@ -31,8 +31,6 @@ def described(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
     "8 (Step 3-1, 3-2)",
     "The bastion runs on the Ubuntu image that was chosen; every instance has its type, CPU credits that add no cost, "
     "shared hardware",
-    "踏み台は選んだ Ubuntu イメージで動いている。どのインスタンスも決められたタイプで、CPU クレジットは"
-    "追加料金のかからない設定、ハードウェアは共有",
     "aws ec2 describe-instances --instance-ids {InstanceId}",
 )
 def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
@@ -77,7 +75,6 @@ def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "8 (Step 3-3)",
     "The bastion is in public subnet 1 and has one public address, its Elastic IP",
-    "踏み台はパブリックサブネット 1 にあり、パブリック IP は Elastic IP だけ",
     "aws ec2 describe-addresses --public-ips {BastionAddress}",
 )
 def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
@@ -93,7 +90,6 @@ def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "8 (Step 3-4)",
     "The root volume of every instance is an encrypted gp3 of the chosen size",
-    "どのインスタンスのルートボリュームも、指定サイズの暗号化された gp3",
     "aws ec2 describe-volumes --filters Name=attachment.instance-id,Values={InstanceId}",
 )
 def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -116,7 +112,6 @@ def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "8 (Step 3-5, 3-9)",
     "The bastion is tagged: its name, its role, the project",
-    "踏み台には名前・役割・プロジェクトのタグが付いている",
     "aws ec2 describe-tags --filters Name=resource-id,Values={InstanceId}",
 )
 def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
@@ -135,7 +130,6 @@ def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "8 (Step 3-6)",
     "The bastion is behind the security group `bastion` and no other",
-    "踏み台に付いているセキュリティグループは bastion だけ",
     "aws ec2 describe-instance-attribute --instance-id {InstanceId} --attribute groupSet",
 )
 def bastion_is_behind_its_group(aws: Deployed) -> tuple[Facts, Facts]:
@@ -146,7 +140,6 @@ def bastion_is_behind_its_group(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "8 (Step 3-7)",
     "The bastion has a key pair, and Parameter Store keeps the private key, encrypted",
-    "踏み台にはキーペアがあり、秘密鍵は暗号化されて Parameter Store にある",
     "aws ec2 describe-key-pairs --filters Name=tag:Project,Values=LearningStack",
 )
 def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
@@ -161,7 +154,6 @@ def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "8",
     "The metadata service answers IMDSv2 only, and on the instance itself only (newer than the primer)",
-    "メタデータサービスは IMDSv2 だけに、インスタンス自身にだけ応答する (入門記事より新しい仕組み)",
     "aws ec2 describe-instances --instance-ids {InstanceId} --query 'Reservations[].Instances[].MetadataOptions'",
 )
 def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
@@ -176,7 +168,6 @@ def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "10-3, 10-4",
     "The first boot mounts this bucket through the role for uid/gid, and again at every boot",
-    "初回起動でロールを使ってこのバケットをマウントし、起動のたびに再マウントする",
     "aws ec2 describe-instance-attribute --instance-id {InstanceId} --attribute userData",
 )
 def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
@@ -201,7 +192,6 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4, 12",
     "The private host, if there is one, has no public address, takes SSH from the bastion alone and nothing else",
-    "プライベートホストがあれば、パブリック IP はなく、受けるのは踏み台からの SSH だけ",
     "aws ec2 describe-instances --filters Name=tag:Name,Values=learning-private-host",
 )
 def private_host_is_private(aws: Deployed) -> tuple[Facts, Facts]:

@@ -17,7 +17,7 @@ Prove = Callable[[Deployed], tuple[Facts, Facts]]
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A claim of a chapter, in English and Japanese, the AWS CLI command that shows it, and its proof.
+    """A claim of a chapter, as the catalogue of texts has it, the AWS CLI command that shows it, and its proof.
 
     In ``command``, names in braces are outputs of the stack, ``AccountId``, or a type, such as ``Budget``, for the id
     of the stack's own. ``when`` says whether a stack makes the claim at all.
@@ -26,7 +26,6 @@ class Check:
     id: str
     chapter: str
     claim: str
-    claim_ja: str
     command: str
     prove: Prove
     when: Callable[[Deployed], bool] = lambda _: True
@@ -55,7 +54,6 @@ CHECKS: dict[str, list[Check]] = {"LearningStack": [], "OperatorsStack": [], "Bu
 def check(
     chapter: str,
     claim: str,
-    claim_ja: str,
     command: str,
     *,
     stack: str = "LearningStack",
@@ -69,7 +67,6 @@ def check(
                 id=prove.__name__.replace("_", "-"),
                 chapter=chapter,
                 claim=claim,
-                claim_ja=claim_ja,
                 command=command,
                 prove=prove,
                 when=when,

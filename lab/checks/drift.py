@@ -40,7 +40,6 @@ UNKNOWN = object()  # what only CloudFormation knows
 @check(
     "3",
     "Nobody has changed the network or the instances by hand: AWS has them as the template says (no drift)",
-    "ネットワークとインスタンスは手作業で変更されておらず、テンプレートのとおりになっている (ドリフトなし)",
     "aws cloudformation get-template --stack-name LearningStack",
 )
 def no_drift(aws: Deployed) -> tuple[Facts, Facts]:

@@ -75,7 +75,6 @@ def _entry(entry: Any) -> str:
 @check(
     "12-3 (1)",
     "Port 22 of the bastion is open to `admin_cidr` alone, or to nobody",
-    "踏み台の 22 番は `admin_cidr` からだけ開いている (未設定なら誰にも開いていない)",
     "aws ec2 describe-security-groups --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-bastion",
 )
 def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -87,7 +86,6 @@ def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-3 (2, 3, 4)",
     "Web servers take 80 and 443 from anywhere, 8080 from `office_cidr` alone, SSH from the bastion alone",
-    "Web サーバーは 80 と 443 をどこからでも、8080 を `office_cidr` からだけ、SSH を踏み台からだけ受ける",
     "aws ec2 describe-security-groups --group-ids {WebGroupId}",
 )
 def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
@@ -100,7 +98,6 @@ def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-3 (5)",
     "Databases take 3306 from the web servers and the bastion alone, SSH from the bastion, by group and not by address",
-    "データベースは 3306 を Web サーバーと踏み台のグループからだけ、SSH を踏み台のグループからだけ受ける",
     "aws ec2 describe-security-groups --group-ids {DatabaseGroupId}",
 )
 def database_port(aws: Deployed) -> tuple[Facts, Facts]:
@@ -112,7 +109,6 @@ def database_port(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-2",
     "Outbound rules name what each group needs; replies need none, as groups are stateful",
-    "アウトバウンドは必要なものだけ。応答はステートフルなのでルール不要",
     "aws ec2 describe-security-group-rules --filters Name=group-id,Values={WebGroupId},{DatabaseGroupId}",
 )
 def outbound_is_limited(aws: Deployed) -> tuple[Facts, Facts]:
@@ -136,7 +132,6 @@ def outbound_is_limited(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-4",
     "The public network ACL has its numbered rules, deny before the wider allow",
-    "パブリックのネットワーク ACL は番号順のルールを持ち、広い許可より先に拒否がある",
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-public",
 )
 def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
@@ -165,7 +160,6 @@ def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-4",
     "The private network ACL has its numbered rules, with the ports for replies, as ACLs are stateless",
-    "プライベートのネットワーク ACL は番号順のルールと、ステートレスゆえの応答用ポートを持つ",
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-private",
 )
 def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
@@ -191,7 +185,6 @@ def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-4",
     "Each network ACL guards the subnets of its kind",
-    "それぞれのネットワーク ACL が対応するサブネットを守っている",
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} --query 'NetworkAcls[].Associations'",
 )
 def acls_guard_their_subnets(aws: Deployed) -> tuple[Facts, Facts]:

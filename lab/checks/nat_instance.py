@@ -16,8 +16,6 @@ def is_wanted(aws: Deployed) -> bool:
     "3-4",
     "With `nat=instance`, the NAT instance runs in public subnet 1, passes on what is not its own, and only for the "
     "private subnets",
-    "`nat=instance` なら、NAT インスタンスはパブリックサブネット 1 で動き、プライベートサブネットからの通信だけを"
-    "受けて中継する",
     "aws ec2 describe-instances --filters Name=tag:Name,Values=learning-nat",
     when=is_wanted,
 )

@@ -99,7 +99,6 @@ def _route(aws: Deployed, subnet_name: str, route: Any) -> str:
 @check(
     "3-1",
     "The VPC has its range of addresses, and its hosts get DNS names",
-    "VPC は指定したアドレス範囲を持ち、ホストには DNS 名が付く",
     "aws ec2 describe-vpcs --vpc-ids {VpcId}",
 )
 def vpc(aws: Deployed) -> tuple[Facts, Facts]:
@@ -120,7 +119,6 @@ def vpc(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-3",
     "Each of two zones, those that were chosen, has one public and one private subnet",
-    "選んだ 2 つのゾーンそれぞれに、パブリックとプライベートのサブネットが 1 つずつある",
     "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId}",
 )
 def subnets(aws: Deployed) -> tuple[Facts, Facts]:
@@ -141,7 +139,6 @@ def subnets(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "No subnet hands out public addresses by itself: what is to be reached gets an Elastic IP",
-    "どのサブネットもパブリック IP を自動で割り当てない。公開するものにだけ Elastic IP を付ける",
     "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId} --query 'Subnets[].MapPublicIpOnLaunch'",
 )
 def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
@@ -156,7 +153,6 @@ def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Every subnet has a route table of its own",
-    "サブネットごとに専用のルートテーブルがある",
     "aws ec2 describe-route-tables --filters Name=vpc-id,Values={VpcId}",
 )
 def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
@@ -175,7 +171,6 @@ def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Public subnets reach the internet through the internet gateway, and have no other way out",
-    "パブリックサブネットの出口はインターネットゲートウェイだけ",
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PublicSubnetIds}",
 )
 def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
@@ -191,7 +186,6 @@ def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Private subnets reach the internet through the NAT gateway or instance that `nat` gives them, or not at all",
-    "プライベートサブネットは設定 `nat` で決まる NAT ゲートウェイかインスタンスから外に出る (`none` なら出られない)",
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PrivateSubnetIds}",
 )
 def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
@@ -204,7 +198,6 @@ def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Every NAT gateway is available, in its public subnet and with an Elastic IP unless it is a regional one",
-    "NAT ゲートウェイはすべて利用可能で、リージョナルのものを除き、パブリックサブネットにあり Elastic IP を持つ",
     "aws ec2 describe-nat-gateways --filter Name=vpc-id,Values={VpcId}",
 )
 def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
@@ -231,7 +224,6 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Every route table leads to S3 through the free gateway endpoint",
-    "すべてのルートテーブルが無料のゲートウェイエンドポイントで S3 につながる",
     "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={VpcId}",
 )
 def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
@@ -253,7 +245,6 @@ def _delivery(flow_log: "FlowLogTypeDef") -> str:
 @check(
     "3-4",
     "All traffic of the VPC is logged to the log bucket",
-    "VPC のすべての通信はログ用バケットに記録される",
     "aws ec2 describe-flow-logs --filter Name=resource-id,Values={VpcId}",
 )
 def flow_logs(aws: Deployed) -> tuple[Facts, Facts]:

@@ -19,8 +19,6 @@ def attached(aws: Deployed) -> list[str]:
     "4-3",
     "Operators may only view EC2, start and stop the tagged bastion with MFA, set up their own password and MFA, "
     "sign in to the CLI",
-    "ポリシーが許すのは EC2 の閲覧、MFA を使ったタグ付き踏み台の開始・停止、自分のパスワードと MFA の設定、"
-    "CLI へのサインインだけ",
     "aws iam list-attached-group-policies --group-name {GroupName}",
     stack="OperatorsStack",
 )
@@ -54,7 +52,6 @@ def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "4-4",
     "The policy, and no other, is on the group, and the operators are its members",
-    "グループに付いているのはこのポリシーだけで、運用者はそのメンバー",
     "aws iam get-group --group-name {GroupName}",
     stack="OperatorsStack",
 )
@@ -73,7 +70,6 @@ def operators_group(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "4-4, 4-5",
     "Operators have no access keys, and no permission but their group's",
-    "運用者にアクセスキーはなく、権限はグループのものだけ",
     "aws iam list-users",
     stack="OperatorsStack",
 )

@@ -80,7 +80,7 @@ def _proof(network: Network, promised: Iterable[str], questions: Iterable[Questi
     found = []
     for question in questions:
         asked = with_parties(network, [*question.sources, *question.destinations])
-        ranges, words = Ranges(asked), Words(asked, "en")
+        ranges, words = Ranges(asked), Words(asked)
         answers = [
             answer
             for source in question.sources
@@ -143,7 +143,6 @@ def _from_outside(cidr: str) -> list[str]:
 @check(
     "12-3 (1)",
     "On the internet nobody reaches port 22, but for `admin_cidr` where it is set",
-    "インターネットから 22 番に届くのは `admin_cidr` だけ (未設定なら誰にも届かない)",
     "python -m lab reach internet bastion 22",
 )
 def who_reaches_22(aws: Deployed) -> tuple[Facts, Facts]:
@@ -156,7 +155,6 @@ def who_reaches_22(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-3 (4)",
     "Nobody but the office reaches port 8080 of a web server, not even from inside the VPC",
-    "Web サーバーの 8080 番に届くのは `office_cidr` からだけ (VPC 内からも届かない)",
     "python -m lab reach internet web@public-1 8080",
 )
 def who_reaches_8080(aws: Deployed) -> tuple[Facts, Facts]:
@@ -175,7 +173,6 @@ def who_reaches_8080(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "12-3 (5)",
     "Nobody but the web servers and the bastion reaches a database on 3306, whatever subnets they are in",
-    "データベースの 3306 番に届くのは、どのサブネットにあっても Web サーバーと踏み台だけ",
     "python -m lab reach web database@private-1 3306",
 )
 def who_reaches_3306(aws: Deployed) -> tuple[Facts, Facts]:
@@ -196,7 +193,6 @@ def who_reaches_3306(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Private subnets start conversations with the internet where `nat` gives them a way, and nobody starts one with "
     "them",
-    "プライベートサブネットからは `nat` の出口を通ってインターネットに接続でき、インターネットからは接続できない",
     "python -m lab reach private-1 internet",
 )
 def private_subnets_are_private(aws: Deployed) -> tuple[Facts, Facts]:
@@ -219,7 +215,6 @@ def private_subnets_are_private(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "With `nat=none`, private subnets reach S3, and nothing else outside of the VPC",
-    "`nat=none` なら、プライベートサブネットから VPC の外に届くのは S3 だけ",
     "python -m lab reach private-1 internet",
     when=lambda aws: aws.settings["nat"] == "none",
 )
@@ -239,7 +234,6 @@ def nothing_but_s3(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "Every subnet reaches S3, and by the free gateway endpoint",
-    "どのサブネットからも、無料のゲートウェイエンドポイント経由で S3 に届く",
     "python -m lab reach private-1 s3 443",
 )
 def s3_by_the_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
@@ -254,7 +248,6 @@ def s3_by_the_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "3-4",
     "When one zone fails, private subnets of the other keep their way to the internet",
-    "片方のゾーンに障害が起きても、もう片方のプライベートサブネットはインターネットに出られる",
     "python -m lab reach private-2 internet 443 --without-zone 1",
     when=lambda aws: aws.settings["nat"] in ("per-az", "regional"),
 )

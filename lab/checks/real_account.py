@@ -27,7 +27,6 @@ def age(since: datetime) -> timedelta:
 @check(
     "10",
     "In a real account: Session Manager's agent on the bastion is in touch with AWS",
-    "本物のアカウントでは: 踏み台の Session Manager エージェントが AWS とつながっている",
     "aws ssm describe-instance-information --filters Key=InstanceIds,Values={InstanceId}",
     when=in_a_real_account,
 )
@@ -40,7 +39,6 @@ def agent_is_online(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "10",
     "In a real account: this very bastion has reported that its first boot went well",
-    "本物のアカウントでは: この踏み台自身が、初回起動の成功を報告している",
     "aws cloudformation describe-stack-events --stack-name LearningStack --query "
     "\"StackEvents[?contains(not_null(ResourceStatusReason,''),'{InstanceId}')].ResourceStatusReason\"",
     when=in_a_real_account,
@@ -64,7 +62,6 @@ def _reports(aws: Deployed) -> Iterator[str]:
 @check(
     "3-4",
     "In a real account: a flow log has been delivered, or is not due yet",
-    "本物のアカウントでは: フローログが配信されている (作成直後は未着でもよい)",
     "aws s3 ls s3://{LogBucketName}/vpc-flow-logs/AWSLogs/ --recursive",
     when=in_a_real_account,
 )
@@ -84,7 +81,6 @@ def flow_log_is_delivered(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "In a real account: an access log of the bucket has been delivered, or is not due yet",
-    "本物のアカウントでは: バケットのアクセスログが配信されている (作成から 1 日は未着でもよい)",
     "aws s3 ls s3://{LogBucketName}/access-logs/",
     when=in_a_real_account,
 )

@@ -11,8 +11,6 @@ from lab.template.deployed import Deployed
     "6",
     "With `stop_at` or `start_at`, the instances stop and start at these times in the time zone, and the role of the "
     "schedules may do only that",
-    "`stop_at` や `start_at` があれば、インスタンスは指定のタイムゾーンの時刻に停止・開始し、"
-    "スケジュールのロールにできるのはそれだけ",
     "aws scheduler get-schedule --name {Schedule}",
     when=lambda aws: bool(aws.settings["stop_at"] or aws.settings["start_at"]),
 )
@@ -52,7 +50,6 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "6",
     "A budget mails the chosen address when this month's cost of the account passes 50 and 100 % of the sum",
-    "今月のアカウントの料金が予算額の 50 % と 100 % を超えたとき、指定のアドレスにメールが届く",
     "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Budget}",
     stack="BudgetStack",
 )

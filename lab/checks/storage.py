@@ -85,7 +85,6 @@ def _when(step: Any) -> str:
 @check(
     "7-1",
     "Objects below archive/, and only those, move to Glacier after 30 days",
-    "archive/ 以下のオブジェクトだけが 30 日後に Glacier に移る",
     "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
 )
 def archive_moves_to_glacier(aws: Deployed) -> tuple[Facts, Facts]:
@@ -96,7 +95,6 @@ def archive_moves_to_glacier(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "7-1",
     "Old versions are deleted after 90 days, unfinished uploads after one; no file is ever deleted by itself",
-    "古いバージョンは 90 日後、途中で止まったアップロードは 1 日後に削除される。ファイル自体が自動で消えることはない",
     "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
 )
 def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -113,7 +111,6 @@ def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "7-1",
     "Logs are deleted after 90 days (hardened: 365), unfinished uploads of them after one",
-    "ログは 90 日後 (hardened では 365 日後)、途中で止まったログのアップロードは 1 日後に削除される",
     "aws s3api get-bucket-lifecycle-configuration --bucket {LogBucketName}",
 )
 def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
@@ -132,7 +129,6 @@ def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "Nothing in the buckets can be made public",
-    "バケットの中身は公開できない",
     "aws s3api get-public-access-block --bucket {BucketName}",
 )
 def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
@@ -147,7 +143,6 @@ def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "ACLs are disabled: policies alone decide who reads (the primer's default_acl=public-read cannot work)",
-    "ACL は無効で、ポリシーだけがアクセスを決める (入門記事の default_acl=public-read は使えない)",
     "aws s3api get-bucket-ownership-controls --bucket {BucketName}",
 )
 def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
@@ -164,7 +159,6 @@ def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "Everything is encrypted at rest: files with the account's own KMS key for S3, logs with SSE-S3",
-    "保存データはすべて暗号化される。ファイルはアカウントの S3 用 KMS キー、ログは SSE-S3 を使う",
     "aws s3api get-bucket-encryption --bucket {BucketName}",
 )
 def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
@@ -180,7 +174,6 @@ def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "Requests without TLS are denied to everyone",
-    "TLS を使わない要求は誰からでも拒否される",
     "aws s3api get-bucket-policy --bucket {BucketName}",
 )
 def tls_only(aws: Deployed) -> tuple[Facts, Facts]:
@@ -194,7 +187,6 @@ def tls_only(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "Beside demanding TLS, the buckets' policies let nobody in but AWS's own delivery of logs, into the log bucket",
-    "バケットポリシーは TLS を求めるほか、ログ用バケットへの AWS 自身のログ配信だけを許可し、ほかの誰にも開放しない",
     "aws s3api get-bucket-policy --bucket {LogBucketName}",
 )
 def bucket_policy_opens_nothing(aws: Deployed) -> tuple[Facts, Facts]:
@@ -218,7 +210,6 @@ def bucket_policy_opens_nothing(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "The bucket keeps old versions of changed and deleted objects",
-    "変更・削除したオブジェクトの古いバージョンが残る",
     "aws s3api get-bucket-versioning --bucket {BucketName}",
 )
 def versioning(aws: Deployed) -> tuple[Facts, Facts]:
@@ -228,7 +219,6 @@ def versioning(aws: Deployed) -> tuple[Facts, Facts]:
 @check(
     "9",
     "Every request to the bucket is logged to the log bucket",
-    "バケットへの要求はすべてログ用バケットに記録される",
     "aws s3api get-bucket-logging --bucket {BucketName}",
 )
 def access_logs(aws: Deployed) -> tuple[Facts, Facts]:

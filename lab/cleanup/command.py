@@ -11,6 +11,7 @@ from rich.table import Table
 from lab.cleanup import NO_STACK
 from lab.cost.prices import AS_OF
 from lab.template.reader import STACK
+from lab.terminal.language import _
 from lab.terminal.options import confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -25,16 +26,18 @@ def cleanup(
         list[str] | None,
         typer.Option(
             "--stack",
-            help=f"Whose is removed: a stack's name, or its id where two had the same name; {NO_STACK}: what no stack "
-            f"made. May be given more than once. Default: {STACK}.",
+            help=_(
+                "Whose is removed: a stack's name, or its id where two had the same name; {no_stack}: "
+                "what no stack made. May be given more than once. Default: {stack}."
+            ).format(no_stack=NO_STACK, stack=STACK),
         ),
     ] = None,
-    learner: Annotated[list[str] | None, typer.Option("--learner", help="The same, by a learner's name.")] = None,
-    only_list: Annotated[bool, typer.Option("--list", help="List only; remove nothing.")] = False,
+    learner: Annotated[list[str] | None, typer.Option("--learner", help=_("The same, by a learner's name."))] = None,
+    only_list: Annotated[bool, typer.Option("--list", help=_("List only; remove nothing."))] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Remove without asking, WITH ALL FILES, what --stack or --learner names.")
+        bool, typer.Option("--yes", help=_("Remove without asking, WITH ALL FILES, what --stack or --learner names."))
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; removes nothing without --yes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs; removes nothing without --yes."))] = False,
 ) -> None:
     """List what is left after a destroy and what it costs, and remove it when you type: delete.
 
@@ -48,10 +51,12 @@ def cleanup(
     from lab.template.deployed import new_session
 
     if only_list and yes:
-        raise ProblemError("--list removes nothing and --yes does: give one of them")
+        raise ProblemError(_("--list removes nothing and --yes does: give one of them"))
     stacks, learners = stack or [], learner or []
     if yes and not stacks and not learners:
-        raise ProblemError(f"--yes asks nothing, so say whose is removed. Example: --yes --stack {STACK}")
+        raise ProblemError(
+            _("--yes asks nothing, so say whose is removed. Example: --yes --stack {stack}").format(stack=STACK)
+        )
     if not stacks and not learners:
         stacks = [STACK]
     account = Account(new_session())
@@ -95,10 +100,15 @@ def _require_one_of_each_name(named: "list[Leftover]", stacks: list[str]) -> Non
     for name in sorted({each.stack for each in by_name}):
         ids = {each.short_id: each.created for each in by_name if each.stack == name}
         if len(ids) > 1:
-            told = ", ".join(f"{short_id} of {created or 'some day'}" for short_id, created in ids.items())
+            told = ", ".join(
+                _("{short_id} of {created}").format(short_id=short_id, created=created or _("some day"))
+                for short_id, created in ids.items()
+            )
             raise ProblemError(
-                f"{len(ids)} stacks were called {name}: {told}. Nothing was removed. "
-                f"Name yours by its id: --stack {next(iter(ids))}"
+                _(
+                    "{ids} stacks were called {name}: {told}. Nothing was removed. Name yours by its id: "
+                    "--stack {first}"
+                ).format(ids=len(ids), name=name, told=told, first=next(iter(ids)))
             )
 
 
@@ -107,37 +117,51 @@ def _print(found: "Found", named: "list[Leftover]", region: str) -> None:
 
     if found.left:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        table.add_column("Left")
-        for heading in ("Stack", "Learner", "Since"):
+        table.add_column(_("Left"))
+        for heading in (_("Stack"), _("Learner"), _("Since")):
             table.add_column(heading, no_wrap=True)
-        for heading in ("Objects", "Versions", "GB", "USD a month"):
+        for heading in (_("Objects"), _("Versions"), "GB", _("USD a month")):
             table.add_column(heading, justify="right", no_wrap=True)
         for each in sorted(found.left, key=lambda each: each not in named):
             counts = (f"{each.objects:,}", f"{each.versions:,}") if each.kind == BUCKET else ("", "")
-            usd = "not priced" if each.usd is None else f"{each.usd:,.2f}"
+            usd = _("not priced") if each.usd is None else f"{each.usd:,.2f}"
             whose = (f"{each.stack} {each.short_id}".rstrip(), each.learner, each.created)
-            table.add_row(*map(escape, (f"{each.kind} {each.name}", *whose, *counts, f"{each.gb:,.3f}", usd)))
+            table.add_row(*map(escape, (f"{_(each.kind)} {each.name}", *whose, *counts, f"{each.gb:,.3f}", usd)))
         Console(highlight=False, width=max(console.width, 180)).print(table)  # names are there to be copied whole
-        console.print(f"\nAt list prices of {AS_OF}; old versions cost like new ones.", soft_wrap=True)
+        console.print(
+            "\n" + _("At list prices of {as_of}; old versions cost like new ones.").format(as_of=AS_OF), soft_wrap=True
+        )
         others = sorted({each.short_id or each.stack for each in found.left if each not in named})
         if others:
             console.print(
-                f"Not named, so not touched: what the stacks {', '.join(others)} left. Name one: --stack {others[0]}",
+                _("Not named, so not touched: what the stacks {stacks} left. Name one: --stack {first}").format(
+                    stacks=", ".join(others), first=others[0]
+                ),
                 soft_wrap=True,
                 markup=False,
             )
     elif not found.unread:
-        console.print(f"Nothing of LearningStack is left over in {region}.")
+        console.print(_("Nothing of LearningStack is left over in {region}.").format(region=region))
     for name, stack in found.held.items():
-        console.print(f"In use by the stack {stack}, not touched: {name}", soft_wrap=True, markup=False)
+        console.print(
+            _("In use by the stack {stack}, not touched: {name}").format(stack=stack, name=name),
+            soft_wrap=True,
+            markup=False,
+        )
     for what, permission in found.unread.items():
-        console.print(f"You may not look at {what}: that takes {permission}", soft_wrap=True, markup=False)
+        console.print(
+            _("You may not look at {what}: that takes {permission}").format(what=what, permission=permission),
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _confirmed(named: "list[Leftover]") -> bool:
     whose = ", ".join(sorted({f"{each.stack} {each.short_id}".rstrip() for each in named}))
-    question = f"This removes all that is listed of {whose}, with every file and version, for good."
-    return confirmed(question, "delete", "Nothing was removed.")
+    question = _("This removes all that is listed of {whose}, with every file and version, for good.").format(
+        whose=whose
+    )
+    return confirmed(question, "delete", _("Nothing was removed."))
 
 
 def _remove(account: "Account", left: "list[Leftover]", *, quiet: bool) -> dict[str, str]:
@@ -146,10 +170,10 @@ def _remove(account: "Account", left: "list[Leftover]", *, quiet: bool) -> dict[
     for each in left:
         try:
             account.remove(each)
-            line = f"Removed: {each.kind} {each.name}"
+            line = _("Removed: {kind} {name}").format(kind=_(each.kind), name=each.name)
         except ProblemError as problem:
             stays[each.name] = str(problem)
-            line = f"Stays: {each.kind} {each.name}: {problem}"
+            line = _("Stays: {kind} {name}: {problem}").format(kind=_(each.kind), name=each.name, problem=problem)
         if not quiet:
             console.print(line, soft_wrap=True, markup=False)
     return stays

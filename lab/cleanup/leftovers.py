@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from lab.cleanup import NO_STACK
 from lab.cost.prices import PRICES, priced_region
 from lab.template.deployed import CONFIG, DENIED, GONE, explain, permission
+from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 PROJECT = {"Key": "Project", "Value": "LearningStack"}
 KEYS = "/ec2/keypair/"
 GB = 1024**3
-BUCKET, PARAMETER, LOG_GROUP = "bucket", "key parameter", "log group"
+BUCKET, PARAMETER, LOG_GROUP = N_("bucket"), N_("key parameter"), N_("log group")
 TYPES = {"s3": BUCKET, "ssm": PARAMETER, "logs": LOG_GROUP}
 # arn:aws:s3:::NAME, arn:aws:ssm:...:parameter/NAME (the slash is the name's own), arn:aws:logs:...:log-group:NAME:*
 ARN = re.compile(r"arn:[\w-]+:(s3|ssm|logs):[\w-]*:\d*:(?:parameter(?=/)|log-group:)?([^:]+)(?::\*)?")
@@ -106,28 +107,28 @@ class Account:
         dates: dict[str, str] = {}
         living: set[str] = set()
         if BUCKET in kinds:
-            with found.noting("the dates of buckets"):
+            with found.noting(_("the dates of buckets")):
                 dates = self._dates_of_buckets()
         if PARAMETER in kinds:
-            with found.noting("key parameters"):
+            with found.noting(_("key parameters")):
                 living = {f"{KEYS}{pair['KeyPairId']}" for pair in self.ec2.describe_key_pairs()["KeyPairs"]}
-            if "key parameters" in found.unread:  # a key whose pair may live is not listed
+            if _("key parameters") in found.unread:  # a key whose pair may live is not listed
                 tagged = [each for each in tagged if each.kind != PARAMETER]
         targets = set()
         for each in tagged:
             if each.name in living:
                 continue
-            what = f"{each.kind} {each.name}"
+            what = f"{_(each.kind)} {each.name}"
             with suppress(*self._gone), found.noting(what):
                 holder = self._holder(each)
                 if holder:
                     found.held[each.name] = holder
                     continue
                 if each.kind == BUCKET:
-                    with found.noting(f"where {what} logs to"):
+                    with found.noting(_("where {what} logs to").format(what=what)):
                         targets.add(self._logs_to(each.name))
                 leftover = replace(each, created=dates.get(each.name, ""))
-                with found.noting(f"the size of {what}"):
+                with found.noting(_("the size of {what}").format(what=what)):
                     leftover = self._measured(leftover)
                 found.left.append(leftover)
         # Those that get no other's logs first, so that no log arrives in an emptied one.
@@ -151,7 +152,7 @@ class Account:
                 self.logs.delete_log_group(logGroupName=leftover.name)
         except ClientError as error:
             if error.response["Error"]["Code"] == "BucketNotEmpty":
-                raise ProblemError("logs went on arriving. S3 delivers for some hours: try again later") from None
+                raise ProblemError(_("logs went on arriving. S3 delivers for some hours: try again later")) from None
             raise ProblemError(explain(error)) from None
         except ProblemError:
             raise
@@ -162,7 +163,7 @@ class Account:
         """Raise ProblemError when a thing has come to be another's since it was found."""
         tags = self._tags(leftover)
         if PROJECT not in tags or _owner(tags) != (leftover.stack, leftover.stack_id) or self._holder(leftover):
-            raise ProblemError("a stack holds it now, or its tags are others: not touched")
+            raise ProblemError(_("a stack holds it now, or its tags are others: not touched"))
 
     # --- looking
 
@@ -262,7 +263,11 @@ class Account:
             refused = self.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors")
             if refused:
                 first = refused[0]
-                raise ProblemError(f"{len(refused)} versions stay, the first {first['Key']}: {first['Message']}")
+                raise ProblemError(
+                    _("{number} versions stay, the first {key}: {message}").format(
+                        number=len(refused), key=first["Key"], message=first["Message"]
+                    )
+                )
 
 
 def _owner(tags: list[dict[str, str]]) -> tuple[str, str]:

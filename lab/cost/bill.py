@@ -10,11 +10,12 @@ from typing import Any
 from lab.cost.prices import FREE_TRANSFER_OUT_GB, INSTANCES, PRICES, Price, priced_region
 from lab.template.reader import NAT_GATEWAY, Resource, Template
 from lab.template.values import Shape, fitted, target, text
+from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 HOURS_A_MONTH = 730
 DAYS_A_MONTH = 30
-INSTANCE_TYPE = "instance type "  # how Bill.unpriced begins for one that the table lacks
+INSTANCE_TYPE = N_("instance type {type}")  # how Bill.unpriced says one that the table lacks
 METRICS = 7  # of an instance, each minute: https://aws.amazon.com/cloudwatch/pricing/
 
 # Resources that AWS does not charge for. A type that is neither here nor in PRICED leaves a bill incomplete.
@@ -116,7 +117,11 @@ class Bill:
 
     def where(self) -> str:
         """Return the region, and whose prices stand for it where the table has none."""
-        return self.region if self.region == self.priced_as else f"{self.region} (at {self.priced_as} prices)"
+        return (
+            self.region
+            if self.region == self.priced_as
+            else _("{region} (at {priced_as} prices)").format(region=self.region, priced_as=self.priced_as)
+        )
 
 
 # What says of one resource what another is for.
@@ -125,7 +130,7 @@ REFERENCES: dict[str, Shape] = {
     "InstanceId": target,
     "LoggingConfiguration": {"DestinationBucketName": target},
 }
-NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT", "instances", "public addresses", "disks", "use")
+NAT, INSTANCE, ADDRESS, DISK, USE = PARTS = ("NAT", N_("instances"), N_("public addresses"), N_("disks"), N_("use"))
 
 
 def scheduled_hours(template: Mapping[str, Any]) -> float:
@@ -161,7 +166,11 @@ def reckon(template: Mapping[str, Any], region: str, usage: Usage | None = None)
                 PRICED[kind](reckoner, resource)
             except Exception:  # noqa: BLE001  # a template of others: whatever its shape, the rest has its price
                 del bill.idle[before[0] :], bill.used[before[1] :]
-                bill.unpriced.append(f"{kind} {resource.logical_id}, whose properties are not plain values")
+                bill.unpriced.append(
+                    _("{kind} {logical_id}, whose properties are not plain values").format(
+                        kind=kind, logical_id=resource.logical_id
+                    )
+                )
         else:
             bill.unpriced.append(kind)
     if bill.idle:
@@ -207,43 +216,61 @@ class _Reckoner:
         if kind in INSTANCES:
             self.idle(NAT if is_nat else INSTANCE, f"{kind} {name}", resource, hours, INSTANCES[kind])
         else:
-            self.bill.unpriced.append(INSTANCE_TYPE + text(kind))
+            self.bill.unpriced.append(_(INSTANCE_TYPE).format(type=text(kind)))
         if str(resource.properties.get("Monitoring")).lower() == "true":
             quantity = METRICS * hours / HOURS_A_MONTH
-            self.idle(NAT if is_nat else INSTANCE, f"Metrics of {name}", resource, quantity, PRICES["metric"])
+            self.idle(
+                NAT if is_nat else INSTANCE,
+                _("Metrics of {name}").format(name=name),
+                resource,
+                quantity,
+                PRICES["metric"],
+            )
         given = any(each.get("AssociatePublicIpAddress") for each in resource.properties.get("NetworkInterfaces", []))
         if given and resource.logical_id not in self.with_elastic_ip:  # an Elastic IP takes the address's place
-            self.idle(NAT if is_nat else ADDRESS, f"Address of {name}", resource, hours, PRICES["ipv4"])
+            self.idle(
+                NAT if is_nat else ADDRESS, _("Address of {name}").format(name=name), resource, hours, PRICES["ipv4"]
+            )
         for device in resource.properties.get("BlockDeviceMappings", []):
             volume = device["Ebs"]
             if volume.get("VolumeType") == "gp3":
-                self.idle(NAT if is_nat else DISK, f"Disk of {name}", resource, volume["VolumeSize"], PRICES["gp3"])
+                self.idle(
+                    NAT if is_nat else DISK,
+                    _("Disk of {name}").format(name=name),
+                    resource,
+                    volume["VolumeSize"],
+                    PRICES["gp3"],
+                )
             else:
-                self.bill.unpriced.append(f"a disk of type {text(volume.get('VolumeType', 'gp2'))}")
+                self.bill.unpriced.append(_("a disk of type {type}").format(type=text(volume.get("VolumeType", "gp2"))))
 
     def address(self, resource: Resource) -> None:
         part = NAT if resource.logical_id in self.gateway_addresses else ADDRESS
-        self.idle(part, f"Address of {resource.label}", resource, HOURS_A_MONTH, PRICES["ipv4"])
+        self.idle(part, _("Address of {label}").format(label=resource.label), resource, HOURS_A_MONTH, PRICES["ipv4"])
 
     def nat_gateway(self, resource: Resource) -> None:
         # A regional gateway counts once: AWS bills it for each zone with instances, and LearningStack has them in one.
         name = resource.label
-        self.idle(NAT, f"NAT gateway {name}", resource, HOURS_A_MONTH, PRICES["nat"])
+        self.idle(NAT, _("NAT gateway {name}").format(name=name), resource, HOURS_A_MONTH, PRICES["nat"])
         if "AllocationId" not in resource.properties:  # AWS gives it an address, and bills that too
-            self.idle(NAT, f"Address of {name}", resource, HOURS_A_MONTH, PRICES["ipv4"])
-        self.used(f"Through {name}", resource, self.usage.nat_gb / self.gateways, PRICES["nat-gb"])
+            self.idle(NAT, _("Address of {name}").format(name=name), resource, HOURS_A_MONTH, PRICES["ipv4"])
+        self.used(_("Through {name}").format(name=name), resource, self.usage.nat_gb / self.gateways, PRICES["nat-gb"])
 
     def vpc_endpoint(self, resource: Resource) -> None:
         if resource.properties.get("VpcEndpointType", "Gateway") == "Gateway":
             self.bill.free["AWS::EC2::VPCEndpoint"] += 1
         else:
-            self.bill.unpriced.append(f"{text(resource.properties['VpcEndpointType'])} endpoint {resource.label}")
+            self.bill.unpriced.append(
+                _("{type} endpoint {label}").format(
+                    type=text(resource.properties["VpcEndpointType"]), label=resource.label
+                )
+            )
 
     def flow_log(self, resource: Resource) -> None:
         if resource.properties.get("LogDestinationType") == "s3":
-            self.used("Flow logs, delivered", resource, self.usage.flow_log_gb, PRICES["logs-to-s3"])
+            self.used(_("Flow logs, delivered"), resource, self.usage.flow_log_gb, PRICES["logs-to-s3"])
         else:
-            self.bill.unpriced.append("flow logs that do not go to S3")
+            self.bill.unpriced.append(_("flow logs that do not go to S3"))
 
     def bucket(self, resource: Resource) -> None:
         usage = self.usage
@@ -251,22 +278,22 @@ class _Reckoner:
         if resource.logical_id in self.log_buckets:
             days = next((rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule), DAYS_A_MONTH)
             kept = usage.flow_log_gb * days / DAYS_A_MONTH
-            self.used(f"Logs, kept for {days} days", resource, kept, PRICES["s3"])
+            self.used(_("Logs, kept for {days} days").format(days=days), resource, kept, PRICES["s3"])
             return
-        self.used("Bucket: storage", resource, usage.storage_gb, PRICES["s3"])
+        self.used(_("Bucket: storage"), resource, usage.storage_gb, PRICES["s3"])
         for archive in (move["StorageClass"] for rule in rules for move in rule.get("Transitions", [])):
             if archive in PRICES:
-                self.used("Bucket: archive", resource, usage.archive_gb, PRICES[archive])
+                self.used(_("Bucket: archive"), resource, usage.archive_gb, PRICES[archive])
                 moved = usage.archived_objects / 1_000
-                self.used("Bucket: moved to the archive", resource, moved, PRICES[f"to-{archive}"])
+                self.used(_("Bucket: moved to the archive"), resource, moved, PRICES[f"to-{archive}"])
             else:
-                self.bill.unpriced.append(f"storage class {text(archive)}")
-        self.used("Bucket: PUT, LIST, COPY", resource, usage.puts / 1_000, PRICES["put"])
-        self.used("Bucket: GET", resource, usage.gets / 10_000, PRICES["get"])
+                self.bill.unpriced.append(_("storage class {archive}").format(archive=text(archive)))
+        self.used(_("Bucket: PUT, LIST, COPY"), resource, usage.puts / 1_000, PRICES["put"])
+        self.used(_("Bucket: GET"), resource, usage.gets / 10_000, PRICES["get"])
 
     def transfer_out(self) -> None:
         beyond = max(0, self.usage.transfer_out_gb - FREE_TRANSFER_OUT_GB)
-        self.used("Out to the internet, beyond 100 GB", None, beyond, PRICES["out"])
+        self.used(_("Out to the internet, beyond 100 GB"), None, beyond, PRICES["out"])
 
 
 PRICED: Mapping[str, Callable[[_Reckoner, Resource], None]] = {
@@ -292,13 +319,18 @@ def idle_cost_line(template: Mapping[str, Any], region: str, *, learners: int = 
         return str(error)
     stacks = 1 + learners
     usd, gateways = bill.idle_usd * stacks, bill.parts()[NAT] * stacks
-    without = f", without {' and '.join(bill.unpriced)}, which our table lacks" if bill.unpriced else ""
-    cheapest = f"with nat=none, the cheapest, about {usd - gateways:.0f} USD"
-    who = f"LearningStack and {learners} of learners cost" if learners else "LearningStack costs"
-    return (
-        f"{who} about {usd:.0f} USD a month when idle in {bill.where()}{without}; "
-        f"{cheapest if gateways else 'nat=none is the cheapest choice'}."
-    )
+    if learners:
+        line = _("LearningStack and {learners} of learners cost about {usd:.0f} USD a month when idle in {where}")
+    else:
+        line = _("LearningStack costs about {usd:.0f} USD a month when idle in {where}")
+    line = line.format(learners=learners, usd=usd, where=bill.where())
+    if bill.unpriced:
+        line += _(", without {types}, which our table lacks").format(types=_(" and ").join(bill.unpriced))
+    if gateways:
+        line += _("; with nat=none, the cheapest, about {usd:.0f} USD.").format(usd=usd - gateways)
+    else:
+        line += _("; nat=none is the cheapest choice.")
+    return line
 
 
 def _plain(quantity: Any) -> float:

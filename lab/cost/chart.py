@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from lab.cost.bill import PARTS
 from lab.cost.compare import Comparison
 from lab.cost.prices import AS_OF
+from lab.terminal.language import _
 
 WIDTH, LEFT, RIGHT, TOP = 760, 210, 60, 84
 BAR, GAP = 18, 14
@@ -29,12 +30,12 @@ def svg(comparison: Comparison, title: str) -> str:
     for number, (part, colour) in enumerate(COLOURS.items()):
         left = 16 + number * 140
         _box(root, (left, 46), (12, 12), colour)
-        _text(root, left + 18, 56, part)
+        _text(root, left + 18, 56, _(part))
     y = TOP
     for nat, bills in comparison.items():
         _text(root, 16, y + 13, f"nat={nat}", weight="bold")
         for hours, bill in bills.items():
-            _text(root, LEFT - 10, y + 13, f"{hours:g} h a day", anchor="end")
+            _text(root, LEFT - 10, y + 13, _("{hours:g} h a day").format(hours=hours), anchor="end")
             end = float(LEFT)
             for part, usd in bill.parts().items():
                 _box(root, (end, y + 1), (usd * scale, BAR - 3), COLOURS[part])
@@ -42,7 +43,14 @@ def svg(comparison: Comparison, title: str) -> str:
             _text(root, end + 6, y + 13, f"{bill.usd:.0f}")
             y += BAR
         y += GAP
-    _text(root, 16, height - 10, f"AWS's list prices of {AS_OF}, before tax.", size=11, colour="#555555")
+    _text(
+        root,
+        16,
+        height - 10,
+        _("AWS's list prices of {as_of}, before tax.").format(as_of=AS_OF),
+        size=11,
+        colour="#555555",
+    )
     indent(root)
     return tostring(root, encoding="unicode") + "\n"
 

@@ -17,13 +17,13 @@ from lab.cost.chart import svg
 from lab.cost.prices import AS_OF, INSTANCES, priced_region
 from lab.template.reader import STACK
 from lab.template.synthesised import read_template
+from lab.terminal.language import N_, _, default_region
 from lab.terminal.options import AsJson, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
 from lab.terminal.written import write_whole
 
-UNREGIONED = "us-east-1"
-LEFT_OUT = "Left out: tax, volume discounts, credits, and traffic between zones and regions."
+LEFT_OUT = N_("Left out: tax, volume discounts, credits, and traffic between zones and regions.")
 
 
 def _amount(option: str, highest: int) -> Callable[[str], float]:
@@ -35,7 +35,11 @@ def _amount(option: str, highest: int) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         if not 0 <= number <= highest:
-            raise ProblemError(f"{option}: {text!r} is not a number from 0 to {highest}. Example: {option} 8")
+            raise ProblemError(
+                _("{option}: {text!r} is not a number from 0 to {highest}. Example: {option} 8").format(
+                    option=option, text=text, highest=highest
+                )
+            )
         return number
 
     return read
@@ -43,37 +47,45 @@ def _amount(option: str, highest: int) -> Callable[[str], float]:
 
 def _option(name: str, meaning: str, highest: int = 10**12) -> Any:
     return typer.Option(
-        f"--{name}", help=meaning, parser=_amount(f"--{name}", highest), metavar="N", rich_help_panel="Usage in a month"
+        f"--{name}",
+        help=meaning,
+        parser=_amount(f"--{name}", highest),
+        metavar="N",
+        rich_help_panel=_("Usage in a month"),
     )
 
 
 def cost(
-    stack: Annotated[str, typer.Argument(help="The stack whose template in cdk.out is read.")] = STACK,
+    stack: Annotated[str, typer.Argument(help=_("The stack whose template in cdk.out is read."))] = STACK,
     *,
-    region: Annotated[str, typer.Option(help="Default: that of your AWS settings, else us-east-1.")] = "",
+    region: Annotated[
+        str, typer.Option(help=_("Default: that of your AWS settings, else {region}.").format(region=default_region()))
+    ] = "",
     hours_a_day: Annotated[
         float | None,
         _option(
-            "hours-a-day", "Hours a day that the instances run. Default: 24, or what stop_at and start_at leave.", 24
+            "hours-a-day", _("Hours a day that the instances run. Default: 24, or what stop_at and start_at leave."), 24
         ),
     ] = None,
-    storage_gb: Annotated[float, _option("storage-gb", "GB in the bucket.")] = Usage.storage_gb,
-    archive_gb: Annotated[float, _option("archive-gb", "GB in the bucket's archive.")] = Usage.archive_gb,
+    storage_gb: Annotated[float, _option("storage-gb", _("GB in the bucket."))] = Usage.storage_gb,
+    archive_gb: Annotated[float, _option("archive-gb", _("GB in the bucket's archive."))] = Usage.archive_gb,
     archived_objects: Annotated[
-        float, _option("archived-objects", "Objects moved to the archive.")
+        float, _option("archived-objects", _("Objects moved to the archive."))
     ] = Usage.archived_objects,
-    gets: Annotated[float, _option("gets", "GET and HEAD requests.")] = Usage.gets,
-    puts: Annotated[float, _option("puts", "PUT, COPY, POST and LIST requests.")] = Usage.puts,
-    nat_gb: Annotated[float, _option("nat-gb", "GB through NAT gateways.")] = Usage.nat_gb,
-    transfer_out_gb: Annotated[float, _option("transfer-out-gb", "GB out to the internet.")] = Usage.transfer_out_gb,
-    flow_log_gb: Annotated[float, _option("flow-log-gb", "GB of flow logs.")] = Usage.flow_log_gb,
-    comparing: Annotated[bool, typer.Option("--compare", help="Compare the choices of nat and hours a day.")] = False,
+    gets: Annotated[float, _option("gets", _("GET and HEAD requests."))] = Usage.gets,
+    puts: Annotated[float, _option("puts", _("PUT, COPY, POST and LIST requests."))] = Usage.puts,
+    nat_gb: Annotated[float, _option("nat-gb", _("GB through NAT gateways."))] = Usage.nat_gb,
+    transfer_out_gb: Annotated[float, _option("transfer-out-gb", _("GB out to the internet."))] = Usage.transfer_out_gb,
+    flow_log_gb: Annotated[float, _option("flow-log-gb", _("GB of flow logs."))] = Usage.flow_log_gb,
+    comparing: Annotated[
+        bool, typer.Option("--compare", help=_("Compare the choices of nat and hours a day."))
+    ] = False,
     context: Annotated[
         list[str] | None,
-        typer.Option("--context", "-c", metavar="KEY=VALUE", help="With --compare: a setting, as for cdk synth."),
+        typer.Option("--context", "-c", metavar="KEY=VALUE", help=_("With --compare: a setting, as for cdk synth.")),
     ] = None,
-    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the comparison.")] = None,
-    check: Annotated[bool, typer.Option("--live", help="Check our prices against AWS's Price List.")] = False,
+    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help=_("Draw the comparison."))] = None,
+    check: Annotated[bool, typer.Option("--live", help=_("Check our prices against AWS's Price List."))] = False,
     as_json: AsJson = False,
 ) -> None:
     """Reckon what a stack costs a month, from its template alone: before anything is deployed.
@@ -102,7 +114,7 @@ def cost(
         return
     if context:
         raise ProblemError(
-            "-c goes with --compare. Without it the template of the last synth is read: cdk synth -c ..."
+            _("-c goes with --compare. Without it the template of the last synth is read: cdk synth -c ...")
         )
     template = read_template(stack)
     if hours_a_day is None:
@@ -115,31 +127,40 @@ def cost(
 
 
 def _region() -> str:
-    """Return the region of the environment or the profile, as all commands take it, or else UNREGIONED."""
+    """Return the region of the environment or the profile, as all commands take it, or else the one of the language."""
     import boto3
 
-    return boto3.Session(region_name=os.environ.get("AWS_REGION") or None).region_name or UNREGIONED
+    return boto3.Session(region_name=os.environ.get("AWS_REGION") or None).region_name or default_region()
 
 
 # --- one bill
 
 
 def _print_bill(stack: str, bill: Bill, usage: Usage) -> None:
-    console.print(f"{stack} in {bill.where()}, USD a month at AWS's list prices of {AS_OF}\n")
+    console.print(
+        _("{stack} in {where}, USD a month at AWS's list prices of {as_of}").format(
+            stack=stack, where=bill.where(), as_of=AS_OF
+        )
+        + "\n"
+    )
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("Resource")
-    for heading in ("Quantity", "Price"):
+    table.add_column(_("Resource"))
+    for heading in (_("Quantity"), _("Price")):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("Unit", no_wrap=True)
+    table.add_column(_("Unit"), no_wrap=True)
     table.add_column("USD", justify="right", no_wrap=True)
-    _add_part(table, "Idle: while nobody uses it", bill.idle, bill.idle_usd)
-    _add_part(table, "By use", bill.used, bill.used_usd)
-    table.add_row("[bold]Total[/]" + (", incomplete" if bill.unpriced else ""), "", "", "", f"[bold]{bill.usd:,.2f}[/]")
+    _add_part(table, _("Idle: while nobody uses it"), bill.idle, bill.idle_usd)
+    _add_part(table, _("By use"), bill.used, bill.used_usd)
+    table.add_row(
+        f"[bold]{_('Total, incomplete') if bill.unpriced else _('Total')}[/]", "", "", "", f"[bold]{bill.usd:,.2f}[/]"
+    )
     Console(highlight=False, width=max(console.width, 80)).print(table)  # in a narrow terminal too, with its names
     console.print()
     if bill.unpriced:
         _print_unpriced(bill)
-    console.print(f"{sum(bill.free.values())} other resources are free. Where each price is from: --json")
+    console.print(
+        _("{free} other resources are free. Where each price is from: --json").format(free=sum(bill.free.values()))
+    )
     _print_usage(usage)
 
 
@@ -150,7 +171,7 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
             f"  {escape(line.resource)}",
             f"{line.quantity:,.7g}",
             f"{line.unit_price:g}",
-            line.price.unit,
+            _(line.price.unit),
             f"{line.usd:,.2f}",
         )
     table.add_row()
@@ -158,15 +179,22 @@ def _add_part(table: Table, heading: str, lines: list[Line], usd: float) -> None
 
 def _print_unpriced(bill: Bill) -> None:
     families = ", ".join(dict.fromkeys(name.split(".")[0] for name in INSTANCES))
-    known = f"; of instances, {families} are" if any(name.startswith(INSTANCE_TYPE) for name in bill.unpriced) else ""
-    console.print(f"[red]Not priced: {escape(', '.join(bill.unpriced))}[/]{known}. The sums are without it.")
+    known = (
+        _("; of instances, {families} are").format(families=families)
+        if any(name.startswith(_(INSTANCE_TYPE).partition("{")[0]) for name in bill.unpriced)
+        else ""
+    )
+    said = _("Not priced: {names}{known}. The sums are without it.").format(
+        names=f"[red]{escape(', '.join(bill.unpriced))}[/]", known=known
+    )
+    console.print(said)
 
 
 def _print_usage(usage: Usage, *without: str) -> None:
     amounts = {name: amount for name, amount in asdict(usage).items() if name not in without}
     options = " ".join(f"--{name.replace('_', '-')} {amount:.10g}" for name, amount in amounts.items())
-    console.print(f"Reckoned for a month with: {options}")
-    console.print(LEFT_OUT)
+    console.print(_("Reckoned for a month with: {options}").format(options=options))
+    console.print(_(LEFT_OUT))
 
 
 # --- programs
@@ -208,11 +236,13 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
     from lab.cost.compare import compare
 
     if chart and (chart.suffix != ".svg" or not chart.parent.is_dir()):
-        raise ProblemError(f"{chart}: the chart is an SVG in a folder that is there. Example: --chart cost.svg")
-    with Console(stderr=True).status("cdk synth, once for each choice of nat ..."):
+        raise ProblemError(
+            _("{chart}: the chart is an SVG in a folder that is there. Example: --chart cost.svg").format(chart=chart)
+        )
+    with Console(stderr=True).status(_("cdk synth, once for each choice of nat ...")):
         comparison = compare(stack, region, usage, settings)
     first = next(iter(comparison["none"].values()))
-    title = f"{stack} in {first.where()}, USD a month"
+    title = _("{stack} in {where}, USD a month").format(stack=stack, where=first.where())
     if chart:
         write_whole(chart, svg(comparison, title).encode())
     if as_json:
@@ -224,22 +254,22 @@ def _compare(stack: str, region: str, usage: Usage, settings: list[str], chart: 
             ]
         )
         return
-    console.print(f"{title} at AWS's list prices of {AS_OF}\n")
+    console.print(_("{title} at AWS's list prices of {as_of}").format(title=title, as_of=AS_OF) + "\n")
     table = Table("nat", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for hours in comparison["none"]:
-        table.add_column(f"{hours:g} h a day", justify="right")
+        table.add_column(_("{hours:g} h a day").format(hours=hours), justify="right")
     for nat, bills in comparison.items():
         table.add_row(nat, *(f"{bill.usd:,.2f}" for bill in bills.values()))
     console.print(table)
     console.print()
     console.print(
-        "Hours are those of the instances. Gateways, Elastic IPs and disks cost the same while they stand still."
+        _("Hours are those of the instances. Gateways, Elastic IPs and disks cost the same while they stand still.")
     )
     if first.unpriced:
         _print_unpriced(first)
     _print_usage(usage, "hours_a_day")
     if chart:
-        console.print(f"Drawn: {chart}")
+        console.print(_("Drawn: {chart}").format(chart=chart))
 
 
 # --- the price table
@@ -249,14 +279,22 @@ def _check(region: str, *, as_json: bool) -> bool:
     """Print what AWS lists for each row; return whether none has moved."""
     from lab.cost import live
 
-    with Console(stderr=True).status(f"Asking AWS's Price List about {region} ..."):
+    with Console(stderr=True).status(_("Asking AWS's Price List about {region} ...").format(region=region)):
         rows = list(live.check_prices(region))
     differing = [row for row in rows if row.verdict != "same"]
     if as_json:
         print_json([{**asdict(row), "region": region, "verdict": row.verdict} for row in rows])
     else:
         for row in differing:
-            listed = " or ".join(f"{price:g}" for price in row.theirs) or "nothing"
-            console.print(f"{row.row}: {row.verdict}. Ours {row.ours:g} for a unit of {row.unit}, AWS lists {listed}")
-        console.print(f"{len(rows) - len(differing)} of {len(rows)} prices in {region} are those of AWS's Price List.")
+            listed = _(" or ").join(f"{price:g}" for price in row.theirs) or _("nothing")
+            console.print(
+                _("{row}: {verdict}. Ours {ours:g} for a unit of {unit}, AWS lists {listed}").format(
+                    row=row.row, verdict=_(row.verdict), ours=row.ours, unit=_(row.unit), listed=listed
+                )
+            )
+        console.print(
+            _("{same} of {total} prices in {region} are those of AWS's Price List.").format(
+                same=len(rows) - len(differing), total=len(rows), region=region
+            )
+        )
     return not differing

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import cdk
 from lab.cost.bill import Bill, Usage, reckon
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 # The values of the setting `nat`.
@@ -35,9 +36,11 @@ def compare(stack: str, region: str, usage: Usage, settings: Sequence[str]) -> C
 
     for setting in settings:
         if "=" not in setting:
-            raise ProblemError(f"-c: {setting!r} is not KEY=VALUE. Example: -c instance_type=t4g.micro")
+            raise ProblemError(
+                _("-c: {setting!r} is not KEY=VALUE. Example: -c instance_type=t4g.micro").format(setting=setting)
+            )
     if any(setting.startswith("nat=") for setting in settings):
-        raise ProblemError("--compare goes through the choices of nat itself: leave -c nat=... out")
+        raise ProblemError(_("--compare goes through the choices of nat itself: leave -c nat=... out"))
     with ThreadPoolExecutor(max_workers=2) as workers:  # each is a Node.js and a Python process
         try:
             return dict(zip(NAT_CHOICES, workers.map(bills, NAT_CHOICES), strict=True))

@@ -14,6 +14,7 @@ from botocore.exceptions import HTTPClientError, NoCredentialsError
 
 from lab.cost.prices import INSTANCES, PRICES, Price
 from lab.template.deployed import CONFIG
+from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Checked:
     def verdict(self) -> str:
         """``same``, ``moved`` or ``not found``."""
         if not self.theirs:
-            return "not found"
-        return "same" if any(math.isclose(price, self.ours, rel_tol=1e-6) for price in self.theirs) else "moved"
+            return N_("not found")
+        return N_("same") if any(math.isclose(price, self.ours, rel_tol=1e-6) for price in self.theirs) else N_("moved")
 
 
 def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator[Checked]:
@@ -53,7 +54,9 @@ def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator
     """
     if client is None:
         if os.environ.get("AWS_ENDPOINT_URL"):
-            raise ProblemError("The local AWS has no price list: open a new shell, with credentials of an AWS account")
+            raise ProblemError(
+                _("The local AWS has no price list: open a new shell, with credentials of an AWS account")
+            )
         # One of the few regions that has it; a session of its own, as boto3's default one keeps old credentials.
         client = boto3.Session().client("pricing", region_name="us-east-1", config=CONFIG)
     for name, price in (PRICES | INSTANCES).items():
@@ -61,10 +64,10 @@ def check_prices(region: str, client: "PricingClient | None" = None) -> Iterator
             theirs = tuple(sorted({usd * price.per for usd in _listed(client, price, region)}))
         except NoCredentialsError:
             raise ProblemError(
-                "--live asks AWS, free of charge, and finds no credentials: sign in with aws login or aws configure"
+                _("--live asks AWS, free of charge, and finds no credentials: sign in with aws login or aws configure")
             ) from None
         except (NoConnectionError, HTTPClientError) as error:
-            raise ProblemError(f"AWS's Price List does not answer: {error}") from None
+            raise ProblemError(_("AWS's Price List does not answer: {error}").format(error=error)) from None
         yield Checked(name, price.unit, price.in_region(region), theirs)
 
 

@@ -6,6 +6,7 @@ Prices move seldom; ``python -m lab cost --live`` says which ones did since ``AS
 import re
 from dataclasses import dataclass
 
+from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
 AS_OF = "2026-11-23"
@@ -55,19 +56,25 @@ class Price:
 
 # An archive has the name of its storage class in templates; moving objects there is a request for each.
 PRICES = {
-    "nat": Price("hour", (0.045, 0.045, 0.048, 0.062), VPC, "AmazonEC2", "NatGateway-Hours"),
+    "nat": Price(N_("hour"), (0.045, 0.045, 0.048, 0.062), VPC, "AmazonEC2", "NatGateway-Hours"),
     "nat-gb": Price("GB", (0.045, 0.045, 0.048, 0.062), VPC, "AmazonEC2", "NatGateway-Bytes"),
-    "ipv4": Price("hour", (0.005, 0.005, 0.005, 0.005), VPC, "AmazonVPC", "PublicIPv4:InUseAddress"),
+    "ipv4": Price(N_("hour"), (0.005, 0.005, 0.005, 0.005), VPC, "AmazonVPC", "PublicIPv4:InUseAddress"),
     "gp3": Price("GB", (0.08, 0.08, 0.088, 0.096), EBS, "AmazonEC2", "EBS:VolumeUsage.gp3"),
     "out": Price("GB", (0.09, 0.09, 0.09, 0.114), EC2, "AWSDataTransfer", "DataTransfer-Out-Bytes"),
-    "metric": Price("metric", (0.3, 0.3, 0.3, 0.3), CLOUDWATCH, "AmazonCloudWatch", "CW:MetricMonitorUsage"),
+    "metric": Price(N_("metric"), (0.3, 0.3, 0.3, 0.3), CLOUDWATCH, "AmazonCloudWatch", "CW:MetricMonitorUsage"),
     "logs-to-s3": Price("GB", (0.25, 0.25, 0.285, 0.38), CLOUDWATCH, "AmazonCloudWatch", "S3-Egress-Bytes"),
     "s3": Price("GB", (0.023, 0.023, 0.023, 0.025), S3, "AmazonS3", "TimedStorage-ByteHrs"),
-    "put": Price("1,000 requests", (0.005, 0.005, 0.005, 0.0047), S3, "AmazonS3", "Requests-Tier1", per=1_000),
-    "get": Price("10,000 requests", (0.004, 0.004, 0.004, 0.0037), S3, "AmazonS3", "Requests-Tier2", per=10_000),
+    "put": Price(N_("1,000 requests"), (0.005, 0.005, 0.005, 0.0047), S3, "AmazonS3", "Requests-Tier1", per=1_000),
+    "get": Price(N_("10,000 requests"), (0.004, 0.004, 0.004, 0.0037), S3, "AmazonS3", "Requests-Tier2", per=10_000),
     "GLACIER": Price("GB", (0.0036, 0.0036, 0.0036, 0.0045), S3, "AmazonS3", "TimedStorage-GlacierByteHrs"),
     "to-GLACIER": Price(
-        "1,000 objects", (0.03, 0.03, 0.033, 0.03426), S3, "AmazonS3", "Requests-Tier3", "S3-GlacierTransition", 1_000
+        N_("1,000 objects"),
+        (0.03, 0.03, 0.033, 0.03426),
+        S3,
+        "AmazonS3",
+        "Requests-Tier3",
+        "S3-GlacierTransition",
+        1_000,
     ),
 }
 # USD an hour for Linux in Virginia and Ohio, Ireland, Tokyo.
@@ -102,7 +109,7 @@ HOURLY = {
     "t4g.2xlarge": (0.2688, 0.2944, 0.3456),
 }
 INSTANCES = {
-    name: Price("hour", (usd[0], *usd), EC2, "AmazonEC2", f"BoxUsage:{name}", "RunInstances")
+    name: Price(N_("hour"), (usd[0], *usd), EC2, "AmazonEC2", f"BoxUsage:{name}", "RunInstances")
     for name, usd in HOURLY.items()
 }
 
@@ -116,6 +123,8 @@ def priced_region(region: str) -> str:
         return region
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region) or region[:2] not in NEAREST:
         raise ProblemError(
-            f"There are no prices for {region!r}. Try one of {', '.join(REGIONS)}, or a region near them"
+            _("There are no prices for {region!r}. Try one of {regions}, or a region near them").format(
+                region=region, regions=", ".join(REGIONS)
+            )
         )
     return NEAREST[region[:2]]

@@ -8,19 +8,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.template.reader import STACK, SUBNET
+from lab.terminal.language import N_, _
 from lab.terminal.options import AsJson, StackName, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
+    from lab.doctor.findings import Finding
     from lab.template.deployed import Deployed
 
+ZONES_OF = N_("Zones of {stack}")
+ABOUT = (
+    N_("Region"),
+    N_("Credentials"),
+    N_("Template"),
+    N_("Zones"),
+    N_("NAT gateways"),
+    N_("Free plan"),
+    N_("Elastic IPs"),
+    N_("Budget"),
+    N_("Destroy"),
+)
 MARKS = {"fine": "[green]✓[/]", "not known": "[yellow]?[/]", "fails": "[red]✗[/]"}
 
 
 def doctor(
     *,
-    destroy: Annotated[bool, typer.Option("--destroy", help="Look whether a destroy would work instead.")] = False,
+    destroy: Annotated[bool, typer.Option("--destroy", help=_("Look whether a destroy would work instead."))] = False,
     stack: StackName = STACK,
     as_json: AsJson = False,
 ) -> None:
@@ -48,9 +62,17 @@ def doctor(
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            console.print(f"{MARKS[finding.verdict]} {finding.about}: ", end="")
+            console.print(f"{MARKS[finding.verdict]} {_about(finding)}: ", end="")
             console.print(finding.text, markup=False, soft_wrap=True)
     raise typer.Exit(any(finding.verdict == "fails" for finding in findings))
+
+
+def _about(finding: "Finding") -> str:
+    """Return what a finding is about in the language that is spoken; for programs it stays in English."""
+    zones = ZONES_OF.partition("{")[0]
+    if finding.about.startswith(zones):
+        return _(ZONES_OF).format(stack=finding.about.removeprefix(zones))
+    return _(finding.about)
 
 
 def zones(*, stack: StackName = STACK) -> None:
@@ -61,7 +83,7 @@ def zones(*, stack: StackName = STACK) -> None:
 
     Example: python -m lab zones
     """
-    from lab.template.deployed import Deployed
+    from lab.template.deployed import Deployed, NoStackError
 
     try:
         context: Any = json.loads(Path("cdk.json").read_text())["context"]
@@ -71,9 +93,7 @@ def zones(*, stack: StackName = STACK) -> None:
         return
     try:
         found = deployed_zones(Deployed(stack))
-    except ProblemError as problem:
-        if not str(problem).startswith("There is no stack"):
-            raise
+    except NoStackError:
         return
     if len(found) == 2:
         typer.echo(f"-c availability_zones={','.join(found)}")

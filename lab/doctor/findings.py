@@ -16,6 +16,7 @@ from lab.doctor.needs import Needs, chosen_by
 from lab.template.deployed import CONFIG, DENIED, explain, is_local, permission
 from lab.template.reader import INSTANCE, NAT_GATEWAY, STACK, SUBNET, VPC, Resource, Template, settings_of
 from lab.template.synthesised import read_template, read_templates
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def look_before_deploy(session: boto3.Session | None) -> Iterator[Finding]:
     # 3.0.0 was published by accident: it was npm's `latest` for some days, and may still be on somebody's PATH.
     yield _tool("CDK CLI", "cdk", r"2\.\d{4}\.")
     if session is None:
-        yield Finding("Region", "fails", "none is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
+        yield Finding("Region", "fails", _("none is set. Set AWS_REGION, or for the local AWS: source .local-aws/env"))
         return
     credentials = _credentials(session)
     yield credentials
@@ -64,11 +65,19 @@ def look_before_deploy(session: boto3.Session | None) -> Iterator[Finding]:
 def _tool(about: str, program: str, pattern: str) -> Finding:
     path = shutil.which(program)
     if not path:
-        return Finding(about, "fails", f"{program} is not on PATH. Try: make setup && source .venv/bin/activate")
+        return Finding(
+            about,
+            "fails",
+            _("{program} is not on PATH. Try: make setup && source .venv/bin/activate").format(program=program),
+        )
     run = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
     if not re.match(pattern, run.stdout):
-        said = run.stdout.strip() or "nothing"
-        return Finding(about, "fails", f"{path} is {said}, too old or a wrong one. Try: source .venv/bin/activate")
+        said = run.stdout.strip() or _("nothing")
+        return Finding(
+            about,
+            "fails",
+            _("{path} is {said}, too old or a wrong one. Try: source .venv/bin/activate").format(path=path, said=said),
+        )
     return Finding(about, "fine", run.stdout.split()[0])
 
 
@@ -78,7 +87,7 @@ def _credentials(session: boto3.Session) -> Finding:
     except Exception as error:  # noqa: BLE001  # what answers may not be AWS
         return Finding("Credentials", "fails", explain(error))
     if arn.endswith(":root") and not is_local():
-        return Finding("Credentials", "fails", "those of the root user. Make an administrator and sign in as that")
+        return Finding("Credentials", "fails", _("those of the root user. Make an administrator and sign in as that"))
     return Finding("Credentials", "fine", arn)
 
 
@@ -88,9 +97,9 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
         templates = {stack: Template(content) for stack, content in read_templates().items()}
         template = Template(read_template(STACK))  # learners have the same
     except ProblemError as problem:
-        yield Finding("Template", "not known", f"so neither are zones and quotas. {problem}")
+        yield Finding("Template", "not known", _("so neither are zones and quotas. {problem}").format(problem=problem))
         return
-    yield Finding("Template", "fine", f"cdk.out, {len(template.resources)} resources")
+    yield Finding("Template", "fine", _("cdk.out, {resources} resources").format(resources=len(template.resources)))
     yield _known("Zones", lambda: _zones(ec2, template))
     yield Finding("NAT gateways", *_nat(template))
     needs = Needs(session, templates)
@@ -99,7 +108,7 @@ def _account(session: boto3.Session) -> Iterator[Finding]:
             yield _known(f"Zones of {stack}", partial(_stay, ec2, needs, stack, theirs))
     yield _s3fs(settings_of(read_template(STACK)))
     yield _known("Free plan", lambda: _free_plan(session, needs))
-    for kind, (about, _, _) in QUOTAS.items():
+    for kind, (about, *_rest) in QUOTAS.items():
         yield _known(about, partial(_quota, session, ec2, kind, needs))
     if BUDGET_STACK in templates:
         yield _budget(session)
@@ -110,14 +119,14 @@ def _known(about: str, find: Callable[[], Finding]) -> Finding:
     try:
         return find()
     except Exception as error:  # noqa: BLE001  # the other looks go on
-        text = "the local AWS does not know" if is_local() else explain(error)
+        text = _("the local AWS does not know") if is_local() else explain(error)
         return Finding(about, "not known", text)
 
 
 def _nat(template: Template) -> tuple[Outcome, str]:
     if template.all(NAT_GATEWAY):
-        return "not known", "AWS tells only at the deploy which zones have none: then set availability_zones"
-    return "fine", "none are wanted"
+        return "not known", _("AWS tells only at the deploy which zones have none: then set availability_zones")
+    return "fine", _("none are wanted")
 
 
 def _s3fs(settings: Mapping[str, str]) -> Finding:
@@ -127,14 +136,16 @@ def _s3fs(settings: Mapping[str, str]) -> Finding:
     """
     release = settings.get("ubuntu_release", "")
     if settings.get("s3fs_install") == "source":
-        return Finding("s3fs", "fine", "built from source, at the release that is pinned")
+        return Finding("s3fs", "fine", _("built from source, at the release that is pinned"))
     if settings.get("ami_id") or release not in UBUNTUS_S3FS:
         image = settings.get("ami_id") or f"Ubuntu {release}"
-        text = (
-            f"{image} may have 1.96 or later, which is half as fast; the boot log tells. -c s3fs_install=source has not"
-        )
+        text = _(
+            "{image} may have 1.96 or later, which is half as fast; the boot log tells. -c s3fs_install=source has not"
+        ).format(image=image)
         return Finding("s3fs", "not known", text)
-    return Finding("s3fs", "fine", f"{UBUNTUS_S3FS[release]}, of Ubuntu {release}")
+    return Finding(
+        "s3fs", "fine", _("{version}, of Ubuntu {release}").format(version=UBUNTUS_S3FS[release], release=release)
+    )
 
 
 def _zones(ec2: "EC2Client", template: Template) -> Finding:
@@ -147,15 +158,25 @@ def _zones(ec2: "EC2Client", template: Template) -> Finding:
     }
     for instance_type, zone, setting in sorted(wanted):
         if zone not in zones:
-            return Finding("Zones", "fails", f"there is no zone {zone} here, only {', '.join(zones)}")
+            return Finding(
+                "Zones",
+                "fails",
+                _("there is no zone {zone} here, only {zones}").format(zone=zone, zones=", ".join(zones)),
+            )
         offered = ec2.get_paginator("describe_instance_type_offerings").paginate(
             LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [instance_type]}]
         )
         having = sorted(offer["Location"] for page in offered for offer in page["InstanceTypeOfferings"])
         if zone not in having:
-            text = f"{zone} has no {instance_type}. Set availability_zones to two of {', '.join(having) or 'no zone'}"
-            return Finding("Zones", "fails", f"{text}, or another {setting}")
-    return Finding("Zones", "fine", ", ".join(f"{kind} in {zone}" for kind, zone, _ in sorted(wanted)))
+            text = _(
+                "{zone} has no {instance_type}. Set availability_zones to two of {having}, or another {setting}"
+            ).format(zone=zone, instance_type=instance_type, setting=setting, having=", ".join(having) or _("no zone"))
+            return Finding("Zones", "fails", text)
+    return Finding(
+        "Zones",
+        "fine",
+        ", ".join(_("{kind} in {zone}").format(kind=kind, zone=zone) for kind, zone, _setting in sorted(wanted)),
+    )
 
 
 def _stay(ec2: "EC2Client", needs: Needs, stack: str, template: Template) -> Finding:
@@ -167,15 +188,19 @@ def _stay(ec2: "EC2Client", needs: Needs, stack: str, template: Template) -> Fin
     held = needs.held(stack)
     ids = {held[each.logical_id]: each for each in template.all(SUBNET) if held.get(each.logical_id)}
     if not ids:
-        return Finding(about, "fine", "it is not deployed yet")
+        return Finding(about, "fine", _("it is not deployed yet"))
     firsts = _firsts(ec2, _available(ec2))
     subnets: Any = ec2.describe_subnets(SubnetIds=list(ids))["Subnets"]
     zones = {each["SubnetId"]: each["AvailabilityZone"] for each in subnets}
     its = sorted(set(zones.values()))
     if all(_zone(ids[each], firsts) == zone for each, zone in zones.items()):
-        return Finding(about, "fine", f"it stays in {' and '.join(its)}")
+        return Finding(about, "fine", _("it stays in {its}").format(its=_(" and ").join(its)))
     pin = ",".join(dict.fromkeys(zones[each] for each in ids if each in zones))
-    return Finding(about, "fails", f"it is in {' and '.join(its)}, and would move. Set -c availability_zones={pin}")
+    return Finding(
+        about,
+        "fails",
+        _("it is in {its}, and would move. Set -c availability_zones={pin}").format(its=_(" and ").join(its), pin=pin),
+    )
 
 
 def _available(ec2: "EC2Client") -> list[str]:
@@ -208,8 +233,10 @@ def _free_plan(session: boto3.Session, needs: Needs) -> Finding:
     """
     costly = sorted(name for name, each in needs.types.items() if not each.get("FreeTierEligible"))
     if not costly:
-        return Finding("Free plan", "fine", f"it starts {', '.join(sorted(needs.types))}")
-    starts = " and ".join(f"no {name} (set another {needs.setting(name)})" for name in costly)
+        return Finding("Free plan", "fine", _("it starts {types}").format(types=", ".join(sorted(needs.types))))
+    starts = _(" and ").join(
+        _("no {name} (set another {setting})").format(name=name, setting=needs.setting(name)) for name in costly
+    )
     try:
         plans: Any = session.client("freetier", region_name="us-east-1", config=CONFIG)  # it is there alone
         plan = plans.get_account_plan_state()["accountPlanType"]
@@ -217,12 +244,18 @@ def _free_plan(session: boto3.Session, needs: Needs) -> Finding:
         if is_local():
             raise
         why = permission(error) if error.response["Error"]["Code"] in DENIED else explain(error)
-        return Finding("Free plan", "not known", f"it starts {starts}. Whether yours is a free one: {why}")
+        return Finding(
+            "Free plan",
+            "not known",
+            _("it starts {starts}. Whether yours is a free one: {why}").format(starts=starts, why=why),
+        )
     if plan == "FREE":
         return Finding(
-            "Free plan", "fails", f"your account is on it, and it starts {starts}, or go over to a paid plan"
+            "Free plan",
+            "fails",
+            _("your account is on it, and it starts {starts}, or go over to a paid plan").format(starts=starts),
         )
-    return Finding("Free plan", "fine", f"your account is on a plan that is {plan.lower()}")
+    return Finding("Free plan", "fine", _("your account is on a plan that is {plan}").format(plan=plan.lower()))
 
 
 def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, needs: Needs) -> Finding:
@@ -234,14 +267,16 @@ def _quota(session: boto3.Session, ec2: "EC2Client", kind: str, needs: Needs) ->
         more = len(needs.new(kind))
     quotas: Any = session.client("service-quotas", config=CONFIG)
     allowed = int(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
-    text = f"{used} of {allowed} used, {more} more wanted"
+    text = _("{used} of {allowed} used, {more} more wanted").format(used=used, allowed=allowed, more=more)
     if used + more <= allowed:
         return Finding(about, "fine", text)
     return Finding(
         about,
         "fails",
-        f"{text}. Release what you do not need, or ask for more: aws service-quotas request-service-quota-increase "
-        f"--service-code {service} --quota-code {code} --desired-value {used + more}",
+        _(
+            "{text}. Release what you do not need, or ask for more: aws service-quotas request-service-quota-increase "
+            "--service-code {service} --quota-code {code} --desired-value {number}"
+        ).format(text=text, service=service, code=code, number=used + more),
     )
 
 
@@ -271,8 +306,12 @@ def _budget(session: boto3.Session) -> Finding:
         account = session.client("sts", config=CONFIG).get_caller_identity()["Account"]
         session.client("budgets", config=CONFIG).describe_budgets(AccountId=account)
     except Exception as error:  # noqa: BLE001  # whatever it is, only BudgetStack depends on it
-        text = f"AWS will hardly make {BUDGET_STACK}, which nothing else needs: {explain(error)}"
+        text = _("AWS will hardly make {budget_stack}, which nothing else needs: {why}").format(
+            budget_stack=BUDGET_STACK, why=explain(error)
+        )
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in DENIED:
-            text += " The root user gives IAM the right to see the bill: Account, IAM user and role access to Billing"
+            text += _(
+                " The root user gives IAM the right to see the bill: Account, IAM user and role access to Billing"
+            )
         return Finding("Budget", "not known", text)
-    return Finding("Budget", "fine", "you may see the account's budgets")
+    return Finding("Budget", "fine", _("you may see the account's budgets"))

@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import boto3
 from botocore.loaders import create_loader
+from rich.cells import cell_len
 
 from lab import cdk
 from lab.checks import all_checks
@@ -28,7 +28,8 @@ from lab.cost.prices import AS_OF, PRICES
 from lab.guide.book import numbers_in, read
 from lab.guide.sources import ROOT, constructs
 from lab.template.reader import Template
-from lab.terminal.language import Language
+from lab.terminal.language import N_, _, speaking, spoken
+from lab.terminal.line_breaks import wrapped
 
 # The stacks of the guide, and the settings that it shows them with.
 STACKS = {
@@ -38,48 +39,19 @@ STACKS = {
 }
 REGIONS = ("us-east-1", "ap-northeast-1")
 PART = re.compile(r"^<!-- (?P<name>[a-z_]+)(?P<words>.*?) -->\n(?:.*?\n)??<!-- end -->$", re.DOTALL | re.MULTILINE)
-WORDS = {
-    "en": {
-        "month": "a month",
-        "nothing": "Nothing: AWS charges for none of these.",
-        "region": "Region",
-        "primer": "the primer's, default",
-        "setting": ("Setting", "Default", "Meaning", "Example"),
-    },
-    "ja": {
-        "month": "1 か月",
-        "nothing": "かかりません。AWS はここにあるリソースのどれにも課金しません。",
-        "region": "リージョン",
-        "primer": "入門記事の構成、既定",
-        "setting": ("設定", "既定値", "意味", "例"),
-    },
-}
 WAYS_OUT = {
-    "en": {
-        "per-az": "through a NAT gateway in their own zone",
-        "single": "through one NAT gateway",
-        "regional": "through one regional NAT gateway, billed for each zone that has machines",
-        "instance": "through a NAT instance, a t4g.micro with a public address of its own",
-        "none": "not at all; S3 through its free endpoint",
-    },
-    "ja": {
-        "per-az": "自分のゾーンの NAT ゲートウェイから",
-        "single": "1 つの NAT ゲートウェイから",
-        "regional": "1 つのリージョナル NAT ゲートウェイから (マシンのあるゾーンごとに課金)",
-        "instance": "NAT インスタンス (自分のパブリック IP を持つ t4g.micro) から",
-        "none": "出られない。S3 には無料のエンドポイントで届く",
-    },
+    "per-az": N_("through a NAT gateway in their own zone"),
+    "single": N_("through one NAT gateway"),
+    "regional": N_("through one regional NAT gateway, billed for each zone that has machines"),
+    "instance": N_("through a NAT instance, a t4g.micro with a public address of its own"),
+    "none": N_("not at all; S3 through its free endpoint"),
 }
-# What S3 bills as one class of requests: the operations, by language, and how many of PRICES' unit are a thousand.
+# What S3 bills as one class of requests: the row of PRICES, and how many of its unit a thousand are.
 REQUESTS = {
-    "PUT, COPY, POST, LIST": ("PUT, COPY, POST, LIST", "put", 1),
-    "GET, HEAD, SELECT": ("GET, HEAD, SELECT", "get", 0.1),
-    "DELETE, CANCEL": ("DELETE, CANCEL", "", 0),
-    "Move to Glacier Flexible Retrieval, by a lifecycle rule": (
-        "ライフサイクルルールによる Glacier Flexible Retrieval への移行",
-        "to-GLACIER",
-        1,
-    ),
+    "PUT, COPY, POST, LIST": ("put", 1.0),
+    "GET, HEAD, SELECT": ("get", 0.1),
+    "DELETE, CANCEL": ("", 0.0),
+    N_("Move to Glacier Flexible Retrieval, by a lifecycle rule"): ("to-GLACIER", 1.0),
 }
 WIDTH = 97  # of what ``lab verify`` prints
 
@@ -89,7 +61,7 @@ Content = Mapping[str, Any]
 class Facts:
     """What the parts are written from: the templates, by stack and by choice of ``nat``, and the settings.
 
-    ``settings`` has a row for each: name, default, meaning, meaning_ja, example.
+    ``settings`` has a row for each: name, default, meaning, example.
     """
 
     def __init__(self, template: Callable[..., Content], settings: list[dict[str, str]]) -> None:
@@ -121,13 +93,14 @@ def write() -> list[Path]:
 
 def fill(page: Path, text: str, facts: Facts) -> str:
     """Return the text of a page with its parts written anew."""
-    writer = _Writer("ja" if page.name.endswith(".ja.md") else "en", facts)
+    writer = _Writer(facts)
 
     def written(part: re.Match[str]) -> str:
         lines: Iterator[str] = getattr(writer, part["name"])(part["words"].split())
         return "\n".join([f"<!-- {part['name']}{part['words']} -->", *lines, "<!-- end -->"])
 
-    return PART.sub(written, text)
+    with speaking("ja" if page.name.endswith(".ja.md") else "en"):
+        return PART.sub(written, text)
 
 
 def _facts_of_now() -> Facts:
@@ -148,11 +121,9 @@ def _facts_of_now() -> Facts:
 
 
 class _Writer:
-    """Writes the parts of a page: a method for each name, given its words."""
+    """Writes the parts of a page, in the language that is spoken: a method for each name, given its words."""
 
-    def __init__(self, language: Language, facts: Facts) -> None:
-        self.words: Any = WORDS[language]
-        self.language = language
+    def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.constructs = constructs()
 
@@ -160,7 +131,7 @@ class _Writer:
         """Yield the resources of constructs: type, where they are made, logical ids and Name tags."""
         for name in names:
             construct = self.constructs[name]
-            summary = f": {construct.summary}" if self.language == "en" else ""  # docstrings are in English
+            summary = f": {construct.summary}" if spoken() == "en" else ""  # docstrings are in English
             yield f"`{name}`, {construct.link()}{summary}"
             yield ""
             made: dict[tuple[str, str], list[str]] = {}
@@ -178,8 +149,7 @@ class _Writer:
         for stack in STACKS:
             for check in all_checks(stack):
                 if str(numbers_in(check.chapter)[0]) in chapters:
-                    claim = check.claim if self.language == "en" else check.claim_ja
-                    yield f"- {claim} ({check.chapter})\n\n  ```sh\n  {shell(check.command)}\n  ```\n"
+                    yield f"- {_(check.claim)} ({check.chapter})\n\n  ```sh\n  {shell(check.command)}\n  ```\n"
 
     def costs(self, names: list[str]) -> Iterator[str]:
         """Yield a table of what constructs cost, in each region: what is idle by the month, the rest by its unit."""
@@ -188,82 +158,82 @@ class _Writer:
         for region in bills:
             for bill in region:
                 rows_of_bill = [
-                    (f"{line.resource}, {self.words['month']}", line, f"{line.usd:.2f}") for line in bill.idle
+                    (_("{what}, a month").format(what=line.resource), line, f"{line.usd:.2f}") for line in bill.idle
                 ]
                 rows_of_bill += [
-                    (f"{line.resource}, {line.price.unit}", line, f"{line.unit_price:g}") for line in bill.used
+                    (f"{line.resource}, {_(line.price.unit)}", line, f"{line.unit_price:g}") for line in bill.used
                 ]
                 for title, line, usd in rows_of_bill:
                     if _is_of(line, names):
                         rows.setdefault(title, []).append(usd)
         if not rows:
-            yield self.words["nothing"]
+            yield _("Nothing: AWS charges for none of these.")
             return
         yield f"| USD ({AS_OF}) | {' | '.join(REGIONS)} |"
         yield f"|---|{'---:|' * len(REGIONS)}"
         for title, cells in rows.items():
             yield f"| {title} | {' | '.join(cells)} |"
 
-    def bill(self, _: list[str]) -> Iterator[str]:
+    def bill(self, _words: list[str]) -> Iterator[str]:
         """Yield a table of what all of LearningStack costs idle, part by part, in each region."""
         bills = [reckon(self.facts.stacks["LearningStack"], region) for region in REGIONS]
-        yield f"| USD, {self.words['month']} ({AS_OF}) | {' | '.join(REGIONS)} |"
+        yield f"| {_('USD, a month')} ({AS_OF}) | {' | '.join(REGIONS)} |"
         yield f"|---|{'---:|' * len(REGIONS)}"
         for part in bills[0].parts():
-            yield f"| {part} | {' | '.join(f'{bill.parts()[part]:.2f}' for bill in bills)} |"
+            yield f"| {_(part)} | {' | '.join(f'{bill.parts()[part]:.2f}' for bill in bills)} |"
 
-    def requests(self, _: list[str]) -> Iterator[str]:
+    def requests(self, _words: list[str]) -> Iterator[str]:
         """Yield a table of what a thousand requests of each class cost in S3 Standard, in each region."""
-        title = "A thousand requests" if self.language == "en" else "1,000 リクエスト"
-        yield f"| {title} (USD, {AS_OF}) | {' | '.join(REGIONS)} |"
+        yield f"| {_('A thousand requests')} (USD, {AS_OF}) | {' | '.join(REGIONS)} |"
         yield f"|---|{'---:|' * len(REGIONS)}"
-        for english, (japanese, price, units) in REQUESTS.items():
+        for operations, (price, units) in REQUESTS.items():
             usd = [f"{PRICES[price].in_region(region) * units:g}" if price else "0" for region in REGIONS]
-            yield f"| {english if self.language == 'en' else japanese} | {' | '.join(usd)} |"
+            yield f"| {_(operations)} | {' | '.join(usd)} |"
 
-    def choices_of_nat(self, _: list[str]) -> Iterator[str]:
+    def choices_of_nat(self, _words: list[str]) -> Iterator[str]:
         """Yield a table of what LearningStack costs idle with each choice of ``nat``, in each region."""
-        yield f"| `nat` (USD, {self.words['month']}, {AS_OF}) | {' | '.join(REGIONS)} | |"
+        yield f"| `nat` ({_('USD, a month')}, {AS_OF}) | {' | '.join(REGIONS)} | |"
         yield f"|---|{'---:|' * len(REGIONS)}---|"
-        for nat, way in WAYS_OUT[self.language].items():
+        for nat, way in WAYS_OUT.items():
             usd = [f"{reckon(self.facts.by_nat[nat], region).idle_usd:.0f}" for region in REGIONS]
-            note = f" ({self.words['primer']})" if nat == "per-az" else ""
-            yield f"| `{nat}`{note} | {' | '.join(usd)} | {way} |"
+            note = _(" (the primer's, default)") if nat == "per-az" else ""
+            yield f"| `{nat}`{note} | {' | '.join(usd)} | {_(way)} |"
 
-    def regions(self, _: list[str]) -> Iterator[str]:
+    def regions(self, _words: list[str]) -> Iterator[str]:
         """Yield a table of AWS's regions, as the AWS SDK knows them."""
         partitions: Any = create_loader().load_data("endpoints")["partitions"]
         names = next(each["regions"] for each in partitions if each["partition"] == "aws")
-        yield f"| {self.words['region']} | |"
+        yield f"| {_('Region')} | |"
         yield "|---|---|"
         for code in boto3.Session().get_available_regions("ec2"):
-            yield f"| `{code}` | {names[code]['description']} |"
+            yield f"| `{code}` | {_(names[code]['description'])} |"
 
-    def settings(self, _: list[str]) -> Iterator[str]:
+    def settings(self, _words: list[str]) -> Iterator[str]:
         """Yield a table of the settings."""
-        yield f"| {' | '.join(self.words['setting'])} |"
+        yield f"| {_('Setting')} | {_('Default')} | {_('Meaning')} | {_('Example')} |"
         yield "|---|---|---|---|"
-        meaning = "meaning" if self.language == "en" else "meaning_ja"
         for each in self.facts.settings:
             default = f"`{each['default']}`" if each["default"] else ""
-            yield f"| `{each['name']}` | {default} | {each[meaning]} | `{each['example']}` |"
+            yield f"| `{each['name']}` | {default} | {_(each['meaning'])} | `{each['example']}` |"
 
-    def chapters(self, _: list[str]) -> Iterator[str]:
+    def chapters(self, _words: list[str]) -> Iterator[str]:
         """Yield the chapters as ``lab guide`` lists them."""
-        yield from _block(f"{', '.join(map(str, each.numbers)):7}{each.title}" for each in read(self.language))
+        yield from _block(f"{', '.join(map(str, each.numbers)):7}{each.title}" for each in read(spoken()))
 
     def claims_that_hold(self, ids: list[str]) -> Iterator[str]:
         """Yield what ``lab verify`` prints where all holds, with the claims of some checks and ... for the others."""
         checks = [check for check in all_checks("LearningStack") if check.when is Check.when]
-        chapter, claim = (max(map(len, column)) for column in zip(*((c.chapter, c.claim) for c in checks), strict=True))
-        claim = min(claim, WIDTH - chapter - 7)
-        rows = [f"{'Chapter':{chapter}}  Claim"]
+        heading = _("Chapter")
+        chapter = max(map(cell_len, [heading, *(check.chapter for check in checks)]))
+        claim = min(max(cell_len(_(check.claim)) for check in checks), WIDTH - chapter - 7)
+        rows = [f"{heading}{' ' * (chapter - cell_len(heading))}  {_('Claim')}"]
         for check in checks:
             if check.id in ids:
-                first, *others = textwrap.wrap(check.claim, claim)
-                rows.append(f"{check.chapter:{chapter}}  {first:{claim}}  ✓")
+                first, *others = wrapped(_(check.claim), claim)
+                rows.append(f"{check.chapter:{chapter}}  {first}{' ' * (claim - cell_len(first))}  ✓")
                 rows += [f"{'':{chapter}}  {line}" for line in others]
-        yield from _block([*rows, "...", "", f"{len(checks)} of {len(checks)} claims hold."])
+        hold = _("{holding} of {total} claims hold.").format(holding=len(checks), total=len(checks))
+        yield from _block([*rows, "...", "", hold])
 
     def printed(self, words: list[str]) -> Iterator[str]:
         """Yield what a command of ``lab`` prints about the template of LearningStack."""
@@ -274,7 +244,7 @@ class _Writer:
             done = subprocess.run(  # noqa: S603  # our own command
                 [sys.executable, "-m", "lab", *words],
                 cwd=folder,
-                env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+                env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "LAB_LANG": spoken()},
                 capture_output=True,
                 text=True,
                 check=True,

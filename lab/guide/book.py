@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.guide.sources import ROOT
-from lab.terminal.language import Language
+from lab.terminal.language import Language, _
 from lab.terminal.problem import ProblemError
 
-LANGUAGES: tuple[Language, ...] = ("en", "ja")
 HEADING = re.compile(r"^## (?P<numbers>\d[\d, ]*)\. (?P<title>.+)$", re.MULTILINE)
 
 
@@ -31,7 +30,9 @@ def read(language: Language) -> list[Chapter]:
     try:
         return list(chapters(file_of(language).read_text()))
     except OSError:
-        raise ProblemError(f"There is no {file_of(language)}. Get it back with: git checkout docs") from None
+        raise ProblemError(
+            _("There is no {file_of}. Get it back with: git checkout docs").format(file_of=file_of(language))
+        ) from None
 
 
 def chapters(text: str) -> Iterator[Chapter]:
@@ -56,4 +57,8 @@ def find_chapter(number: str, language: Language) -> Chapter:
         if number in map(str, chapter.numbers):
             return chapter
     known = ", ".join(str(number) for number in sorted(number for chapter in found for number in chapter.numbers))
-    raise ProblemError(f"There is no chapter {number}; there are {known}. Example: python -m lab guide 3")
+    raise ProblemError(
+        _("There is no chapter {number}; there are {known}. Example: python -m lab guide 3").format(
+            number=number, known=known
+        )
+    )

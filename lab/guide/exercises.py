@@ -17,8 +17,8 @@ from lab.reach.command import asked
 from lab.reach.described import described as described_network
 from lab.reach.parties import everybody, instances, with_parties
 from lab.reach.ranges import Ranges
-from lab.template.deployed import Deployed
-from lab.template.reader import BASTION, INSTANCE
+from lab.template.deployed import Deployed, explain
+from lab.template.reader import BASTION, INSTANCE, STACK
 from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
@@ -54,15 +54,27 @@ def of_chapter(number: str) -> list[Exercise]:
     found = [each for each in EXERCISES if number in map(str, each.chapters)]
     if not found:
         known = ", ".join(str(each) for each in sorted({each for one in EXERCISES for each in one.chapters}))
-        raise ProblemError(f"Chapter {number} has no exercise; {known} have. Example: python -m lab exercise 3")
+        raise ProblemError(
+            _("Chapter {number} has no exercise; {known} have. Example: python -m lab exercise 3").format(
+                number=number, known=known
+            )
+        )
     return found
+
+
+def look(each: Exercise, aws: Deployed) -> str:
+    """Return what an exercise lacks, or why that cannot be told: the others are looked at all the same."""
+    try:
+        return each.missing(aws)
+    except Exception as error:  # noqa: BLE001  # whatever it is
+        return _("Cannot be looked at: {why}").format(why=explain(error))
 
 
 def require_whole(aws: Deployed, chapter: int) -> None:
     """Raise ProblemError when something of a chapter is broken already."""
     if chapter == 3 and not _routes_hold(aws):
-        raise ProblemError("A route is missing already. Find it with: python -m lab verify")
-    if not claims_hold(chapter):
+        raise ProblemError(_("A route is missing already. Find it with: python -m lab verify"))
+    if not claims_hold(chapter, aws):
         raise ProblemError(_("Something is broken already. Find it with: python -m lab verify"))
 
 
@@ -70,30 +82,36 @@ def _routes_hold(aws: Deployed) -> bool:
     return all(sorted(expected) == sorted(found) for expected, found in (public_routes(aws), private_routes(aws)))
 
 
-@exercise(3, task="Break a route, find it, mend it")
+@exercise(3, task=N_("Break a route, find it, mend it"))
 def route(aws: Deployed) -> str:
     vpcs = aws.ec2_list("describe_vpcs", Filters=[*in_vpc(aws), {"Name": "tag-key", "Values": [f"{BEGUN}3"]}])
     if not vpcs:
-        return "Not begun. Begin with: python -m lab exercise 3 --begin"
-    return "" if _routes_hold(aws) else "A route is missing. See which: python -m lab verify"
+        return _("Not begun. Begin with: python -m lab exercise 3 --begin")
+    return "" if _routes_hold(aws) else _("A route is missing. See which: python -m lab verify")
 
 
-@exercise(3, task="Let the bastion alone reach 8080 of the private host, then stop the reply")
+@exercise(3, task=N_("Let the bastion alone reach 8080 of the private host, then stop the reply"))
 def lost_reply(aws: Deployed) -> str:
     network = described_network(aws.ec2, aws.one("AWS::EC2::VPC").id)
     hosts = {each.name: each for each in instances(network)}
     if PRIVATE_HOST not in hosts:
-        return "There is no private host. Deploy it: cdk deploy LearningStack -c private_host=true"
+        return _("There is no private host. Deploy it: cdk deploy LearningStack -c private_host=true")
     asking = [each for each in everybody(network) if each.name != PRIVATE_HOST]
     ranges = Ranges(with_parties(network, asking))
     ways = [ranges.ask(each, hosts[PRIVATE_HOST], "tcp", (HTTP_ALT, HTTP_ALT))[0] for each in asking]
     arriving = {way.source.name: way for way in ways if way.conversation.request.arrives}
     if BASTION not in arriving:
-        return f"The bastion does not reach it. See why: python -m lab reach {BASTION} {PRIVATE_HOST} {HTTP_ALT}"
+        return _("The bastion does not reach it. See why: python -m lab reach {bastion} {private_host} {port}").format(
+            bastion=BASTION, private_host=PRIVATE_HOST, port=HTTP_ALT
+        )
     if others := sorted(arriving.keys() - {BASTION}):
-        return f"{others[0]} reaches it, too. See how: python -m lab reach {others[0]} {PRIVATE_HOST} {HTTP_ALT}"
+        return _("{other} reaches it, too. See how: python -m lab reach {other} {private_host} {port}").format(
+            other=others[0], private_host=PRIVATE_HOST, port=HTTP_ALT
+        )
     if arriving[BASTION].reaches:
-        return f"The reply comes back. See how: python -m lab reach {BASTION} {PRIVATE_HOST} {HTTP_ALT} --reply"
+        return _("The reply comes back. See how: python -m lab reach {bastion} {private_host} {port} --reply").format(
+            bastion=BASTION, private_host=PRIVATE_HOST, port=HTTP_ALT
+        )
     return ""
 
 
@@ -115,26 +133,26 @@ def no_way_out(aws: Deployed) -> str:
     return ""
 
 
-@exercise(4, task="Stop and start the bastion, as an operator")
+@exercise(4, task=N_("Stop and start the bastion, as an operator"))
 def stop_and_start(aws: Deployed) -> str:
-    users = []
+    is_operator = aws.stack_name != STACK  # in a class each learner is the operator of one stack
     with suppress(ProblemError):
-        users = Deployed("OperatorsStack").all("AWS::IAM::User")
-    if not users:
-        return "There are no operators. Deploy them: cdk deploy OperatorsStack -c operators=alice,bob"
+        is_operator = is_operator or bool(Deployed("OperatorsStack").all("AWS::IAM::User"))
+    if not is_operator:
+        return _("There are no operators. Deploy them: cdk deploy OperatorsStack -c operators=alice,bob")
     instance = described(aws, bastion(aws))
     if instance["State"]["Name"] != "running":
-        return f"The bastion is {instance['State']['Name']}. Start it: python -m lab start"
+        return _("The bastion is {state}. Start it: python -m lab start").format(state=instance["State"]["Name"])
     # A start changes the launch time; the disk has been there since the first launch.
     attached = instance["BlockDeviceMappings"][0]["Ebs"]["AttachTime"]
-    return "" if instance["LaunchTime"] > attached else "The bastion was never stopped. Stop it: python -m lab stop"
+    return "" if instance["LaunchTime"] > attached else _("The bastion was never stopped. Stop it: python -m lab stop")
 
 
-@exercise(4, task="Write the primer's policy: view EC2, start and stop two instances by their ARNs")
+@exercise(4, task=N_("Write the primer's policy: view EC2, start and stop two instances by their ARNs"))
 def policy_of_carol(aws: Deployed) -> str:
     hosts = [each.id for each in aws.all(INSTANCE) if not each.is_nat_instance]
     if len(hosts) < 2:
-        return "There is one instance. Deploy a second: cdk deploy LearningStack -c private_host=true"
+        return _("There is one instance. Deploy a second: cdk deploy LearningStack -c private_host=true")
     here = f"{partition(aws)}:ec2:{aws.region}:{account(aws)}:instance"
     first, second = (f"arn:{here}/{host}" for host in hosts)
     another = f"arn:{here}/i-00000000000000000"
@@ -152,60 +170,75 @@ def policy_of_carol(aws: Deployed) -> str:
     except ClientError as error:
         if error.response["Error"].get("Code") != "NoSuchEntity":
             raise
-        return "There is no user carol. Make her: aws iam create-user --user-name carol"
+        return _("There is no user carol. Make her: aws iam create-user --user-name carol")
     wanted = {(f"ec2:{action}Instances", host) for action in ("Start", "Stop") for host in (first, second)}
     wanted.add(("ec2:DescribeInstances", "*"))
     if lacking := sorted(wanted - may):
-        return f"carol may not {lacking[0][0]} on {lacking[0][1]}"
+        return _("carol may not {action} on {resource}").format(action=lacking[0][0], resource=lacking[0][1])
     spare = {pair for pair in may - wanted if pair[0] != "ec2:DescribeInstances"}
-    return f"carol may {min(spare)[0]} on {min(spare)[1]}: more than the primer's policy" if spare else ""
+    if not spare:
+        return ""
+    action, resource = min(spare)
+    return _("carol may {action} on {resource}: more than the primer's policy").format(action=action, resource=resource)
 
 
-@exercise(5, 8, task="Make the bastion a larger machine")
+@exercise(5, 8, task=N_("Make the bastion a larger machine"))
 def larger(aws: Deployed) -> str:
     kind = described(aws, bastion(aws))["InstanceType"]
-    return f"The bastion is a {kind}. Deploy with -c instance_type=t3.small" if kind == DEFAULT_INSTANCE_TYPE else ""
+    return (
+        _("The bastion is a {type}. Deploy with -c instance_type=t3.small").format(type=kind)
+        if kind == DEFAULT_INSTANCE_TYPE
+        else ""
+    )
 
 
-@exercise(6, 7, task="Put an object into an archive class")
+@exercise(6, 7, task=N_("Put an object into an archive class"))
 def archive(aws: Deployed) -> str:
     classes = {str(each.get("StorageClass")) for each in _objects(aws)}
     if any(name.startswith("GLACIER") or name == "DEEP_ARCHIVE" for name in classes):
         return ""
-    return "No object is in an archive class. Copy one with: aws s3 cp ... --storage-class GLACIER_IR"
+    return _("No object is in an archive class. Copy one with: aws s3 cp ... --storage-class GLACIER_IR")
 
 
-@exercise(9, 10, task="Write a file as the mount does")
+@exercise(9, 10, task=N_("Write a file as the mount does"))
 def file_of_the_mount(aws: Deployed) -> str:
     for each in _objects(aws)[:100]:
         metadata = aws.s3.head_object(Bucket=bucket(aws), Key=each["Key"])["Metadata"]
         if not each["Key"].endswith("/") and {"uid", "gid", "mode"} <= metadata.keys():
             return ""
-    return "No object has an owner and a mode. Write a file below the mount point, or give an object such metadata"
+    return _("No object has an owner and a mode. Write a file below the mount point, or give an object such metadata")
 
 
-@exercise(11, task="Put the bastion's id into about.txt, with one pipe of the AWS CLI")
+@exercise(11, task=N_("Put the bastion's id into about.txt, with one pipe of the AWS CLI"))
 def about(aws: Deployed) -> str:
     try:
         text = aws.s3.get_object(Bucket=bucket(aws), Key="about.txt")["Body"].read(100).decode(errors="replace")
     except ClientError as error:
         if error.response["Error"].get("Code") not in ("NoSuchKey", "404"):
             raise
-        return "There is no about.txt in the bucket. Write it with: aws ec2 describe-instances ... | aws s3 cp - ..."
-    return "" if text.strip() == aws.outputs["InstanceId"] else "about.txt holds something else than the bastion's id"
+        return _("There is no about.txt in the bucket. Write it with: aws ec2 describe-instances ... | aws s3 cp - ...")
+    return (
+        "" if text.strip() == aws.outputs["InstanceId"] else _("about.txt holds something else than the bastion's id")
+    )
 
 
-@exercise(12, task="Open 8080 to your own address, and to nobody else")
+@exercise(12, task=N_("Open 8080 to your own address, and to nobody else"))
 def own_address(aws: Deployed) -> str:
     peers = [
         rule.split(" from ")[1].split()[0] for rule in found_rules(aws, "learning-web", "in") if " tcp 8080 " in rule
     ]
     if peers == [DEFAULT_OFFICE_CIDR]:
-        return f"8080 is open to the example's {DEFAULT_OFFICE_CIDR}. Deploy with -c office_cidr=YOUR.IP.ADD.RESS/32"
-    return "" if len(peers) == 1 and peers[0].endswith("/32") else f"8080 is open to {', '.join(peers) or 'nobody'}"
+        return _("8080 is open to the example's {cidr}. Deploy with -c office_cidr=YOUR.IP.ADD.RESS/32").format(
+            cidr=DEFAULT_OFFICE_CIDR
+        )
+    return (
+        ""
+        if len(peers) == 1 and peers[0].endswith("/32")
+        else _("8080 is open to {whom}").format(whom=", ".join(peers) or _("nobody"))
+    )
 
 
-@exercise(12, task="Deny an address what a later rule allows")
+@exercise(12, task=N_("Deny an address what a later rule allows"))
 def deny(aws: Deployed) -> str:
     acl = aws.one("AWS::EC2::NetworkAcl", "learning-public")
     entries = aws.ec2.describe_network_acls(NetworkAclIds=[acl.id])["NetworkAcls"][0]["Entries"]
@@ -216,7 +249,9 @@ def deny(aws: Deployed) -> str:
     for each in inbound:
         if each["RuleAction"] == "deny" and each["RuleNumber"] < first and each["RuleNumber"] not in promised:
             return ""
-    return f"The public network ACL denies nothing before rule {first}, which allows HTTP to everyone"
+    return _("The public network ACL denies nothing before rule {first}, which allows HTTP to everyone").format(
+        first=first
+    )
 
 
 FIND = N_("Begin, and mend what was broken")
@@ -226,7 +261,7 @@ def _mended(chapter: int, aws: Deployed) -> str:
     """Return what is missing until a fault of a chapter is found and mended."""
     if not begun(chapter, aws):
         return _("Not begun. Begin with: python -m lab exercise {chapter} --begin").format(chapter=chapter)
-    if claims_hold(chapter):
+    if claims_hold(chapter, aws):
         return ""
     return _("Not mended. A hint: python -m lab exercise {chapter} --hint 1").format(chapter=chapter)
 

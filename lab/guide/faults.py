@@ -12,7 +12,6 @@ from lab.checks.policy import account
 from lab.checks.storage import bucket
 from lab.guide.book import numbers_in
 from lab.template.deployed import Deployed
-from lab.template.reader import STACK
 from lab.template.values import target
 from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
@@ -75,9 +74,9 @@ def of_chapter(chapter: int) -> list[Fault]:
     return found
 
 
-def claims_hold(chapter: int) -> bool:
+def claims_hold(chapter: int, aws: Deployed) -> bool:
     """Return whether all that is claimed of a chapter holds. Raises ProblemError where its stack is not deployed."""
-    verdicts = run(Deployed(OPERATORS if chapter == 4 else STACK))
+    verdicts = run(Deployed(OPERATORS if chapter == 4 else aws.stack_name))
     return all(each.holds for each in verdicts if chapter in numbers_in(each.check.chapter)[:1])
 
 

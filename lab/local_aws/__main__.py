@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab.local_aws import pinned
 from lab.local_aws.rules import quotas
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 ACCOUNT = "000000000000"
@@ -133,7 +134,11 @@ def main() -> None:
     except (pinned.UnsupportedMinistackError, ProblemError) as error:
         sys.exit(str(error))
     except OSError as error:
-        sys.exit(f"The local AWS cannot keep its state in {folder}: {error.strerror}")
+        sys.exit(
+            _("The local AWS cannot keep its state in {folder}: {strerror}").format(
+                folder=folder, strerror=error.strerror
+            )
+        )
 
 
 if __name__ == "__main__":

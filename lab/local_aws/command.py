@@ -11,38 +11,44 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.template.reader import STACK
+from lab.terminal.language import N_, _
 from lab.terminal.options import console
 from lab.terminal.problem import ProblemError
+from lab.terminal.typers_words import Command, Group, with_lang
 from lab.verify import OPTIONAL_STACKS, report, run_checks
 
 if TYPE_CHECKING:
     from lab.local_aws.lifecycle import Server
 
-TRY_NEXT = """
+TRY_NEXT = N_("""
 Try next:
   source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
-  python -m lab guide 3                               # learn it, from chapter 3
+  python -m lab page                                  # learn it: the guide in a browser
+  python -m lab guide 3                               # or here, from chapter 3
   cdk diff LearningStack -c nat=single                # what a setting changes
   cdk deploy LearningStack -c nat=single              # and change it
   cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
   python -m lab verify                                # prove it all again
   python -m lab rehearse                              # really boot the bastion
   make local-down                                     # stop (local-clean: forget)
-"""
+""")
 
 local = typer.Typer(
-    help="The local AWS: no account, no cost.\n\nExample: python -m lab local status", no_args_is_help=True
+    cls=Group,
+    help=_("The local AWS: no account, no cost.\n\nExample: python -m lab local status"),
+    no_args_is_help=True,
 )
 
 
-@local.command()
+@local.command(cls=Command)
+@with_lang
 def up(
     context: Annotated[
-        list[str] | None, typer.Option("--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk deploy.")
+        list[str] | None, typer.Option("--context", "-c", metavar="KEY=VALUE", help=_("A setting, as for cdk deploy."))
     ] = None,
     quota: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=NUMBER", help="More than a new account may have: vcpu=32, vpcs=10."),
+        typer.Option(metavar="NAME=NUMBER", help=_("More than a new account may have: vcpu=32, vpcs=10.")),
     ] = None,
 ) -> None:
     """Start the local AWS, deploy LearningStack into it with the real CDK CLI, and prove what was built.
@@ -61,7 +67,7 @@ def up(
             lifecycle.stop()
             was_running = None
         if was_running and quota:
-            raise ProblemError("The local AWS runs already, with its quotas. Stop it first: make local-down")
+            raise ProblemError(_("The local AWS runs already, with its quotas. Stop it first: make local-down"))
         region = _own_region()
         server = was_running or lifecycle.start(quotas=quota or (), region=region)
         try:
@@ -72,7 +78,7 @@ def up(
                 lifecycle.stop()
             raise
         server.keep()
-    console.print(TRY_NEXT, end="", markup=False, soft_wrap=True)
+    console.print(_(TRY_NEXT), end="", markup=False, soft_wrap=True)
     raise typer.Exit(not holds)
 
 
@@ -92,21 +98,26 @@ def _deploy_and_prove(server: "Server", settings: Sequence[str]) -> bool:
     from lab.template.deployed import Deployed
 
     lifecycle.point_at(server)
-    console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']}: no account, no cost.")
-    console.print(f"Deploying {STACK} with the CDK CLI ...")
+    console.print(
+        _("Local AWS at {endpoint}, in {region}: no account, no cost.").format(
+            endpoint=server.endpoint, region=os.environ["AWS_REGION"]
+        )
+    )
+    console.print(_("Deploying {stack} with the CDK CLI ...").format(stack=STACK))
     cdk.deploy(STACK, settings=settings, console=console)
     deployed = Deployed(STACK)
-    console.print(f"{STACK} is deployed.")
-    console.print("(Nothing boots here: the bastion's report of its first boot is made up.)\n")
+    console.print(_("{stack} is deployed.").format(stack=STACK))
+    console.print(_("(Nothing boots here: the bastion's report of its first boot is made up.)") + "\n")
     for name, value in deployed.outputs.items():
         console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
     console.print()
     return report(run_checks(STACK))
 
 
-@local.command()
+@local.command(cls=Command)
+@with_lang
 def down(
-    *, clean: Annotated[bool, typer.Option("--clean", help="Forget all that was deployed and stored.")] = False
+    *, clean: Annotated[bool, typer.Option("--clean", help=_("Forget all that was deployed and stored."))] = False
 ) -> None:
     """Stop the local AWS. What was deployed is there again after the next start.
 
@@ -115,13 +126,14 @@ def down(
     from lab.local_aws import lifecycle
 
     with lifecycle.only_one():
-        console.print("The local AWS is stopped." if lifecycle.stop() else "The local AWS was not running.")
+        console.print(_("The local AWS is stopped.") if lifecycle.stop() else _("The local AWS was not running."))
         if clean:
             lifecycle.forget()
-            console.print("Its state is deleted.")
+            console.print(_("Its state is deleted."))
 
 
-@local.command()
+@local.command(cls=Command)
+@with_lang
 def status() -> None:
     """Say where the local AWS is and what is deployed in it.
 
@@ -132,22 +144,27 @@ def status() -> None:
 
     server = lifecycle.running()
     if not server:
-        console.print("The local AWS is not running. Start it with: make local")
+        console.print(_("The local AWS is not running. Start it with: make local"))
         return
     lifecycle.point_at(server)
-    console.print(f"Local AWS at {server.endpoint}, in {os.environ['AWS_REGION']} (process {server.process.pid})")
+    console.print(
+        _("Local AWS at {endpoint}, in {region} (process {pid})").format(
+            endpoint=server.endpoint, region=os.environ["AWS_REGION"], pid=server.process.pid
+        )
+    )
     for name in (STACK, *OPTIONAL_STACKS):
         try:
             console.print(f"  {name}: {Deployed(name).description['StackStatus']}")
         except ProblemError:
-            console.print(f"  {name}: not deployed")
+            console.print(f"  {name}: {_('not deployed')}")
 
 
-@local.command("as")
+@local.command("as", cls=Command)
+@with_lang
 def as_user(
-    user: Annotated[str, typer.Argument(help="An IAM user of the local AWS, such as an operator.")],
+    user: Annotated[str, typer.Argument(help=_("An IAM user of the local AWS, such as an operator."))],
     *,
-    mfa: Annotated[bool, typer.Option("--mfa", help="In a session that began with MFA.")] = False,
+    mfa: Annotated[bool, typer.Option("--mfa", help=_("In a session that began with MFA."))] = False,
 ) -> None:
     """Print the environment of a user, for a shell: what it may do there, IAM decides, as in AWS (chapter 4).
 

@@ -3,7 +3,8 @@
 ``source .local-aws/env`` is an IAM user with AdministratorAccess: nobody works as the root user (primer, chapter 4-5).
 ministack takes every code of an MFA device for good, and every session for one without MFA. Here a device's codes are
 those of its seed (RFC 6238), a session that began with one says ``aws:MultiFactorAuthPresent``, and policies see the
-tags of instances (``aws:ResourceTag``), of each that a call names, and the values of variables (``${aws:username}``).
+tags of what a call to EC2 changes (``aws:ResourceTag``), of each that it names, and the values of variables
+(``${aws:username}``).
 
 Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html,
 https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html,
@@ -140,19 +141,23 @@ ABOUT_ONESELF = ("GetUser", "ListAccessKeys", "ListMFADevices")
 def resource_of(service: str, *request: Any) -> str:
     """Return the ARN that a call is judged on.
 
-    With IAM, also of MFA devices, and of whoever names no user; with CloudFormation, of the very stack, by its id.
+    With EC2, of what it changes; with IAM, also of MFA devices, instance profiles, policies, and of whoever names no
+    user; with CloudFormation, of the very stack, by its id.
     """
     found = str(_ministacks_resource(service, *request))
-    params, account = request[4], request[6]
+    params, region, account = request[4:7]
+    if service == "ec2" and not _first(params, "Action").startswith("Describe"):
+        return next(iter(all_resources(params, region, account)), found)
     if service == "cloudformation" and (name := _first(params, "StackName")):
         return str((handlers._resolve_stack(name) or {}).get("StackId", found))
     if service != "iam" or found != "*":
         return found
-    if name := _first(params, "VirtualMFADeviceName"):
-        return f"arn:aws:iam::{account}:mfa/{name}"
+    for named, kind in (("VirtualMFADeviceName", "mfa"), ("InstanceProfileName", "instance-profile")):
+        if name := _first(params, named):
+            return f"arn:aws:iam::{account}:{kind}/{name}"
     if _first(params, "Action") in ABOUT_ONESELF:
         return str(iam_evaluator.caller_arn())
-    return _first(params, "SerialNumber") or found
+    return _first(params, "SerialNumber") or _first(params, "PolicyArn") or found
 
 
 def _of_oneself(ministacks: Handler) -> Handler:
@@ -171,18 +176,42 @@ iam._IAM_HANDLERS |= {action: _of_oneself(iam._IAM_HANDLERS[action]) for action 
 _ministacks_others = iam_actions.verified_access_resource_arns
 
 
-def tagged_instances() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Yield each instance's ARN and its tags, for ``aws:ResourceTag``."""
-    region, account = responses.get_region(), responses.get_account_id()
-    for instance_id in ec2._instances:
-        yield f"arn:aws:ec2:{region}:{account}:instance/{instance_id}", ec2._tags.get(instance_id) or []
+# EC2's resources by how their ids begin: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+KINDS = {
+    "acl": "network-acl",
+    "eipalloc": "elastic-ip",
+    "eni": "network-interface",
+    "i": "instance",
+    "igw": "internet-gateway",
+    "key": "key-pair",
+    "nat": "natgateway",
+    "rtb": "route-table",
+    "sg": "security-group",
+    "subnet": "subnet",
+    "vol": "volume",
+    "vpc": "vpc",
+    "vpce": "vpc-endpoint",
+}
+# What a call changes stands in these; ministack looks at some of them alone, and at the first of many.
+NAMED = re.compile(r"(InstanceId|ResourceId)(\.\d+)?|NetworkAclId|RouteTableId|GroupId")
+
+
+def arn_of(resource_id: str, region: str, account: str) -> str:
+    kind = KINDS.get(resource_id.partition("-")[0])
+    return f"arn:aws:ec2:{region}:{account}:{kind}/{resource_id}" if kind else "*"
+
+
+def tagged() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Yield the ARN of everything of EC2 that has tags, and these, for ``aws:ResourceTag``."""
+    for resource_id, tags in ec2._tags.items():
+        yield arn_of(resource_id, responses.get_region(), responses.get_account_id()), tags
 
 
 def all_resources(params: Mapping[str, Any], region: str, account: str) -> list[str]:
-    """Return the ARNs of all instances that a call names: ministack judges the first one alone."""
-    named = [_first(params, name) for name in sorted(params) if name.startswith("InstanceId.")]
+    """Return the ARNs of all that a call of EC2 changes."""
+    named = [_first(params, name) for name in sorted(params) if NAMED.fullmatch(name)]
     others: list[str] = _ministacks_others(params, region, account)
-    return [f"arn:aws:ec2:{region}:{account}:instance/{instance_id}" for instance_id in named] or others
+    return [arn_of(each, region, account) for each in named] or others
 
 
 # --- variables in policies, which ministack takes for plain text
@@ -230,7 +259,7 @@ def _filled(statement: Any, ctx: Any) -> Any:
 
 
 iam_evaluator._first_match = first_match
-tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged_instances
+tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged
 iam_actions.verified_access_resource_arns = all_resources
 app.SERVICE_HANDLERS["sts"] = handle_sts
 iam_evaluator._principal_keys = principal_keys

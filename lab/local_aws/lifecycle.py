@@ -28,7 +28,7 @@ from pathlib import Path
 import psutil
 
 from lab.local_aws.challenge import response_to
-from lab.terminal.language import shell_language
+from lab.terminal.language import _, default_region
 from lab.terminal.problem import ProblemError
 
 HOME = Path(".local-aws")
@@ -111,7 +111,7 @@ def start(*, quotas: Sequence[str] = (), region: str = "") -> Server:
         _end(server, psutil.Process.kill)
         raise
     _end(server, psutil.Process.kill)
-    raise ProblemError(_last_line(folder / "server.log") or "The local AWS did not start, and does not say why.")
+    raise ProblemError(_last_line(folder / "server.log") or _("The local AWS did not start, and does not say why."))
 
 
 def stop() -> bool:
@@ -159,7 +159,9 @@ def only_one() -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise ProblemError(
-                f"Another make local runs here, process {lock.read() or 'unknown'}. Try again when it has ended."
+                _("Another make local runs here, process {number}. Try again when it has ended.").format(
+                    number=lock.read() or _("unknown")
+                )
             ) from None
         lock.truncate()
         lock.write(str(os.getpid()))
@@ -171,7 +173,7 @@ def point_at_running() -> None:
     """Point at the local AWS of this folder. Raises ProblemError when it does not run."""
     server = running()
     if not server:
-        raise ProblemError("The local AWS is not running. Start it with: make local")
+        raise ProblemError(_("The local AWS is not running. Start it with: make local"))
     point_at(server)
 
 
@@ -252,7 +254,7 @@ def _region() -> str:
     try:
         return (HOME / "region").read_text()
     except OSError:
-        return "ap-northeast-1" if shell_language() == "ja" else "us-east-1"
+        return default_region()
 
 
 def _prepare(port: int, region: str) -> Path:
@@ -264,7 +266,7 @@ def _prepare(port: int, region: str) -> Path:
         _credentials()
     except (OSError, ValueError, TypeError, KeyError):
         letters = string.ascii_uppercase + string.digits
-        access_key = "LOCAL" + "".join(secrets.choice(letters) for _ in range(15))
+        access_key = "LOCAL" + "".join(secrets.choice(letters) for _letter in range(15))
         write("credentials.json", json.dumps({"access_key": access_key, "secret_key": secrets.token_urlsafe(30)}))
     write("port", str(port))
     _write_environment(port, region)
@@ -278,7 +280,10 @@ def _write_environment(port: int, region: str) -> None:
 
     if region and region not in create_loader().load_data("endpoints")["partitions"][0]["regions"]:
         raise ProblemError(
-            f"AWS_REGION: {region!r} is no region of an ordinary account. Example: AWS_REGION=ap-northeast-1 make local"
+            _(
+                "AWS_REGION: {region!r} is no region of an ordinary account. Example: "
+                "AWS_REGION=ap-northeast-1 make local"
+            ).format(region=region)
         )
     write("region", region or _region())
     exports = environment(Server(port, psutil.Process()))
@@ -323,7 +328,7 @@ def _listener() -> Iterator[socket.socket]:
                 continue
             yield listener
             return
-    raise ProblemError("No port of 127.0.0.1 is free for the local AWS")
+    raise ProblemError(_("No port of 127.0.0.1 is free for the local AWS"))
 
 
 @contextmanager
@@ -332,7 +337,11 @@ def _told_in_one_line() -> Iterator[None]:
         yield
     except OSError as error:
         about = f" ({error.filename})" if error.filename else ""
-        raise ProblemError(f"The local AWS cannot use {HOME}: {error.strerror}{about}") from None
+        raise ProblemError(
+            _("The local AWS cannot use {home}: {strerror}{about}").format(
+                home=HOME, strerror=error.strerror, about=about
+            )
+        ) from None
 
 
 def _last_line(log: Path) -> str:

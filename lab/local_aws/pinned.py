@@ -6,6 +6,8 @@ An upgrade of ministack fails here, at start and in one line, and not later in a
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from lab.terminal.language import _
+
 MINISTACK = "1.5.33"
 
 # Module -> names that other modules of this package use, without ministack's promise to keep them.
@@ -116,12 +118,18 @@ def check() -> None:
     installed = _installed()
     if installed != MINISTACK:
         raise UnsupportedMinistackError(
-            f"The local AWS needs ministack {MINISTACK}, but {installed} is installed. "
-            f"Install ministack=={MINISTACK}, or adapt lab/local_aws to the new one."
+            _(
+                "The local AWS needs ministack {ministack}, but {installed} is installed. Install "
+                "ministack=={ministack}, or adapt lab/local_aws to the new one."
+            ).format(ministack=MINISTACK, installed=installed)
         )
     missing = [f"{module}.{name}" for module, names in PRIVATE.items() for name in names if not _has(module, name)]
     if missing:
-        raise UnsupportedMinistackError(f"ministack {installed} lacks what lab/local_aws uses: {', '.join(missing)}")
+        raise UnsupportedMinistackError(
+            _("ministack {installed} lacks what lab/local_aws uses: {missing}").format(
+                installed=installed, missing=", ".join(missing)
+            )
+        )
 
 
 def _installed() -> str:

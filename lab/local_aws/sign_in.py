@@ -8,6 +8,7 @@ import pyotp
 from botocore.exceptions import ClientError
 
 from lab.local_aws import lifecycle
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 
@@ -25,8 +26,10 @@ def environment_of(user: str, *, mfa: bool) -> dict[str, str]:
     names = [found["UserName"] for page in iam.get_paginator("list_users").paginate() for found in page["Users"]]
     if user not in names:
         raise ProblemError(
-            f"There is no user {user} in the local AWS, only: {', '.join(names)}. "
-            f"Make one with: cdk deploy OperatorsStack -c operators={user}"
+            _(
+                "There is no user {user} in the local AWS, only: {names}. Make one with: cdk deploy "
+                "OperatorsStack -c operators={user}"
+            ).format(user=user, names=", ".join(names))
         )
     key = iam.create_access_key(UserName=user)["AccessKey"]
     try:
@@ -62,8 +65,10 @@ def _device(user: str) -> tuple[str, pyotp.TOTP]:
         if error.response["Error"]["Code"] != "EntityAlreadyExists":
             raise
         raise ProblemError(
-            f"{user} has an MFA device whose seed is not known here. Begin a session with a code of it: "
-            f"aws sts get-session-token --serial-number ... --token-code ..."
+            _(
+                "{user} has an MFA device whose seed is not known here. Begin a session with a code of "
+                "it: aws sts get-session-token --serial-number ... --token-code ..."
+            ).format(user=user)
         ) from None
     serial, seed = made["SerialNumber"], made["Base32StringSeed"].decode()
     codes = pyotp.TOTP(seed)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from lab.reach.network import ALL_PORTS, AclEntry, GroupRule, Network, NetworkAcl, SecurityGroup
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 WAYS = {"inbound": False, "outbound": True}
@@ -38,7 +39,9 @@ def without(network: Network, beginning: str) -> tuple[Network, list[str]]:
 
     left = _kept(network, keep)
     if not deleted:
-        raise ProblemError(f"No rule begins with {beginning!r}. All rules: lab packets --rules")
+        raise ProblemError(
+            _("No rule begins with {beginning!r}. All rules: lab packets --rules").format(beginning=beginning)
+        )
     return left, deleted
 
 
@@ -60,10 +63,16 @@ def with_rule(network: Network, line: str) -> Network:
                 changed = replace(group, inbound=group.inbound + more[0], outbound=group.outbound + more[1])
                 return replace(network, groups={**network.groups, group.id: changed})
     except (ValueError, KeyError, IndexError) as error:
-        raise ProblemError(f"{line!r} is no rule ({error}). Examples: {EXAMPLES}") from None
+        raise ProblemError(
+            _("{line!r} is no rule ({error}). Examples: {examples}").format(line=line, error=error, examples=EXAMPLES)
+        ) from None
     names = [acl.name for acl in network.acls.values()] + [group.name for group in network.groups.values()]
     owners = ", ".join(dict.fromkeys(names))
-    raise ProblemError(f"{line!r}: there is no {name} here; there is {owners}. Examples: {EXAMPLES}")
+    raise ProblemError(
+        _("{line!r}: there is no {name} here; there is {names}. Examples: {examples}").format(
+            line=line, name=name, names=owners, examples=EXAMPLES
+        )
+    )
 
 
 def _kept(network: Network, keep: Callable[[str], object]) -> Network:
@@ -97,7 +106,7 @@ def _with_entry(acl: NetworkAcl, words: list[str], *, egress: bool) -> NetworkAc
     number, verdict, *traffic, cidr = words
     protocol, ports = _read_traffic(traffic)
     if verdict not in ("allow", "deny"):
-        raise ValueError(f"{verdict} is neither allow nor deny")
+        raise ValueError(_("{verdict} is neither allow nor deny").format(verdict=verdict))
     entry = AclEntry(
         number=int(number),
         egress=egress,
@@ -140,7 +149,9 @@ def _read_traffic(words: list[str]) -> tuple[str, tuple[int, int]]:
     if protocol == "icmp" and mark:
         return protocol, ports
     if protocol not in ("tcp", "udp") or not 0 <= ports[0] <= ports[1] <= ALL_PORTS[1]:
-        raise ValueError(f"{' '.join(words)} is no traffic such as tcp 22, udp 1024-65535, icmp 8:0 or all")
+        raise ValueError(
+            _("{words} is no traffic such as tcp 22, udp 1024-65535, icmp 8:0 or all").format(words=" ".join(words))
+        )
     return protocol, ports
 
 

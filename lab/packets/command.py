@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from lab.template.reader import STACK
-from lab.terminal.language import Language, shell_language
+from lab.terminal.language import N_, _
 from lab.terminal.options import StackName, console
 from lab.terminal.problem import ProblemError
 
@@ -21,17 +21,10 @@ if TYPE_CHECKING:
 
 # What people try there, and what to install for it on Debian and Ubuntu.
 TOOLS = {"curl": "curl", "nc": "netcat-openbsd", "ping": "iputils-ping", "tcpdump": "tcpdump"}
-SAID: dict[str, tuple[str, str]] = {
-    "ports": (
-        "Each host answers on the TCP and UDP ports {ports}: what stops a packet is the network.",
-        "どのホストも TCP と UDP のポート {ports} で応答します。通信を止めるのはネットワークだけです。",
-    ),
-    "missing": (
-        "Not installed here: {tools} (sudo apt-get install {packages})",
-        "未インストールのコマンド: {tools} (sudo apt-get install {packages})",
-    ),
-    "try": (
-        """
+SAID = {
+    "ports": N_("Each host answers on the TCP and UDP ports {ports}: what stops a packet is the network."),
+    "missing": N_("Not installed here: {tools} (sudo apt-get install {packages})"),
+    "try": N_("""
 This is {host}. Try:
   curl -m 3 {example}
 In another terminal, while this shell is open:
@@ -40,42 +33,29 @@ In another terminal, while this shell is open:
   python -m lab packets --rules                       # all rules, in the words of the next two
   python -m lab packets --delete-rule "{rule}"
   python -m lab packets --add-rule "{rule}"
-  exit""",
-        """
-ここは {host} です。次のコマンドを試してください。
-  curl -m 3 {example}
-このシェルを開いたまま、別のターミナルでは次のコマンドが使えます。
-  python -m lab packets vpc -- tcpdump -ni any        # ルーターを監視 (インターフェイスなら {eni})
-  python -m lab packets vpc -- nft list ruleset       # ネットワーク ACL と、各ルールに一致した回数
-  python -m lab packets --rules                       # 次の 2 つで使う書式の、すべてのルール
-  python -m lab packets --delete-rule "{rule}"
-  python -m lab packets --add-rule "{rule}"
-  exit""",
-    ),
-    "joined": (
-        "This is {host}, in the network of another terminal.",
-        "ここは、別のターミナルで起動したネットワークの {host} です。",
-    ),
-    "gone": ("The network is gone.", "ネットワークは削除されました。"),
-    "deleted": ("Deleted: {rule}", "削除しました: {rule}"),
-    "added": ("Added: {rule}", "追加しました: {rule}"),
+  exit"""),
+    "joined": N_("This is {host}, in the network of another terminal."),
+    "gone": N_("The network is gone."),
+    "deleted": N_("Deleted: {rule}"),
+    "added": N_("Added: {rule}"),
 }
 
 
 def packets(
-    host: Annotated[str, typer.Argument(help="Where: bastion, internet, s3, web@private-1, vpc ...")] = "bastion",
+    host: Annotated[str, typer.Argument(help=_("Where: bastion, internet, s3, web@private-1, vpc ..."))] = "bastion",
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help="What to run there. Default: a shell.")
+        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help=_("What to run there. Default: a shell."))
     ] = None,
     *,
-    template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
-    rules: Annotated[bool, typer.Option("--rules", help="List the rules of the network that runs.")] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help=_("What cdk synth left in cdk.out, not deployed."))
+    ] = False,
+    rules: Annotated[bool, typer.Option("--rules", help=_("List the rules of the network that runs."))] = False,
     delete_rule: Annotated[
-        str, typer.Option(metavar="RULE", help="Delete the rules that begin so, while it runs.")
+        str, typer.Option(metavar="RULE", help=_("Delete the rules that begin so, while it runs."))
     ] = "",
-    add_rule: Annotated[str, typer.Option(metavar="RULE", help="Add a rule, while it runs.")] = "",
+    add_rule: Annotated[str, typer.Option(metavar="RULE", help=_("Add a rule, while it runs."))] = "",
     stack: StackName = STACK,
-    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
 ) -> None:
     """Build the network on this machine, out of Linux's own parts, and be one of its hosts: with real packets.
 
@@ -86,19 +66,18 @@ def packets(
     """
     from lab.packets import keeper
 
-    say = _Speaker(lang or shell_language())
     running = keeper.knock()
     if rules or delete_rule or add_rule:
         if not running:
-            raise ProblemError("No network runs. Start one, in another terminal: python -m lab packets")
-        _change(running[0], say, delete_rule, add_rule)
+            raise ProblemError(_("No network runs. Start one, in another terminal: python -m lab packets"))
+        _change(running[0], delete_rule, add_rule)
         for rule in keeper.ask(running[0], "rules") if rules else ():
             typer.echo(rule)
         return
     if running:
         enter = keeper.enter(running[1], keeper.ask(running[0], "descriptor", host))
         if not command:
-            say("joined", host=host)
+            _say("joined", host=host)
         raise typer.Exit(_run(enter, host, command))
     from lab.packets.vpc import outside_addresses, with_members
     from lab.reach.command import deployed_network, synthesised_network
@@ -110,34 +89,29 @@ def packets(
         kept.build(network, outside=outside_addresses(network), answers=True)
         enter = kept.enter(host)
         if not command:
-            _explain(say, network, host)
+            _explain(network, host)
         status = _run(enter, host, command)
     if not command:
-        say("gone")
+        _say("gone")
     raise typer.Exit(status)
 
 
-def _change(channel: "Connection", say: "_Speaker", delete_rule: str, add_rule: str) -> None:
+def _change(channel: "Connection", delete_rule: str, add_rule: str) -> None:
     from lab.packets import keeper
 
     if delete_rule:
         for deleted in keeper.ask(channel, "delete", delete_rule):
-            say("deleted", rule=deleted)
+            _say("deleted", rule=deleted)
     if add_rule:
         keeper.ask(channel, "add", add_rule)
-        say("added", rule=add_rule)
+        _say("added", rule=add_rule)
 
 
-class _Speaker:
-    def __init__(self, language: Language) -> None:
-        self._language = language
-
-    def __call__(self, key: str, **words: object) -> None:
-        text = SAID[key][self._language == "ja"].format(**words)
-        console.print(text, markup=False, soft_wrap=True)
+def _say(key: str, **words: object) -> None:
+    console.print(_(SAID[key]).format(**words), markup=False, soft_wrap=True)
 
 
-def _explain(say: _Speaker, network: "Network", host: str) -> None:
+def _explain(network: "Network", host: str) -> None:
     """Print who is there, and what to try."""
     from lab.packets.changes import written
     from lab.packets.keeper import PORTS
@@ -153,9 +127,9 @@ def _explain(say: _Speaker, network: "Network", host: str) -> None:
     for each in network.interfaces.values():
         table.add_row(hosts[each.id], str(each.private), str(each.public or ""))
     console.print(table)
-    say("ports", ports=", ".join(map(str, PORTS)))
+    _say("ports", ports=", ".join(map(str, PORTS)))
     if missing := [tool for tool in TOOLS if not shutil.which(tool, path=_path())]:
-        say("missing", tools=", ".join(missing), packages=" ".join(TOOLS[tool] for tool in missing))
+        _say("missing", tools=", ".join(missing), packages=" ".join(TOOLS[tool] for tool in missing))
     here = [each for each in network.interfaces.values() if hosts[each.id] == host]
     web = [each for each in network.interfaces.values() if each.public and hosts[each.id].startswith("web@")]
     to = outside[0] if here or not web else web[0].public
@@ -165,7 +139,7 @@ def _explain(say: _Speaker, network: "Network", host: str) -> None:
     way = "inbound" if here else "outbound"
     replies = next((" ".join(words) for words in rules if words[0] in acls and words[1] == way), "")
     eni = f"{host if here else min(hosts.values(), default='')}.eni"
-    say("try", host=host, eni=eni, example=f"http://{to}", rule=replies)
+    _say("try", host=host, eni=eni, example=f"http://{to}", rule=replies)
 
 
 def _run(enter: list[str], host: str, command: list[str] | None) -> int:

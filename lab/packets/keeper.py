@@ -26,6 +26,7 @@ import psutil
 from lab.packets import changes, probes
 from lab.packets.vpc import ELSEWHERE, NAT_PORTS, Vpc
 from lab.reach.network import Network
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 PORTS = (22, 80, 443, 3306, 8080)  # each host answers on these, by TCP and UDP: what stops a packet is the network
@@ -39,17 +40,21 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def why_not() -> str:
     """Return why no VPC can be built on this machine, in one line, or empty text."""
     if sys.platform != "linux":
-        return "This needs Linux, whose kernel is the network: try it in a virtual machine, or read lab reach instead"
+        return _(
+            "This needs Linux, whose kernel is the network: try it in a virtual machine, or read lab reach instead"
+        )
     missing = sorted({package for command, package in PACKAGES.items() if not shutil.which(command, path=PATH)})
     if missing:
-        return f"This needs packages that are not installed: sudo apt-get install {' '.join(missing)}"
+        return _("This needs packages that are not installed: sudo apt-get install {packages}").format(
+            packages=" ".join(missing)
+        )
     tried = subprocess.run([*_isolate(), "ip", "link"], capture_output=True, text=True, check=False)  # noqa: S603
     if tried.returncode:
         said = tried.stderr.strip().splitlines()
-        return (
-            f"The kernel of this machine lets you make no network of your own ({said[-1] if said else 'unshare'}). "
-            "On Ubuntu: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0; or run this with sudo"
-        )
+        return _(
+            "The kernel of this machine lets you make no network of your own ({said}). On Ubuntu: "
+            "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0; or run this with sudo"
+        ).format(said=said[-1] if said else "unshare")
     return ""
 
 
@@ -114,7 +119,7 @@ def ask(channel: Connection, *request: Any) -> Any:
         channel.send(request)
         answer = channel.recv()
     except (EOFError, OSError):
-        raise ProblemError("The network is gone") from None
+        raise ProblemError(_("The network is gone")) from None
     if isinstance(answer, ProblemError):
         raise answer
     return answer
@@ -136,7 +141,7 @@ def knock() -> tuple[Connection, int] | None:
         knocking.close()
         return None
     # The kernel says who listens: somebody else could have taken the name.
-    pid, user, _ = _peer(knocking)
+    pid, user, _group = _peer(knocking)
     if user != os.getuid():
         knocking.close()
         return None
@@ -152,7 +157,11 @@ def open_door() -> socket.socket:
     try:
         door.bind(_door())
     except OSError as error:
-        raise ProblemError(f"Another network is starting, or somebody else's is in the way: {error.strerror}") from None
+        raise ProblemError(
+            _("Another network is starting, or somebody else's is in the way: {strerror}").format(
+                strerror=error.strerror
+            )
+        ) from None
     return door
 
 
@@ -181,7 +190,7 @@ class _Server:
 
     def run(self) -> None:
         while True:
-            for key, _ in self._selector.select():
+            for key, _event in self._selector.select():
                 if key.fileobj in self._selector.get_map():  # else one before it has closed it
                     key.data()
 
@@ -189,7 +198,7 @@ class _Server:
         self._selector.register(what, EVENT_READ, call)
 
     def _let_in(self) -> None:
-        knocked, _ = self._door.accept()
+        knocked, _address = self._door.accept()
         if _peer(knocked)[1] == os.getuid():
             self._serve(Connection(knocked.detach()), last=False)
         else:
@@ -234,7 +243,7 @@ class _Server:
     @property
     def _built(self) -> Vpc:
         if not self._vpc:
-            raise ProblemError("Nothing is built yet")
+            raise ProblemError(_("Nothing is built yet"))
         return self._vpc
 
     def do_send(self, sent: Sequence[probes.Probe], expected: Sequence[probes.Outcome]) -> list[probes.Outcome]:
@@ -254,7 +263,9 @@ class _Server:
     def do_descriptor(self, name: str) -> int:
         spaces = self._built.spaces
         if name not in spaces:
-            raise ProblemError(f"There is no {name} here; there is {', '.join(spaces)}")
+            raise ProblemError(
+                _("There is no {name} here; there is {names}").format(name=name, names=", ".join(spaces))
+            )
         return spaces[name].descriptor
 
     def _listen(self, name: str, address: str, port: int) -> None:
@@ -266,7 +277,11 @@ class _Server:
         stream.listen(64)
 
         def line(peer: tuple[str, int]) -> bytes:
-            return f"This is {name}, port {port}. You come from {peer[0]}, port {peer[1]}.\n".encode()
+            return (
+                _("This is {name}, port {port}. You come from {address}, port {its_port}.\n")
+                .format(name=name, port=port, address=peer[0], its_port=peer[1])
+                .encode()
+            )
 
         def accept() -> None:
             with suppress(OSError):
@@ -279,7 +294,7 @@ class _Server:
 
         def reply() -> None:
             with suppress(OSError):
-                _, peer = datagrams.recvfrom(2048)
+                _said, peer = datagrams.recvfrom(2048)
                 datagrams.sendto(line(peer), peer)
 
         self._when_ready(stream, accept)

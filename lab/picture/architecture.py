@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, VPC, Resource, Template
 from lab.template.values import Shape, fitted, target, text
+from lab.terminal.language import _
 from lab.terminal.printed import printable
 from lab.terminal.problem import ProblemError
 
@@ -62,7 +63,7 @@ class Architecture:
     def __init__(self, template: Mapping[str, Any]) -> None:
         self._template = Template(template)
         if not self.all(VPC):
-            raise ProblemError("This template has no VPC, so there is nothing to draw. Try: python -m lab picture")
+            raise ProblemError(_("This template has no VPC, so there is nothing to draw. Try: python -m lab picture"))
 
     def all(self, kind: str) -> dict[str, Properties]:
         """Return the properties of all resources of a type, by logical id."""
@@ -105,7 +106,7 @@ class Architecture:
         """Return the zone's own name where the template has one, or else its number."""
         subnet = next(subnet for subnet in self.subnets if subnet.zone == number)
         zone = self.all(SUBNET)[subnet.logical_id].get("AvailabilityZone")
-        return printable(zone) if isinstance(zone, str) else f"Zone {number + 1}"
+        return printable(zone) if isinstance(zone, str) else _("Zone {number}").format(number=number + 1)
 
     def is_public(self, subnet: Subnet) -> bool:
         """Tell whether the default route of a subnet leads to the internet gateway."""
@@ -136,7 +137,9 @@ class Architecture:
         """Yield in words what the bucket's lifecycle moves where."""
         for rule in self.all("AWS::S3::Bucket")[bucket].get("LifecycleConfiguration", {}).get("Rules", []):
             for move in rule.get("Transitions", []):
-                yield f"{rule.get('Prefix', 'all')} moves to {move.get('StorageClass', '?')}"
+                yield _("{prefix} moves to {storage_class}").format(
+                    prefix=rule.get("Prefix") or _("all"), storage_class=move.get("StorageClass", "?")
+                )
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -150,7 +153,9 @@ class Architecture:
 
     def _rule(self, rule: Properties) -> str:
         sender = rule.get("CidrIp") or self.name(rule.get("SourceSecurityGroupId", "")) or "?"
-        return f"{rule.get('FromPort', 'all')} from {'anywhere' if sender == ANYWHERE else sender}"
+        return _("{port} from {sender}").format(
+            port=rule.get("FromPort", _("all")), sender=_("anywhere") if sender == ANYWHERE else sender
+        )
 
 
 def cidr_of(properties: Properties) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from PIL import Image, ImageDraw, ImageFont
+from rich.cells import cell_len
 
 ICON = 48
 INK = "#232f3e"
@@ -65,7 +66,7 @@ class Text:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom, nearly: fonts differ."""
-        width = _font(self.size).getlength(self.text)
+        width = _width(self.text, self.size)
         left = self.x - {"start": 0, "middle": width / 2, "end": width}[self.anchor]
         return left, self.y - self.size, left + width, self.y + self.size / 4
 
@@ -165,12 +166,17 @@ def png(drawing: Drawing, scale: int = 2) -> Image.Image:
 
 def shortened(text: str, width: float, size: int = 11) -> str:
     """Return a text that is at most ``width`` wide, nearly: it ends with dots where it was longer."""
-    font = _font(size)
-    if font.getlength(text) <= width:
+    if _width(text, size) <= width:
         return text
-    while text and font.getlength(text + "...") > width:
+    while text and _width(text + "...", size) > width:
         text = text[:-1]
     return text + "..."
+
+
+def _width(text: str, size: int) -> float:
+    """Return how wide a text is: what is not in the font, such as Japanese, is as wide as it is high."""
+    narrow = "".join(each for each in text if cell_len(each) == 1)
+    return _font(size).getlength(narrow) + size * (len(text) - len(narrow))
 
 
 def _texts(drawing: Drawing) -> list[Text]:

@@ -4,6 +4,7 @@ from lab.picture.architecture import Architecture, Subnet, cidr_of
 from lab.picture.drawing import ICON, INK, Drawing, Frame, Icon, Point, Text, Wire, shortened
 from lab.template.reader import INSTANCE, NAT_GATEWAY
 from lab.template.values import text
+from lab.terminal.language import _
 
 # AWS's own colours for its groups and services: https://aws.amazon.com/architecture/icons/
 VPC, PUBLIC, PRIVATE, ZONE, SECURITY, REGION = "#8c4fff", "#3f8624", "#147eba", "#545b64", "#dd344c", "#6b7480"
@@ -92,7 +93,7 @@ class _Layout:
                 y=REGION_TOP,
                 width=width,
                 height=height,
-                title=f"AWS region, {stack}",
+                title=_("AWS region, {stack}").format(stack=stack),
                 colour=REGION,
                 dashed=True,
             )
@@ -102,9 +103,9 @@ class _Layout:
             Frame(x=self.left, y=VPC_TOP, width=self.width, height=height, title=f"VPC {cidr}", colour=VPC)
         )
         self.icon(self.middle, 40, "general/internet-alt1")
-        self.text(self.middle + 34, 44, "Internet", size=12)
+        self.text(self.middle + 34, 44, _("Internet"), size=12)
         self.icon(self.middle, VPC_TOP + 8, "network/internet-gateway")
-        self.text(self.middle + 34, VPC_TOP + 26, "Internet gateway")
+        self.text(self.middle + 34, VPC_TOP + 26, _("Internet gateway"))
         self.wire((self.middle, VPC_TOP + 8 - ICON / 2), (self.middle, 40 + ICON / 2), two_way=True)
 
     def zone(self, zone: int) -> None:
@@ -135,25 +136,25 @@ class _Layout:
         for instance in self.architecture.all_in(subnet, INSTANCE):
             instance_type = text(instance.properties.get("InstanceType"))
             if instance.is_nat_instance:
-                lines = (instance.label, f"{instance_type}, NAT instance")
+                lines = (instance.label, _("{instance_type}, NAT instance").format(instance_type=instance_type))
                 centre = self.way_out(subnet)
                 self.gateways[instance.logical_id] = (centre, self.icon(centre, y + 52, "compute/ec2", *lines))
                 continue
-            what = instance_type + (", Elastic IP" if self.architecture.has_address(instance.logical_id) else "")
+            what = instance_type + (_(", Elastic IP") if self.architecture.has_address(instance.logical_id) else "")
             end = self.icon(x + SUBNET_WIDTH / 4, y + 52, "compute/ec2", instance.label, what)
             (self.public_hosts if public else self.private_hosts).append((x + SUBNET_WIDTH / 4, end))
         for gateway in self.architecture.all_in(subnet, NAT_GATEWAY):
             centre = self.way_out(subnet)
             self.gateways[gateway.logical_id] = (
                 centre,
-                self.icon(centre, y + 52, "network/nat-gateway", "NAT gateway", "Elastic IP"),
+                self.icon(centre, y + 52, "network/nat-gateway", _("NAT gateway"), _("Elastic IP")),
             )
 
     def regional_gateway(self) -> None:
         if self.architecture.regional_gateway:
             y = self.public_top + SUBNET_HEIGHT + 40
             self.icon(self.middle, y, "network/nat-gateway")
-            self.text(self.middle + 46, y + 4, "Regional NAT gateway")
+            self.text(self.middle + 46, y + 4, _("Regional NAT gateway"))
             self.gateways[self.architecture.regional_gateway] = (self.middle, y + ICON / 2)
             self.wire((self.middle, y - ICON / 2), (self.middle, VPC_TOP + 8 + ICON / 2), colour=PUBLIC)
 
@@ -174,21 +175,21 @@ class _Layout:
                 self.wire((x, self.private_top), *between, (to_x, to_y), colour=PRIVATE)
 
     def ssh(self) -> None:
-        for (x, y), (to_x, _) in zip(self.public_hosts, self.private_hosts, strict=False):
+        for (x, y), (to_x, _y) in zip(self.public_hosts, self.private_hosts, strict=False):
             self.wire((x, y), (to_x, self.private_top + 52 - ICON / 2), colour=SECURITY, dashed=True)
             self.text(x + 6, self.private_top - 20, "SSH", colour=SECURITY)
 
     def security_groups(self) -> None:
         x, y = self.left + PADDING, self.zone_bottom + 28
-        self.text(x, y, "Security groups, and what they let in", size=12, colour=SECURITY)
+        self.text(x, y, _("Security groups, and what they let in"), size=12, colour=SECURITY)
         for group in self.architecture.groups:
             y += LINE
-            text = f"{group.name}: {', '.join(group.inbound) or 'nothing'}"
+            text = f"{group.name}: {', '.join(group.inbound) or _('nothing')}"
             self.text(x, y, shortened(text, self.width - 2 * PADDING))
         self.text(
             x,
             y + LINE + 6,
-            "Solid lines: default routes, and the endpoint. Dashed: who else talks to whom.",
+            _("Solid lines: default routes, and the endpoint. Dashed: who else talks to whom."),
             colour=REGION,
         )
 
@@ -200,23 +201,25 @@ class _Layout:
         logs = {bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") for bucket in buckets.values()}
         for role, host in self.architecture.roles():
             picture = "security/identity-and-access-management-iam-role"
-            end = self.icon(x, VPC_TOP + 30, picture, f"Role {role}", f"of {host}")
-            self.hand_down(x, end, y - ICON / 2, "may use the bucket")
+            end = self.icon(
+                x, VPC_TOP + 30, picture, _("Role {role}").format(role=role), _("of {host}").format(host=host)
+            )
+            self.hand_down(x, end, y - ICON / 2, _("may use the bucket"))
         for bucket in buckets.keys() - logs:
             end = self.icon(
-                x, y, "storage/simple-storage-service-s3-bucket", "Bucket", *self.architecture.archives(bucket)
+                x, y, "storage/simple-storage-service-s3-bucket", _("Bucket"), *self.architecture.archives(bucket)
             )
             if buckets.keys() & logs:
-                self.hand_down(x, end, y + 150 - ICON / 2, "access logs")
+                self.hand_down(x, end, y + 150 - ICON / 2, _("access logs"))
         if self.architecture.all("AWS::EC2::VPCEndpoint"):
             self.icon(self.right, y, "network/endpoint")
-            self.text(self.right + 6, y - ICON / 2 - 6, "S3 endpoint")
+            self.text(self.right + 6, y - ICON / 2 - 6, _("S3 endpoint"))
             self.wire((self.right + ICON / 2, y), (x - ICON / 2, y), two_way=True)
         if buckets.keys() & logs:
-            self.icon(x, y + 150, "storage/simple-storage-service-s3-bucket", "Log bucket")
+            self.icon(x, y + 150, "storage/simple-storage-service-s3-bucket", _("Log bucket"))
         if self.architecture.all("AWS::EC2::FlowLog"):
             self.wire((self.right, y + 150), (x - ICON / 2, y + 150), dashed=True)
-            self.text((self.right + x - ICON / 2) / 2, y + 144, "flow logs", anchor="middle")
+            self.text((self.right + x - ICON / 2) / 2, y + 144, _("flow logs"), anchor="middle")
 
     def hand_down(self, x: float, y: float, to_y: float, text: str) -> None:
         self.wire((x, y), (x, to_y), dashed=True)

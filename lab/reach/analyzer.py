@@ -10,6 +10,7 @@ from lab.reach.network import Interface, Network
 from lab.reach.parties import S3, Party
 from lab.reach.ranges import Answer
 from lab.template.deployed import Deployed
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -26,18 +27,24 @@ def compare(aws: Deployed, network: Network, answers: "Sequence[Answer]") -> str
     answer = answers[0]
     theirs = _analysed(aws, network, answer)
     found, codes = theirs["NetworkPathFound"], [each["ExplanationCode"] for each in theirs.get("Explanations", [])]
-    said = f"AWS's analyzer: {'reachable' if found else 'not reachable'}{f' ({chr(44).join(codes)})' if codes else ''}."
+    said = _("AWS's analyzer: {verdict}.").format(verdict=_verdict(found) + (f" ({','.join(codes)})" if codes else ""))
     stop = answer.conversation.stop
     if found != answer.reaches:
-        return f"{said} Here it is not so: {'reachable' if answer.reaches else stop and stop.code}."
+        return _("{said} Here it is not so: {verdict}.").format(
+            said=said, verdict=_verdict(answer.reaches) if stop is None else stop.code
+        )
     if stop and stop.code not in codes:
-        return f"{said} So it is here, for another reason: {stop.code}."
-    return f"{said} The same as here."
+        return _("{said} So it is here, for another reason: {code}.").format(said=said, code=stop.code)
+    return _("{said} The same as here.").format(said=said)
+
+
+def _verdict(reaches: bool) -> str:  # noqa: FBT001
+    return _("reachable") if reaches else _("not reachable")
 
 
 def _analysed(aws: Deployed, network: Network, answer: Answer) -> dict[str, Any]:
     if answer.protocol == "icmp":
-        raise ProblemError("AWS's analyzer knows TCP and UDP alone")
+        raise ProblemError(_("AWS's analyzer knows TCP and UDP alone"))
     at_source: dict[str, Any] = {
         "DestinationPortRange": {"FromPort": answer.ports[0], "ToPort": answer.ports[1]},
     }
@@ -55,7 +62,7 @@ def _analysed(aws: Deployed, network: Network, answer: Answer) -> dict[str, Any]
     try:
         begun = ec2.start_network_insights_analysis(NetworkInsightsPathId=path)["NetworkInsightsAnalysis"]
         number = begun["NetworkInsightsAnalysisId"]
-        for _ in range(TRIES):
+        for _try in range(TRIES):
             listed = ec2.describe_network_insights_analyses(NetworkInsightsAnalysisIds=[number])
             analysis: dict[str, Any] = listed["NetworkInsightsAnalyses"][0]
             if analysis["Status"] != "running":
@@ -65,7 +72,11 @@ def _analysed(aws: Deployed, network: Network, answer: Answer) -> dict[str, Any]
     finally:
         ec2.delete_network_insights_path(NetworkInsightsPathId=path)
     if analysis["Status"] != "succeeded":
-        raise ProblemError(f"AWS's analyzer: {analysis['Status']}. {analysis.get('StatusMessage', '')}".rstrip())
+        raise ProblemError(
+            _("AWS's analyzer: {status}. {message}")
+            .format(status=analysis["Status"], message=analysis.get("StatusMessage", ""))
+            .rstrip()
+        )
     return analysis
 
 
@@ -75,5 +86,5 @@ def _resource(network: Network, party: Party) -> str:
     if not isinstance(party.end, Interface):
         return min(network.internet_gateways)
     if not party.end.id.startswith("eni-"):
-        raise ProblemError(f"{party.name} is not there: AWS's analyzer knows only what is deployed")
+        raise ProblemError(_("{name} is not there: AWS's analyzer knows only what is deployed").format(name=party.name))
     return party.end.id

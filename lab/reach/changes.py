@@ -7,11 +7,11 @@ from typing import Any
 
 from lab.reach import engine
 from lab.reach.engine import Conversation, Engine, Hop
-from lab.reach.explain import Words
+from lab.reach.explain import Words, spaced
 from lab.reach.network import LOCAL, AclEntry, GroupRule, Network, Route
 from lab.reach.parties import ANY_GROUP, ANYWHERE, PUBLIC, S3, short
 from lab.reach.ranges import ANY_CLIENT, LINUX, Answer
-from lab.terminal.language import Language
+from lab.terminal.language import _
 
 MOST = 10
 LAST_RULE = 32766
@@ -19,10 +19,9 @@ LAST_RULE = 32766
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a network, in English and Japanese, and what makes it."""
+    """One change of a network in words, and what makes it."""
 
-    english: str
-    japanese: str
+    text: str
     make: Callable[[Network], Network]
 
 
@@ -32,7 +31,7 @@ def least_changes(network: Network, answer: Answer) -> list[Change]:
     Each is the narrowest one for where it stops. What turns out to be needless in the end is left out.
     """
     changes: list[Change] = []
-    for _ in range(MOST):
+    for _try in range(MOST):
         changed = _changed(network, changes)
         conversation = _asked_again(changed, answer)
         if conversation.succeeds:
@@ -110,15 +109,14 @@ def _group_rule(stop: _Stop) -> Change | None:
     ports = hop.packet.ports if hop.packet.protocol == "icmp" else stop.answer.ports
     rule = GroupRule(protocol=hop.packet.protocol, ports=ports, peer=peer)
 
-    def words(language: Language) -> str:
-        say = Words(network, language)
-        traffic, way = say.ports(rule.protocol, rule.ports), say.way(inbound=hop.inbound)
-        fromto, who, name = say.fromto(inbound=hop.inbound), say.peer(peer), short(group.name)
-        return say.say(
-            f"an {way} rule for {traffic} {fromto} {who} in the security group {name}",
-            f"セキュリティグループ {name} に {who} {fromto} {traffic} を許可する{way}ルール",
-        )
-
+    words = Words(network)
+    said = _("an {way} rule for {traffic} {fromto} {peer} in the security group {name}").format(
+        way=words.way(inbound=hop.inbound),
+        traffic=words.ports(rule.protocol, rule.ports),
+        fromto=words.fromto(inbound=hop.inbound),
+        peer=words.peer(peer),
+        name=short(group.name),
+    )
     side = "inbound" if hop.inbound else "outbound"
 
     def make(network: Network) -> Network:
@@ -126,7 +124,7 @@ def _group_rule(stop: _Stop) -> Change | None:
         more: Any = {side: (*getattr(old, side), rule)}
         return replace(network, groups={**network.groups, hop.id: replace(old, **more)})
 
-    return Change(words("en"), words("ja"), make)
+    return Change(spaced(said), make)
 
 
 def _acl_entry(stop: _Stop) -> Change | None:
@@ -148,20 +146,21 @@ def _acl_entry(stop: _Stop) -> Change | None:
         number=number, egress=not hop.inbound, protocol=hop.packet.protocol, cidr=cidr, ports=ports, allow=True
     )
 
-    def words(language: Language) -> str:
-        say = Words(network, language)
-        traffic, way = say.ports(entry.protocol, entry.ports), say.way(inbound=hop.inbound)
-        fromto, who, name = say.fromto(inbound=hop.inbound), say.peer(str(cidr)), short(acl.name)
-        return say.say(
-            f"an {way} rule {number} that allows {traffic} {fromto} {who} in the network ACL {name}",
-            f"ネットワーク ACL {name} に {who} {fromto} {traffic} を許可する{way}ルール {number}",
-        )
+    words = Words(network)
+    said = _("an {way} rule {number} that allows {traffic} {fromto} {peer} in the network ACL {name}").format(
+        way=words.way(inbound=hop.inbound),
+        number=number,
+        traffic=words.ports(entry.protocol, entry.ports),
+        fromto=words.fromto(inbound=hop.inbound),
+        peer=words.peer(str(cidr)),
+        name=short(acl.name),
+    )
 
     def make(network: Network) -> Network:
         old = network.acls[hop.id]
         return replace(network, acls={**network.acls, hop.id: replace(old, entries=(*old.entries, entry))})
 
-    return Change(words("en"), words("ja"), make)
+    return Change(spaced(said), make)
 
 
 def _free_number(entries: Iterable[AclEntry], hop: Hop) -> int | None:
@@ -210,20 +209,16 @@ def _route_of_the_reply(stop: _Stop) -> Change | None:
 
 
 def _route(network: Network, table: str, route: Route) -> Change:
-    def words(language: Language) -> str:
-        say = Words(network, language)
-        name = short(network.route_tables[table].name)
-        return say.say(
-            f"the route {say.route(route)} in the route table {name}",
-            f"ルートテーブル {name} にルート {say.route(route)}",
-        )
+    said = _("the route {route} in the route table {name}").format(
+        route=Words(network).route(route), name=short(network.route_tables[table].name)
+    )
 
     def make(network: Network) -> Network:
         old = network.route_tables[table]
         rest = [each for each in old.routes if each.destination != route.destination]
         return replace(network, route_tables={**network.route_tables, table: replace(old, routes=(*rest, route))})
 
-    return Change(words("en"), words("ja"), make)
+    return Change(spaced(said), make)
 
 
 def _public_address(stop: _Stop) -> Change | None:
@@ -237,7 +232,7 @@ def _public_address(stop: _Stop) -> Change | None:
     def make(network: Network) -> Network:
         return network.with_interfaces(replace(network.interfaces[interface.id], public=PUBLIC[-1]))
 
-    return Change(f"a public address for {name}", f"{name} にパブリックアドレス", make)
+    return Change(_("a public address for {name}").format(name=name), make)
 
 
 def _no_check(stop: _Stop) -> Change | None:
@@ -247,7 +242,7 @@ def _no_check(stop: _Stop) -> Change | None:
     def make(network: Network) -> Network:
         return network.with_interfaces(replace(network.interfaces[interface.id], checks_addresses=False))
 
-    return Change(f"no source/destination check for {name}", f"{name} の送信元/送信先チェックの無効化", make)
+    return Change(_("no source/destination check for {name}").format(name=name), make)
 
 
 def _peer(stop: _Stop, address: IPv4Address) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.template.reader import STACK
-from lab.terminal.language import Language, shell_language
+from lab.terminal.language import _
 from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -23,23 +23,26 @@ LAST_PORT = 65535
 
 
 def reach(  # the options of one command
-    source: Annotated[str, typer.Argument(metavar="[FROM]", help="Who asks. Without: everybody.")] = "",
-    destination: Annotated[str, typer.Argument(metavar="[TO]", help="Whom.")] = "",
-    port: Annotated[str, typer.Argument(metavar="[PORT]", help="A port, or a range as 8000-8100. Default: all.")] = "",
-    *,
-    udp: Annotated[bool, typer.Option("--udp", help="UDP, not TCP.")] = False,
-    icmp: Annotated[bool, typer.Option("--icmp", help="Ping (ICMP echo), not TCP.")] = False,
-    reply: Annotated[bool, typer.Option("--reply", help="Show the reply's way, too.")] = False,
-    template: Annotated[bool, typer.Option("--template", help="What cdk synth left in cdk.out, not deployed.")] = False,
-    without_zone: Annotated[
-        str, typer.Option(metavar="ZONE", help="As if this zone had failed: 1, 2 or its name.")
+    source: Annotated[str, typer.Argument(metavar="[FROM]", help=_("Who asks. Without: everybody."))] = "",
+    destination: Annotated[str, typer.Argument(metavar="[TO]", help=_("Whom."))] = "",
+    port: Annotated[
+        str, typer.Argument(metavar="[PORT]", help=_("A port, or a range as 8000-8100. Default: all."))
     ] = "",
-    diff: Annotated[bool, typer.Option("--diff", help="What deploying cdk.out would open and close.")] = False,
+    *,
+    udp: Annotated[bool, typer.Option("--udp", help=_("UDP, not TCP."))] = False,
+    icmp: Annotated[bool, typer.Option("--icmp", help=_("Ping (ICMP echo), not TCP."))] = False,
+    reply: Annotated[bool, typer.Option("--reply", help=_("Show the reply's way, too."))] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help=_("What cdk synth left in cdk.out, not deployed."))
+    ] = False,
+    without_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help=_("As if this zone had failed: 1, 2 or its name."))
+    ] = "",
+    diff: Annotated[bool, typer.Option("--diff", help=_("What deploying cdk.out would open and close."))] = False,
     analyzer: Annotated[
-        bool, typer.Option("--analyzer", help="Compare with AWS's own VPC Reachability Analyzer (costs money).")
+        bool, typer.Option("--analyzer", help=_("Compare with AWS's own VPC Reachability Analyzer (costs money)."))
     ] = False,
     stack: StackName = STACK,
-    lang: Annotated[Language | None, typer.Option(help="Default: that of your shell (LC_ALL, LANG).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say who can reach whom, and what stops whom where: hop by hop, and the reply as well as the request.
@@ -52,30 +55,32 @@ def reach(  # the options of one command
     from lab.reach.explain import Words
 
     for wrong, problem in (
-        (bool(source) != bool(destination), "Who is to reach whom? Example: python -m lab reach internet bastion 22"),
+        (
+            bool(source) != bool(destination),
+            _("Who is to reach whom? Example: python -m lab reach internet bastion 22"),
+        ),
         (
             (diff or analyzer) and (template or without_zone),
-            "--diff and --analyzer are about what is deployed, without --template and --without-zone",
+            _("--diff and --analyzer are about what is deployed, without --template and --without-zone"),
         ),
         (
             (analyzer or without_zone) and not destination,
-            "--analyzer and --without-zone want two ends: python -m lab reach private-2 internet --without-zone 1",
+            _("--analyzer and --without-zone want two ends: python -m lab reach private-2 internet --without-zone 1"),
         ),
         (
             icmp and (udp or port),
-            "--icmp is a protocol of its own, without ports. Example: python -m lab reach bastion web --icmp",
+            _("--icmp is a protocol of its own, without ports. Example: python -m lab reach bastion web --icmp"),
         ),
     ):
         if wrong:
             raise ProblemError(problem)
     protocol = "udp" if udp else "icmp" if icmp else "tcp"
-    language: Language = lang or shell_language()
     if diff:
-        _diff(stack, protocol, language, as_json=as_json)
+        _diff(stack, protocol, as_json=as_json)
         return
     deployed, network = (None, synthesised_network(stack)) if template else deployed_network(stack)
     if not destination:
-        _matrix(network, deployed, protocol, language, as_json=as_json)
+        _matrix(network, deployed, protocol, as_json=as_json)
         return
     if without_zone:
         network = network.without_zone(_zone(network, without_zone))
@@ -85,14 +90,16 @@ def reach(  # the options of one command
     else:
         from lab.reach.report import print_answers
 
-        print_answers(network, answers, Words(network, language), reply=reply)
+        print_answers(network, answers, Words(network), reply=reply)
     if analyzer and deployed:
         from lab.reach.analyzer import compare
 
-        question = f"AWS bills {PRICE:.2f} USD for each analysis ({PRICE_PAGE}), and this is one."
+        question = _("AWS bills {price:.2f} USD for each analysis ({price_page}), and this is one.").format(
+            price=PRICE, price_page=PRICE_PAGE
+        )
         from lab.template.deployed import is_local
 
-        if not is_local() and not confirmed(question, "analyze", "AWS was not asked."):
+        if not is_local() and not confirmed(question, "analyze", _("AWS was not asked.")):
             return
         console.print(compare(deployed, network, answers), markup=False, soft_wrap=True)
 
@@ -112,18 +119,24 @@ def asked(
     ranges = Ranges(network)
     pairs = [(one, other) for one in sources for other in destinations if one.end != other.end]
     if not pairs or any(one.is_outside and other.is_outside for one, other in pairs):
-        raise ProblemError(f"{source} and {destination}: one of them has to be in the VPC, and they are not the same")
+        raise ProblemError(
+            _("{source} and {destination}: one of them has to be in the VPC, and they are not the same").format(
+                source=source, destination=destination
+            )
+        )
     return network, condensed(answer for one, other in pairs for answer in ranges.ask(one, other, protocol, ports))
 
 
 def _ports(text: str) -> "Ports":
-    first, _, last = text.partition("-")
+    first, _dash, last = text.partition("-")
     if not text:
         return (0, LAST_PORT)
     numbers = [int(each) if each.isdecimal() else -1 for each in (first, last or first)]
     if not 0 <= numbers[0] <= numbers[1] <= LAST_PORT:
         raise ProblemError(
-            f"PORT: {text!r} is neither a port from 0 to {LAST_PORT} nor a range. Example: 22, 8000-8100"
+            _("PORT: {text!r} is neither a port from 0 to {last_port} nor a range. Example: 22, 8000-8100").format(
+                text=text, last_port=LAST_PORT
+            )
         )
     return numbers[0], numbers[1]
 
@@ -133,7 +146,9 @@ def _zone(network: "Network", asked: str) -> str:
     zones = sorted({each.zone for each in network.subnets.values()})
     numbers = {str(number): zone for number, zone in enumerate(zones, start=1)}
     if asked not in zones and asked not in numbers:
-        raise ProblemError(f"--without-zone {asked}: the zones are {', '.join([*numbers, *zones])}")
+        raise ProblemError(
+            _("--without-zone {asked}: the zones are {zones}").format(asked=asked, zones=", ".join([*numbers, *zones]))
+        )
     return numbers.get(asked, asked)
 
 
@@ -144,7 +159,9 @@ def deployed_network(stack: str) -> "tuple[Deployed, Network]":
 
     aws = Deployed(stack)
     if "VpcId" not in aws.outputs:
-        raise ProblemError(f"{stack} has no VPC, so nobody reaches anybody there. Try: python -m lab reach")
+        raise ProblemError(
+            _("{stack} has no VPC, so nobody reaches anybody there. Try: python -m lab reach").format(stack=stack)
+        )
     return aws, described(aws.ec2, aws.outputs["VpcId"])
 
 
@@ -185,9 +202,7 @@ def _everybody(network: "Network", protocol: str, *others: "Network") -> "tuple[
     return network, matrix(network, sources, destinations, protocol)
 
 
-def _matrix(
-    network: "Network", deployed: "Deployed | None", protocol: str, language: Language, *, as_json: bool
-) -> None:
+def _matrix(network: "Network", deployed: "Deployed | None", protocol: str, *, as_json: bool) -> None:
     """Say who reaches whom, and what of that the template of the last deploy does not promise."""
     from lab.reach.explain import Words
     from lab.reach.report import print_differences, print_matrix
@@ -197,40 +212,33 @@ def _matrix(
     if as_json:
         print_json(_as_data(asked_of, answers, deployed))
         return
-    words = Words(asked_of, language)
+    words = Words(asked_of)
     print_matrix(answers, words)
     if deployed and (changed := _differences(templated(deployed.template, ""), network, protocol)):
-        console.print(
-            words.say("\nChanged in AWS since the last deploy:", "\n最後のデプロイ以降に AWS 側で変わった経路:")
-        )
-        print_differences(changed, words)
+        console.print("\n" + _("Changed in AWS since the last deploy:"))
+        print_differences(changed)
 
 
-def _diff(stack: str, protocol: str, language: Language, *, as_json: bool) -> None:
+def _diff(stack: str, protocol: str, *, as_json: bool) -> None:
     """Say what deploying the template in cdk.out would open and close."""
     from dataclasses import asdict
 
-    from lab.reach.explain import Words
     from lab.reach.report import print_differences
+    from lab.template.deployed import NoStackError
 
     after = synthesised_network(stack)
     try:
-        _, before = deployed_network(stack)
-    except ProblemError as error:
-        if "There is no stack" not in str(error):
-            raise
+        before = deployed_network(stack)[1]
+    except NoStackError:
         before = None
     found = _differences(before, after, protocol)
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    words = Words(after, language)
     console.print(
-        words.say("Ways that this deploy opens (+) and closes (-):", "このデプロイで開く経路 (+) と閉じる経路 (-):")
-        if found
-        else words.say("This deploy opens and closes no way.", "このデプロイで開閉する経路はありません。")
+        _("Ways that this deploy opens (+) and closes (-):") if found else _("This deploy opens and closes no way.")
     )
-    print_differences(found, words)
+    print_differences(found)
 
 
 def _differences(before: "Network | None", after: "Network", protocol: str) -> "list[Any]":

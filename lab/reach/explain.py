@@ -1,4 +1,4 @@
-"""An answer in words: each hop, where it stops and why, in English and Japanese."""
+"""An answer in words: each hop, where it stops and why."""
 
 import re
 from fractions import Fraction
@@ -8,105 +8,59 @@ from lab.reach.engine import Hop, Packet, Way
 from lab.reach.network import ALL_PORTS, LOCAL, AclEntry, GroupRule, Network, Route
 from lab.reach.parties import ANY_GROUP, ANYWHERE, S3, short
 from lab.reach.ranges import Answer, Ports
-from lab.terminal.language import Language
+from lab.terminal.language import N_, _, spoken
 
 # What kinds of things are called.
-KINDS: dict[engine.Kind, tuple[str, str]] = {
-    "instance": ("", ""),
-    "interface": ("network interface of", "ネットワークインターフェイス:"),
-    "security-group": ("security group", "セキュリティグループ"),
-    "network-acl": ("network ACL", "ネットワーク ACL"),
-    "route-table": ("route table", "ルートテーブル"),
-    "nat-gateway": ("NAT gateway", "NAT ゲートウェイ"),
-    "endpoint": ("gateway endpoint", "ゲートウェイエンドポイント"),
-    "internet-gateway": ("internet gateway", "インターネットゲートウェイ"),
-    "internet": ("internet", "インターネット"),
+KINDS: dict[engine.Kind, str] = {
+    "instance": "",
+    "interface": N_("network interface of"),
+    "security-group": N_("security group"),
+    "network-acl": N_("network ACL"),
+    "route-table": N_("route table"),
+    "nat-gateway": N_("NAT gateway"),
+    "endpoint": N_("gateway endpoint"),
+    "internet-gateway": N_("internet gateway"),
+    "internet": N_("internet"),
 }
 # Why a packet stops, in one sentence. ``what`` is where it stops, ``traffic`` its protocol and port, ``from`` and
 # ``to`` its addresses, ``peer`` the address that a group or an ACL looks at, ``rule`` the rule that decided.
-SENTENCES: dict[str, tuple[str, str]] = {
-    engine.BAD_STATE: ("The {what} is not available.", "{what}が利用可能な状態ではありません。"),
-    engine.BAD_STATE_ATTACHMENT: (
-        "The {what} has the route {rule}, whose target is not attached to this VPC.",
-        "{what}のルート {rule} のターゲットは、この VPC にアタッチされていません。",
+SENTENCES: dict[str, str] = {
+    engine.BAD_STATE: N_("The {what} is not available."),
+    engine.BAD_STATE_ATTACHMENT: N_("The {what} has the route {rule}, whose target is not attached to this VPC."),
+    engine.BAD_STATE_ROUTE: N_(
+        "The {what} has the route {rule}, but it is a black hole: its target is gone or stopped."
     ),
-    engine.BAD_STATE_ROUTE: (
-        "The {what} has the route {rule}, but it is a black hole: its target is gone or stopped.",
-        "{what}のルート {rule} はブラックホールです (ターゲットが削除されたか停止しています)。",
+    engine.CHECK: N_(
+        "The {what} has the source/destination check: it takes and sends only what bears its own address."
     ),
-    engine.CHECK: (
-        "The {what} has the source/destination check: it takes and sends only what bears its own address.",
-        "{what}では送信元/送信先チェックが有効なため、自分のアドレス宛てか自分のアドレスからの通信しか扱いません。",
+    engine.DESTINATION_IN_RFC1918: N_("The {what} carries nothing to {to}, which is a private address."),
+    engine.DESTINATION_IN_RFC6598: N_("The {what} carries nothing to {to}, which is a shared address (RFC 6598)."),
+    engine.ENDPOINT_PROTOCOL: N_("The {what} takes TCP and ICMP echo alone, and this is {traffic}."),
+    engine.GROUP: N_("The {what} has no {way} rule for {traffic} {fromto} {peer}."),
+    engine.GROUP_EMPTY: N_("The {what} has no {way} rules at all."),
+    engine.GROUP_REFERENCE: N_(
+        "A rule of the {what} names a group, and that holds for private addresses only: this has the address {peer}."
     ),
-    engine.DESTINATION_IN_RFC1918: (
-        "The {what} carries nothing to {to}, which is a private address.",
-        "{to} はプライベートアドレスなので、{what}は転送しません。",
-    ),
-    engine.DESTINATION_IN_RFC6598: (
-        "The {what} carries nothing to {to}, which is a shared address (RFC 6598).",
-        "{to} は共有アドレス (RFC 6598) なので、{what}は転送しません。",
-    ),
-    engine.ENDPOINT_PROTOCOL: (
-        "The {what} takes TCP and ICMP echo alone, and this is {traffic}.",
-        "{what}が受け付けるのは TCP と ICMP エコーだけで、{traffic} は通りません。",
-    ),
-    engine.GROUP: (
-        "The {what} has no {way} rule for {traffic} {fromto} {peer}.",
-        "{what}に、{peer} {fromto} {traffic} を許可する{way}ルールがありません。",
-    ),
-    engine.GROUP_EMPTY: ("The {what} has no {way} rules at all.", "{what}に{way}ルールがひとつもありません。"),
-    engine.GROUP_REFERENCE: (
-        "A rule of the {what} names a group, and that holds for private addresses only: this has the address {peer}.",
-        "{what}のグループ参照ルールが効くのはプライベートアドレスだけで、この通信のアドレスは {peer} です。",
-    ),
-    engine.NAT_SOURCE: (
-        "The {what} takes in nothing that no host of this VPC has asked for.",
-        "{what}は、VPC 内のホストから始まっていない通信を受け付けません。",
-    ),
-    engine.NETWORK_ACL: (
-        "The {what} denies {traffic} {fromto} {peer}: {rule}.",
-        "{what}が {peer} {fromto} {traffic} を拒否します: {rule}。",
-    ),
-    engine.NOBODY: ("Nobody has the address {to} here.", "{to} を持つホストはありません。"),
-    engine.NO_PATH: (
-        "No internet gateway is attached to this VPC.",
-        "この VPC にはインターネットゲートウェイがありません。",
-    ),
-    engine.NO_PUBLIC_TARGET: (
-        "The {what} takes in only what is for a public address of this VPC, and {to} is none.",
-        "{what}が受け付けるのは VPC 内のパブリックアドレス宛ての通信だけで、{to} は該当しません。",
-    ),
-    engine.NO_PUBLIC_SOURCE: (
-        "The {what} carries nothing from {from}, which has no public address.",
-        "{from} にはパブリックアドレスがないため、{what}は転送しません。",
-    ),
-    engine.NO_ROUTE: ("The {what} has no route to {to}.", "{what}に {to} へのルートがありません。"),
-    engine.SOURCE_IN_RFC1918: (
-        "The {what} takes in nothing from {from}, which is a private address.",
-        "{from} はプライベートアドレスなので、{what}は受け付けません。",
-    ),
-    engine.SOURCE_IN_RFC6598: (
-        "The {what} takes in nothing from {from}, which is a shared address (RFC 6598).",
-        "{from} は共有アドレス (RFC 6598) なので、{what}は受け付けません。",
-    ),
-    engine.GUEST: (
-        "nftables on {what} passes on no {traffic} from {from}.",
-        "{what} の nftables は {from} からの {traffic} を中継しません。",
-    ),
-    engine.LOOP: ("The routes lead in a circle, back to the {what}.", "ルートが循環し、{what}に戻ってしまいます。"),
-    engine.OTHER_WAY: (
-        "The reply goes another way than the request came, so the {what} does not know it.",
-        "応答がリクエストとは別の経路を通るため、{what}は応答として扱えません。",
-    ),
+    engine.NAT_SOURCE: N_("The {what} takes in nothing that no host of this VPC has asked for."),
+    engine.NETWORK_ACL: N_("The {what} denies {traffic} {fromto} {peer}: {rule}."),
+    engine.NOBODY: N_("Nobody has the address {to} here."),
+    engine.NO_PATH: N_("No internet gateway is attached to this VPC."),
+    engine.NO_PUBLIC_TARGET: N_("The {what} takes in only what is for a public address of this VPC, and {to} is none."),
+    engine.NO_PUBLIC_SOURCE: N_("The {what} carries nothing from {from}, which has no public address."),
+    engine.NO_ROUTE: N_("The {what} has no route to {to}."),
+    engine.SOURCE_IN_RFC1918: N_("The {what} takes in nothing from {from}, which is a private address."),
+    engine.SOURCE_IN_RFC6598: N_("The {what} takes in nothing from {from}, which is a shared address (RFC 6598)."),
+    engine.GUEST: N_("nftables on {what} passes on no {traffic} from {from}."),
+    engine.LOOP: N_("The routes lead in a circle, back to the {what}."),
+    engine.OTHER_WAY: N_("The reply goes another way than the request came, so the {what} does not know it."),
 }
 
 
 class Words:
-    """What things of a network are called, in one language."""
+    """What things of a network are called, in the language that is spoken."""
 
-    def __init__(self, network: Network, language: Language) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
-        self._ja = language == "ja"
         things = (
             network.subnets,
             network.route_tables,
@@ -119,34 +73,31 @@ class Words:
         for each in network.interfaces.values():
             self._names[each.id] = self._names[each.instance or each.id] = short(each.name)
 
-    def say(self, english: str, japanese: str) -> str:
-        return spaced(japanese) if self._ja else english
-
     def name(self, id_: str) -> str:
         """Return a name, or an id that has none."""
         return self._names.get(id_, id_)
 
     def thing(self, kind: engine.Kind, id_: str) -> str:
         """Return what a hop is: its kind and its name. A gateway of which a VPC has one alone goes without a name."""
-        words = self.say(*KINDS[kind])
+        words = KINDS[kind] and _(KINDS[kind])
         if kind == "endpoint":
             service = self._network.endpoints[id_].service
             return f"{service.upper() if service == S3 else service} {words}"
         if kind in ("internet-gateway", "internet"):
             return words
-        return f"{words} {self.name(id_)}".strip()
+        return spaced(f"{words} {self.name(id_)}".strip())
 
     def ports(self, protocol: str, ports: Ports) -> str:
         """Return a protocol with its ports, such as ``tcp 22``."""
         if protocol == "-1":
-            return self.say("all traffic", "すべてのトラフィック")
+            return _("all traffic")
         if protocol == "icmp":
-            kind, code = (self.say("any", "すべて") if each == engine.ANY else str(each) for each in ports)
+            kind, code = (_("any") if each == engine.ANY else str(each) for each in ports)
             return {engine.ECHO: "icmp echo", engine.ECHO_REPLY: "icmp echo reply"}.get(
                 ports, f"icmp {kind}/{code}" if ports != (engine.ANY, engine.ANY) else "icmp"
             )
         if ports == ALL_PORTS:
-            return self.say(f"all of {protocol}", f"{protocol} すべて")
+            return _("all of {protocol}").format(protocol=protocol)
         return f"{protocol} {span(ports)}"
 
     def traffic(self, packet: Packet) -> str:
@@ -159,33 +110,32 @@ class Words:
             return next(
                 (each.service.upper() for each in self._network.endpoints.values() if each.prefix_list == peer), peer
             )
-        return self.say("anywhere", "任意の場所") if peer == str(ANYWHERE) else self.name(peer)
+        return _("anywhere") if peer == str(ANYWHERE) else self.name(peer)
 
     def fromto(self, *, inbound: bool) -> str:
-        return self.say("from", "からの") if inbound else self.say("to", "への")
+        return _("from") if inbound else _("to")
 
     def way(self, *, inbound: bool) -> str:
-        return self.say("inbound", "インバウンド") if inbound else self.say("outbound", "アウトバウンド")
+        return _("inbound") if inbound else _("outbound")
 
     def rule(self, hop: Hop) -> str:
         """Return the rule that decided at a hop, or what the hop does to the packet; empty where nothing is to say."""
         match hop.rule:
             case AclEntry() as entry:
                 said = self._directed(self.ports(entry.protocol, entry.ports), str(entry.cidr), hop)
-                verdict = self.say(
-                    f"{'allow' if entry.allow else 'deny'} {said}", f"{said} を{'許可' if entry.allow else '拒否'}"
-                )
+                verdict = spaced((_("allow {what}") if entry.allow else _("deny {what}")).format(what=said))
                 return f"{self.way(inbound=hop.inbound)} {entry.number}: {verdict}"
             case GroupRule() as rule:
                 said = self._directed(self.ports(rule.protocol, rule.ports), rule.peer, hop)
-                return f"{self.way(inbound=hop.inbound)}: {self.say(said, f'{said} を許可')}"
+                allowed = spaced(_("allow {what}").format(what=said)) if spoken() == "ja" else said
+                return f"{self.way(inbound=hop.inbound)}: {allowed}"
             case Route() as route:
                 return self.route(route)
         way = self.way(inbound=hop.inbound)
         if hop.kind == "network-acl":
-            return self.say(f"no {way} rule matches", f"一致する{way}ルールなし")
+            return _("no {way} rule matches").format(way=way)
         if hop.kind == "security-group" and not hop.code:
-            return self.say("a reply: groups are stateful", "応答なので許可 (ステートフル)")
+            return _("a reply: groups are stateful")
         return self._translation(hop.packet, hop.after)
 
     def route(self, route: Route) -> str:
@@ -194,14 +144,14 @@ class Words:
         kinds |= dict.fromkeys(self._network.endpoints, "endpoint")
         target = route.target
         if target == LOCAL:
-            words = self.say("local", "local")
+            words = "local"
         else:
             words = self.thing(kinds[target], target) if target in kinds else self.name(target)
         return f"{self.peer(route.destination) if 'pl-' in route.destination else route.destination} → {words}"
 
     def _directed(self, traffic: str, peer: str, hop: Hop) -> str:
         fromto = self.fromto(inbound=hop.inbound)
-        return self.say(f"{traffic} {fromto} {self.peer(peer)}", f"{self.peer(peer)} {fromto} {traffic}")
+        return spaced(_("{traffic} {fromto} {peer}").format(traffic=traffic, fromto=fromto, peer=self.peer(peer)))
 
     def _translation(self, before: Packet, after: Packet) -> str:
         changed = [
@@ -209,12 +159,12 @@ class Words:
             for old, new in ((before.source, after.source), (before.destination, after.destination))
             if old != new
         ]
-        return ", ".join(self.say(f"{old} becomes {new}", f"{old} を {new} に変換") for old, new in changed)
+        return ", ".join(_("{old} becomes {new}").format(old=old, new=new) for old, new in changed)
 
     def why(self, hop: Hop, traffic: str = "") -> str:
         """Return the sentence that says why a packet stops at a hop; ``traffic``, where it is about more ports."""
         peer = hop.packet.source if hop.inbound else hop.packet.destination
-        said = self.say(*SENTENCES[hop.code]).format_map(
+        said = _(SENTENCES[hop.code]).format_map(
             {
                 "what": self.thing(hop.kind, hop.id),
                 "traffic": traffic or self.traffic(hop.packet),
@@ -226,7 +176,7 @@ class Words:
                 "rule": self.rule(hop),
             }
         )
-        return self.say(said, said)
+        return spaced(said)
 
     def host(self, address: object) -> str:
         """Return an address, with the name of the host in the VPC that has it."""
@@ -250,19 +200,17 @@ class Words:
     def lost(self, answer: Answer) -> str:
         """Return with which ports of the client, or of the NAT gateway, no reply comes; empty where it always does."""
         said = [
-            self.say(f"the {whose} port is {_some(ports, 'or')}", f"{whose_ja}のポートが {_some(ports, 'か')} の場合")
-            for whose, whose_ja, ports in (
-                ("client's", "クライアント", answer.lost),
-                ("NAT gateway's", "NAT ゲートウェイ", answer.lost_at_nat),
+            text.format(ports=_some(ports))
+            for text, ports in (
+                (_("the client's port is {ports}"), answer.lost),
+                (_("the NAT gateway's port is {ports}"), answer.lost_at_nat),
             )
             if ports
         ]
         if not said:
             return ""
-        odds = self.odds(answer)
-        return self.say(
-            f"no reply comes when {' or '.join(said)}: {odds}", f"{'、または'.join(said)}は応答が届きません ({odds})"
-        )
+        when = _(" or ").join(said)
+        return _("no reply comes when {when}: {odds}").format(when=when, odds=self.odds(answer))
 
     def odds(self, answer: Answer) -> str:
         """Return how often a conversation fails: ``1 in 64512``, or in percent where that is often."""
@@ -270,13 +218,13 @@ class Words:
         if answer.share > often:
             return f"{float(answer.share):.0%}"
         number = round(1 / answer.share)
-        return self.say(f"1 in {number}", f"{number} 回に 1 回")
+        return _("1 in {number}").format(number=number)
 
 
-def spaced(japanese: str) -> str:
-    """Return a Japanese text with a space where it meets letters and digits of ASCII, and nowhere else."""
+def spaced(text: str) -> str:
+    """Return a text with a space where Japanese meets letters and digits of ASCII, and not within Japanese."""
     cjk, ascii_ = "[\u3041-\u30ff\u4e00-\u9fff]", "[A-Za-z0-9]"
-    text = re.sub(f"(?<={cjk}) +(?={cjk})", "", japanese)
+    text = re.sub(f"(?<={cjk}) +(?={cjk})", "", text)
     return re.sub(f"(?<={cjk})(?={ascii_}|\\()|(?<={ascii_}|[)*])(?={cjk})", " ", text)
 
 
@@ -285,6 +233,6 @@ def span(ports: Ports) -> str:
     return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
 
 
-def _some(ranges: tuple[Ports, ...], last: str) -> str:
+def _some(ranges: tuple[Ports, ...]) -> str:
     *most, end = map(span, ranges)
-    return f"{', '.join(most)} {last} {end}" if most else end
+    return _("{ports} or {port}").format(ports=", ".join(most), port=end) if most else end

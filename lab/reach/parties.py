@@ -16,6 +16,7 @@ from itertools import islice
 
 from lab.reach.engine import RFC1918, RFC6598, End, as_network
 from lab.reach.network import ALL_PORTS, GroupRule, Interface, Network, SecurityGroup, Subnet
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 PREFIX = "learning-"
@@ -73,7 +74,7 @@ def find(network: Network, text: str, *, second: bool = False) -> list[Party]:
         return [s3(network)]
     if there := [each for each in instances(network) if text in _names(each)]:
         return there
-    group, _, place = text.partition("@")
+    group, _at, place = text.partition("@")
     groups = [each for each in network.groups.values() if _is(group, each.id, each.name)]
     subnets = [each for each in network.subnets.values() if _is(place or text, each.id, each.name)]
     if groups and (subnets or not place):
@@ -83,7 +84,9 @@ def find(network: Network, text: str, *, second: bool = False) -> list[Party]:
     try:
         block = IPv4Network(text)
     except ValueError:
-        raise ProblemError(f"{text} is nobody here. There are: {', '.join(known(network))}") from None
+        raise ProblemError(
+            _("{text} is nobody here. There are: {names}").format(text=text, names=", ".join(known(network)))
+        ) from None
     return _by_address(network, block, second=second)
 
 
@@ -99,7 +102,7 @@ def known(network: Network) -> list[str]:
         *members,
         *example,
         *subnets,
-        "an address",
+        _("an address"),
     ]
 
 
@@ -150,7 +153,11 @@ def member(network: Network, group: str, subnet: Subnet, *, second: bool = False
     free = (each for each in last_first if each not in taken)
     private = next(islice(free, number - 1, None), None)
     if private is None:
-        raise ProblemError(f"{short(subnet.name)} ({subnet.cidr}) has no address left for a host that one could start")
+        raise ProblemError(
+            _("{subnet} ({cidr}) has no address left for a host that one could start").format(
+                subnet=short(subnet.name), cidr=subnet.cidr
+            )
+        )
     place = [*network.subnets].index(subnet.id) * 256 + number
     name = short(subnet.name)
     if group != ANY_GROUP:
@@ -215,7 +222,11 @@ def _by_address(network: Network, block: IPv4Network, *, second: bool) -> list[P
         return [member(network, ANY_GROUP, subnet, second=second)]
     if block.prefixlen < 32 or subnet is None:  # a single address
         ranges = ", ".join(f"{each.cidr} ({short(each.name)})" for each in _in_order(network))
-        raise ProblemError(f"{block} is in this VPC, but no subnet and no host of it. Its subnets: {ranges}")
+        raise ProblemError(
+            _("{block} is in this VPC, but no subnet and no host of it. Its subnets: {ranges}").format(
+                block=block, ranges=ranges
+            )
+        )
     party = member(network, ANY_GROUP, subnet)
     return [Party(str(address), replace(party.end, id=str(address), name=str(address), private=address))]  # type: ignore[type-var]
 

@@ -14,6 +14,7 @@ from lab.reach.explain import Words, span
 from lab.reach.network import ALL_PORTS, Network
 from lab.reach.parties import INTERNET, Party
 from lab.reach.ranges import Answer, Ports, condensed, reached, without
+from lab.terminal.language import _
 from lab.terminal.options import console
 
 FEW = 3  # so many answers are told hop by hop
@@ -61,9 +62,7 @@ def _print_verdict(answers: list[Answer], words: Words, *, is_one_of: bool) -> N
     ranges = [answer.ports for answer in answers]
     traffic = ports_in_words(ranges, first.protocol, words)
     pair = " → ".join(
-        words.say("the rest of the internet", "それ以外のインターネット")
-        if is_one_of and party.name == INTERNET
-        else name(party, words)
+        _("the rest of the internet") if is_one_of and party.name == INTERNET else name(party)
         for party in (first.source, first.destination)
     )
     stop = first.conversation.stop
@@ -73,7 +72,7 @@ def _print_verdict(answers: list[Answer], words: Words, *, is_one_of: bool) -> N
         console.print(f"[green]✓[/] {escape(line)}", soft_wrap=True)
         return
     is_reply = first.conversation.reply is not None
-    said = words.say("the reply: ", "応答: ") if is_reply else ""
+    said = _("the reply: ") if is_reply else ""
     why = words.why(stop, "" if is_reply else traffic)
     console.print(f"[red]✗[/] {escape(f'{pair}, {traffic}: {said}{why} ({stop.code})')}", soft_wrap=True)
 
@@ -81,27 +80,26 @@ def _print_verdict(answers: list[Answer], words: Words, *, is_one_of: bool) -> N
 def _print_way(network: Network, answer: Answer, words: Words, *, reply: bool) -> None:
     conversation = answer.conversation
     console.print(
-        f"\n{name(answer.source, words)} → {name(answer.destination, words)}, "
-        f"{words.ports(answer.protocol, answer.ports)}",
+        f"\n{name(answer.source)} → {name(answer.destination)}, {words.ports(answer.protocol, answer.ports)}",
         style="bold",
         markup=False,
         soft_wrap=True,
     )
     _print_hops(conversation.request, words)
     if conversation.reply and (reply or not conversation.succeeds):
-        console.print(words.say("reply", "応答"), style="bold")
+        console.print(_("reply"), style="bold")
         _print_hops(conversation.reply, words)
     if answer.failing and answer.failing.reply and reply:
-        console.print(words.say("a reply that gets lost", "届かない応答"), style="bold")
+        console.print(_("a reply that gets lost"), style="bold")
         _print_hops(answer.failing.reply, words)
     if not conversation.succeeds:
         changes = least_changes(network, answer)
         if changes:
-            console.print(words.say("For it to reach, there would have to be:", "届くようにするには、次が必要です:"))
+            console.print(_("For it to reach, there would have to be:"))
             for change in changes:
-                console.print(f"  - {words.say(change.english, change.japanese)}", markup=False, soft_wrap=True)
+                console.print(f"  - {change.text}", markup=False, soft_wrap=True)
         else:
-            console.print(words.say("No rule or route would change that.", "ルールやルートの変更では届きません。"))
+            console.print(_("No rule or route would change that."))
 
 
 def _print_hops(way: Way, words: Words) -> None:
@@ -120,7 +118,7 @@ def in_one_line(answer: Answer, words: Words) -> str:
     way = (stopped and conversation.reply) or conversation.request
     hops = [f"{what} [{rule}]" if rule else what for what, rule in words.hops(way)]
     end = "" if way.arrives else f": {words.why(way.hops[-1])} ({way.code})"
-    return f"{words.say('the reply: ', '応答: ') if stopped else ''}{' → '.join(hops)}{end}"
+    return f"{_('the reply: ') if stopped else ''}{' → '.join(hops)}{end}"
 
 
 # --- everybody
@@ -135,33 +133,27 @@ def print_matrix(answers: Sequence[Answer], words: Words) -> None:
             ways[pair] = ", ".join(map(span, ranges)) + (f" ({max(odds)})" if odds else "")
     protocol = answers[0].protocol if answers else ""
     table = Table(
-        words.say("From", "送信元"),
-        words.say("To", "送信先"),
-        Column(f"{protocol} {words.say('ports', 'ポート')}", overflow="fold"),
+        _("From"),
+        _("To"),
+        Column(_("{protocol} ports").format(protocol=protocol), overflow="fold"),
         box=None,
         padding=(0, 2, 0, 0),
         pad_edge=False,
     )
-    lines = _zones_as_one(ways, set(_pairs(answers)), words)
+    lines = _zones_as_one(ways, set(_pairs(answers)))
     for (source, destination), said in lines.items():
-        table.add_row(escape(_whom(source, words)), escape(_whom(destination, words)), said)
+        table.add_row(escape(_whom(source)), escape(_whom(destination)), said)
     console.print(table)
     console.print()
     if any("*" in "".join(pair) for pair in lines):
-        console.print(words.say("*: in each zone alike.", "*: どのゾーンでも同じ。"))
+        console.print(_("*: in each zone alike."))
     if any(answer.failing for answer in answers):
         console.print(
-            words.say(
-                "(1 in ...): so many conversations fail, as some ports get no reply. Ask for that pair to see.",
-                "(...回に 1 回): 応答用ポートによってはこの割合で失敗します。その組を指定すると詳細が分かります。",
-            ),
+            _("(1 in ...): so many conversations fail, as some ports get no reply. Ask for that pair to see."),
             soft_wrap=True,
         )
     console.print(
-        words.say(
-            "Nobody reaches anybody else. Ask for one, hop by hop: python -m lab reach internet bastion 22",
-            "ほかに届く組はありません。経路を 1 つずつ見る: python -m lab reach internet bastion 22",
-        ),
+        _("Nobody reaches anybody else. Ask for one, hop by hop: python -m lab reach internet bastion 22"),
         soft_wrap=True,
     )
 
@@ -173,7 +165,7 @@ def _pairs(answers: Iterable[Answer]) -> dict[Pair, list[Answer]]:
     return found
 
 
-def _zones_as_one(ways: dict[Pair, str], all_pairs: set[Pair], words: Words) -> dict[Pair, str]:
+def _zones_as_one(ways: dict[Pair, str], all_pairs: set[Pair]) -> dict[Pair, str]:
     """Return the lines of a matrix: one for members in subnets of one kind, where all of them reach the same."""
     lines: dict[Pair, str] = {}
     for pair, said in ways.items():
@@ -183,8 +175,8 @@ def _zones_as_one(ways: dict[Pair, str], all_pairs: set[Pair], words: Words) -> 
         if all(ways.get(other) == said for other in alike):
             lines[kind] = said
         elif all(ways.get(other) == said for other in near):
-            where = ("same subnet", "同じサブネット") if _share_subnet(pair) else ("another subnet", "別のサブネット")
-            lines[kind[0], f"{kind[1]} ({words.say(*where)})"] = said
+            where = _("same subnet") if _share_subnet(pair) else _("another subnet")
+            lines[kind[0], f"{kind[1]} ({where})"] = said
         else:
             lines[pair] = said
     return lines
@@ -224,7 +216,7 @@ def _around(each: Difference) -> Difference | None:
     return replace(each, destination=INTERNET) if "/" in each.destination else None
 
 
-def print_differences(found: Sequence[Difference], words: Words) -> None:
+def print_differences(found: Sequence[Difference]) -> None:
     """Print the ways that a change opens (+) and closes (-)."""
     pairs: dict[tuple[bool, str], dict[Pair, str]] = {}
     for each in found:
@@ -232,19 +224,19 @@ def print_differences(found: Sequence[Difference], words: Words) -> None:
         pair = (each.source, each.destination)
         ways[pair] = f"{ways[pair]}, {span(each.ports)}" if pair in ways else span(each.ports)
     for (opens, protocol), ways in pairs.items():
-        for (source, destination), said in _zones_as_one(ways, set(ways), words).items():
-            line = escape(f"{_whom(source, words)} → {_whom(destination, words)}, {protocol} {said}")
+        for (source, destination), said in _zones_as_one(ways, set(ways)).items():
+            line = escape(f"{_whom(source)} → {_whom(destination)}, {protocol} {said}")
             console.print(f"[{'green' if opens else 'red'}]{'+' if opens else '-'}[/] {line}", soft_wrap=True)
 
 
-def name(party: Party, words: Words) -> str:
+def name(party: Party) -> str:
     """Return whom an answer is about."""
-    return _whom(party.name, words)
+    return _whom(party.name)
 
 
-def _whom(name: str, words: Words) -> str:
+def _whom(name: str) -> str:
     if name == INTERNET:
-        return words.say("internet", "インターネット")
+        return _("internet")
     return name
 
 

@@ -28,6 +28,7 @@ from lab.reach.network import (
 from lab.reach.userdata import forwarded
 from lab.template.reader import INSTANCE, NAT_GATEWAY, SUBNET, VPC, Resource, Template
 from lab.template.values import fitted, target
+from lab.terminal.language import _
 from lab.terminal.printed import one_line
 from lab.terminal.problem import ProblemError
 
@@ -60,7 +61,11 @@ def templated(content: Mapping[str, Any], region: str) -> Network:
         return reader.network(region)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         at, said = reader.at, one_line(f"{type(error).__name__}, {error}")
-        raise ProblemError(f"{at.logical_id} ({at.type}) is not plain enough to be read here: {said}") from None
+        raise ProblemError(
+            _("{logical_id} ({type}) is not plain enough to be read here: {said}").format(
+                logical_id=at.logical_id, type=at.type, said=said
+            )
+        ) from None
 
 
 class _Reader:
@@ -70,7 +75,11 @@ class _Reader:
         self._template = template
         vpcs = template.all(VPC)
         if len(vpcs) != 1:
-            raise ProblemError(f"This template has {len(vpcs)} VPCs, not one: who reaches whom is asked of one VPC")
+            raise ProblemError(
+                _("This template has {number} VPCs, not one: who reaches whom is asked of one VPC").format(
+                    number=len(vpcs)
+                )
+            )
         self._vpc = vpcs[0]
         self.at = self._vpc  # what is being read
         self._public = iter(PUBLIC.hosts())
@@ -120,7 +129,7 @@ class _Reader:
             return value
         named = self._template.resources.get(target(value))
         if not named or not isinstance(cidr := named.properties.get("CidrBlock"), str):
-            raise ProblemError(f"{value} is no CIDR block, such as 10.0.0.0/16")
+            raise ProblemError(_("{value} is no CIDR block, such as 10.0.0.0/16").format(value=value))
         return cidr
 
     def _pairs(self, resource_type: str, key: str, value: str) -> dict[str, str]:
@@ -133,7 +142,7 @@ class _Reader:
         acls = self._pairs("AWS::EC2::SubnetNetworkAclAssociation", "SubnetId", "NetworkAclId")
         zone = subnet.properties.get("AvailabilityZone", "")
         if isinstance(zone, dict):
-            zone = f"zone {zone['Fn::Select'][0] + 1}" if "Fn::Select" in zone else str(zone)
+            zone = _("zone {number}").format(number=zone["Fn::Select"][0] + 1) if "Fn::Select" in zone else str(zone)
         return Subnet(
             id=subnet.logical_id,
             name=subnet.label,
@@ -276,7 +285,7 @@ class _Reader:
 def _addresses(subnet: IPv4Network) -> Iterator[IPv4Address]:
     """Yield the addresses of a subnet that are for hosts."""
     yield from (subnet[number] for number in range(RESERVED, subnet.num_addresses - 1))
-    raise ValueError(f"{subnet} has no more addresses")
+    raise ValueError(_("{subnet} has no more addresses").format(subnet=subnet))
 
 
 def _service(endpoint: Resource) -> str:

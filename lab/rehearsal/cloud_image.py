@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab.rehearsal import certificates, processes
 from lab.rehearsal.image import REPOSITORY, Image
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 QCOW2 = b"QFI\xfb"
@@ -41,17 +42,20 @@ def prepare(file: Path, packages: Path | None, folder: Path) -> CloudImage:
     Raises ProblemError when the image or the packages cannot be used.
     """
     if not file.is_file():
-        raise ProblemError(f"There is no image {file}")
+        raise ProblemError(_("There is no image {file}").format(file=file))
     if not packages or not any(packages.glob("*.deb")):
         raise ProblemError(
-            "An image of your own needs its packages too, for it boots with no internet: give a folder with the .deb "
-            "files of s3fs, awscli and what they depend on, for its release, with --packages FOLDER"
+            _(
+                "An image of your own needs its packages too, for it boots with no internet: give a "
+                "folder with the .deb files of s3fs, awscli and what they depend on, for its release, "
+                "with --packages FOLDER"
+            )
         )
     processes.require_commands("apt-ftparchive", "qemu-img")
     image = CloudImage(folder, file=file.absolute())
     shutil.copytree(packages, image.repository)
     index = 'cd "$0" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release'
-    processes.run(["sh", "-c", index, image.repository], log=folder / "packages.log", what="Indexing the packages")
+    processes.run(["sh", "-c", index, image.repository], log=folder / "packages.log", what=_("Indexing the packages"))
     authority = certificates.make_authority(folder)
     encoded = base64.b64encode(_cloud_config(authority.read_text()).encode()).decode()
     line = f"f+~ /etc/cloud/cloud.cfg.d/99_rehearsal.cfg 0644 root root - {encoded}\n"

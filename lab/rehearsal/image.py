@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.rehearsal import certificates, processes
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 IMAGES = Path(".local-aws/images")
@@ -121,7 +122,7 @@ def build(progress: Callable[[str], None] = print, *, images: Path = IMAGES) -> 
     if folder.exists():
         return Image(folder)
     if os.geteuid():
-        raise ProblemError("Building the system to boot needs root, once: run this with sudo")
+        raise ProblemError(_("Building the system to boot needs root, once: run this with sudo"))
     processes.require_commands("mmdebstrap", "mke2fs", "apt-ftparchive", "setpriv")
     images.mkdir(parents=True, exist_ok=True)
     # Whoever else wants it waits for us, and finds it there.
@@ -138,10 +139,10 @@ def _build(folder: Path, progress: Callable[[str], None]) -> None:
     log = folder.with_name("build.log")
     log.write_bytes(b"")
     try:
-        progress("Building the system to boot, once: Debian 13 from packages (about two minutes)")
+        progress(_("Building the system to boot, once: Debian 13 from packages (about two minutes)"))
         _install(image, log)
         _settle(image, log)
-        progress("Making its disk")
+        progress(_("Making its disk"))
         _make_disk(image, log)
         _hand_over(image)
         work.rename(folder)
@@ -159,13 +160,13 @@ def publish(image: Image, packages: Sequence[str], progress: Callable[[str], Non
     with _locked(image.folder.parent, fcntl.LOCK_EX):
         if done.exists():
             return
-        progress(f"Fetching {len(packages)} more packages, once")
+        progress(_("Fetching {number} more packages, once").format(number=len(packages)))
         log = image.folder.with_name("build.log")
         sources = "\n".join(_sources())
         if not sources:
-            raise ProblemError("apt has no Debian archive here to fetch more packages from")
+            raise ProblemError(_("apt has no Debian archive here to fetch more packages from"))
         fetch = ["unshare", "--mount", "--propagation=private", "sh", "-c", FETCH, "sh", str(image.folder), sources]
-        processes.run([*fetch, *packages], log=log, what="Fetching packages")
+        processes.run([*fetch, *packages], log=log, what=_("Fetching packages"))
         _list_repository(image, log)
         done.touch()
 
@@ -187,7 +188,7 @@ def _sources() -> list[str]:
         check=False,
     ).stdout
     for line in listing.splitlines():
-        address, _, release = line.partition(" ")
+        address, _space, release = line.partition(" ")
         mirror = address.rstrip("/")
         if mirror.endswith("/debian") and "-" not in release:
             security = f"deb {mirror}-security {SUITE}-security main"
@@ -214,14 +215,14 @@ def _install(image: Image, log: Path) -> None:
             *_sources(),  # without any, mmdebstrap knows where Debian is
         ],
         log=log,
-        what="Installing Debian 13",
+        what=_("Installing Debian 13"),
     )
     _list_repository(image, log)
 
 
 def _list_repository(image: Image, log: Path) -> None:
     listing = 'cd "$0" && apt-ftparchive packages . > Packages && apt-ftparchive release . > Release'
-    processes.run(["sh", "-c", listing, image.repository], log=log, what="Making the repository of packages")
+    processes.run(["sh", "-c", listing, image.repository], log=log, what=_("Making the repository of packages"))
 
 
 def _settle(image: Image, log: Path) -> None:
@@ -240,9 +241,9 @@ def _settle(image: Image, log: Path) -> None:
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     shutil.copy(image.authority, root / "usr/local/share/ca-certificates/rehearsal.crt")
-    processes.run(["chroot", root, "update-ca-certificates"], log=log, what="Trusting the test authority")
-    processes.run(["chroot", root, "systemctl", "disable", *TIMERS], log=log, what="Disabling timers")
-    processes.run(["chroot", root, "systemctl", "enable", "systemd-networkd"], log=log, what="Enabling the network")
+    processes.run(["chroot", root, "update-ca-certificates"], log=log, what=_("Trusting the test authority"))
+    processes.run(["chroot", root, "systemctl", "disable", *TIMERS], log=log, what=_("Disabling timers"))
+    processes.run(["chroot", root, "systemctl", "enable", "systemd-networkd"], log=log, what=_("Enabling the network"))
 
 
 def _make_disk(image: Image, log: Path) -> None:
@@ -253,7 +254,7 @@ def _make_disk(image: Image, log: Path) -> None:
     processes.run(
         ["mke2fs", "-q", "-t", "ext4", "-L", "root", "-m", "0", "-d", image.root, image.disk, DISK],
         log=log,
-        what="Making the disk",
+        what=_("Making the disk"),
     )
 
 

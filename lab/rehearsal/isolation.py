@@ -25,6 +25,7 @@ from lab.packets.vpc import Vpc, outside_addresses
 from lab.reach.network import Network
 from lab.rehearsal import processes
 from lab.rehearsal.image import REPOSITORY_PORT
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
@@ -84,7 +85,9 @@ class Isolation:
         if ready != b"ready":
             self.close()
             raise ProblemError(
-                f"No network namespace of our own can be made here ({processes.last_line(log)}): run this with sudo"
+                _("No network namespace of our own can be made here ({why}): run this with sudo").format(
+                    why=processes.last_line(log)
+                )
             )
 
     @property
@@ -101,9 +104,11 @@ class Isolation:
         Raises ProblemError when the port cannot be bound.
         """
         self._channel.sendall(f"{kind} {port}".encode())
-        message, descriptors, _, _ = socket.recv_fds(self._channel, 200, 1)
+        message, descriptors, *_more = socket.recv_fds(self._channel, 200, 1)
         if not descriptors:
-            raise ProblemError(f"Port {port} inside the rehearsal's network: {message.decode()}")
+            raise ProblemError(
+                _("Port {port} inside the rehearsal's network: {message}").format(port=port, message=message.decode())
+            )
         return socket.socket(fileno=descriptors[0])
 
     def close(self) -> None:

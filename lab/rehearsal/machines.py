@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from lab.rehearsal import processes
 from lab.rehearsal.image import Image
 from lab.rehearsal.isolation import Isolation
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 USER = "ubuntu"
@@ -127,7 +128,7 @@ class Machine(ABC):
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired:
-            return Output(255, "", f"no answer for {seconds:g} s")
+            return Output(255, "", _("no answer for {seconds:g} s").format(seconds=seconds))
         return Output(done.returncode, done.stdout.strip(), done.stderr.strip())
 
     def output(self, command: str, *, seconds: float = 60) -> str:
@@ -135,7 +136,9 @@ class Machine(ABC):
         output = self.run(command, seconds=seconds)
         if not output.ok:
             raise ProblemError(
-                f"On the machine, `{command}` ended with {output.status}: {output.errors or output.text}"
+                _("On the machine, `{command}` ended with {status}: {errors}").format(
+                    command=command, status=output.status, errors=output.errors or output.text
+                )
             )
         return output.text
 
@@ -152,7 +155,7 @@ class Machine(ABC):
             found = self.boot_id()
             return bool(found) and found != before
 
-        self.wait_for(answers, "The machine does not answer", seconds=seconds)
+        self.wait_for(answers, _("The machine does not answer"), seconds=seconds)
         return found
 
     def wait_for(self, condition: Callable[[], bool], problem: str, *, seconds: float) -> float:
@@ -160,11 +163,14 @@ class Machine(ABC):
         began = time.monotonic()
         while not condition():
             if not self.is_on:
-                raise ProblemError(f"The machine went off: {processes.last_line(self.console)}")
+                raise ProblemError(_("The machine went off: {said}").format(said=processes.last_line(self.console)))
             if time.monotonic() - began > seconds:
                 raise ProblemError(
-                    f"{problem} after {seconds:g} s. The last line of its console: "
-                    f"{processes.last_line(self.console)} (all of it: {self.console})"
+                    _(
+                        "{problem} after {seconds:g} s. The last line of its console: {said} (all of it: {console})"
+                    ).format(
+                        problem=problem, seconds=seconds, said=processes.last_line(self.console), console=self.console
+                    )
                 )
             time.sleep(POLL_SECONDS)
         return time.monotonic() - began

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab.rehearsal import processes
 from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, Machine, MachineSetup
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 BRIDGE = "aws"
@@ -91,9 +92,9 @@ class Nspawn(Machine):
         super().__init__(setup)
         processes.require_commands("systemd-nspawn", "ip", "ssh", "unshare")
         if os.geteuid():
-            raise ProblemError("A machine by systemd-nspawn needs root: run this with sudo, or take --machine qemu")
+            raise ProblemError(_("A machine by systemd-nspawn needs root: run this with sudo, or take --machine qemu"))
         if not Path("/dev/fuse").exists():
-            raise ProblemError("This machine has no /dev/fuse, which s3fs needs in a container: take --machine qemu")
+            raise ProblemError(_("This machine has no /dev/fuse, which s3fs needs in a container: take --machine qemu"))
         self._process: subprocess.Popen[bytes] | None = None
         self._group = f"rehearsal-{self.folder.name}"
         for name in ("upper", "work", "root"):
@@ -132,5 +133,5 @@ class Nspawn(Machine):
 
     def _ip(self, *words: str) -> None:
         processes.run(
-            [*self.isolation.enter, "ip", *words], log=self.folder / "network.log", what="Setting up its network"
+            [*self.isolation.enter, "ip", *words], log=self.folder / "network.log", what=_("Setting up its network")
         )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 STOP_SECONDS = 10
@@ -37,7 +38,9 @@ def require_commands(*commands: str) -> None:
     missing = sorted({PACKAGES.get(command, command) for command in commands if not shutil.which(command, path=path)})
     if missing:
         raise ProblemError(
-            f"A rehearsal needs packages that are not installed: sudo apt-get install {' '.join(missing)}"
+            _("A rehearsal needs packages that are not installed: sudo apt-get install {packages}").format(
+                packages=" ".join(missing)
+            )
         )
 
 
@@ -87,9 +90,11 @@ def run(command: Sequence[str | Path], *, log: Path, what: str) -> None:
     finally:
         end(process)
     if process.returncode:
-        raise ProblemError(f"{what} failed: {last_line(log)} (all of it is in {log})")
+        raise ProblemError(
+            _("{what} failed: {said} (all of it is in {log})").format(what=what, said=last_line(log), log=log)
+        )
 
 
 def last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else _("it said nothing")

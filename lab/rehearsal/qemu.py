@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lab.rehearsal import processes
 from lab.rehearsal.cloud_image import CloudImage
 from lab.rehearsal.machines import ADDRESS, AWS_ADDRESS, MAC, Machine, MachineSetup
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -32,14 +33,16 @@ class Qemu(Machine):
         super().__init__(setup)
         processes.require_commands("qemu-system-x86_64", "ssh")
         if platform.machine() != "x86_64":
-            raise ProblemError(f"The machine in software is an x86 one, and this is {platform.machine()}")
+            raise ProblemError(
+                _("The machine in software is an x86 one, and this is {kind}").format(kind=platform.machine())
+            )
         self._process: subprocess.Popen[bytes] | None = None
         self._disk = self.folder / "disk"
         self._uuid = f"ec2{uuid.uuid4().hex[3:]}"  # how cloud-init knows an instance of EC2
 
     def start(self) -> None:
         if not self._disk.exists():
-            processes.run(self._copy(), log=self.folder / "qemu.log", what="Copying the disk")
+            processes.run(self._copy(), log=self.folder / "qemu.log", what=_("Copying the disk"))
         self._process = processes.spawn(self._command(), enter=self.isolation.enter, log=self.folder / "qemu.log")
 
     def power_off(self) -> None:

@@ -28,6 +28,7 @@ from lab.rehearsal.nspawn import Nspawn
 from lab.rehearsal.qemu import Qemu
 from lab.rehearsal.switches import FaultSwitches
 from lab.template.deployed import Deployed
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 MachineName = Literal["qemu", "nspawn"]
@@ -121,17 +122,19 @@ class Rehearsal:
 
     def boot(self) -> float:
         """Switch the machine on and wait for the mount; return the seconds from the one to the other."""
-        self.progress("Booting")
+        self.progress(_("Booting"))
         began = time.monotonic()
         self.machine.start()
         self.machine.wait_for_boot()
-        self.progress(f"It answers after {time.monotonic() - began:.0f} s: its first boot goes on")
+        self.progress(
+            _("It answers after {seconds:.0f} s: its first boot goes on").format(seconds=time.monotonic() - began)
+        )
         self.wait_for_mount()
         return time.monotonic() - began
 
     def reboot(self) -> float:
         """Reboot the machine and wait for the mount; return the seconds from the one to the other."""
-        self.progress("Rebooting")
+        self.progress(_("Rebooting"))
         began = time.monotonic()
         self.machine.reboot()
         self.wait_for_mount()
@@ -146,13 +149,23 @@ class Rehearsal:
         """Wait until the bucket answers under the mount point. Raises ProblemError, with what was refused, if never."""
         try:
             taken = self.machine.wait_for(
-                self.is_mounted, f"{self.bastion.mount_point} does not answer", seconds=seconds
+                self.is_mounted,
+                _("{mount_point} does not answer").format(mount_point=self.bastion.mount_point),
+                seconds=seconds,
             )
         except ProblemError as error:
             self._keep_journal()
             refused = self.refusals()
-            raise ProblemError(f"{error}. Refused on the way: {refused}" if refused else str(error)) from None
-        self.progress(f"{self.bastion.bucket} is mounted at {self.bastion.mount_point}")
+            raise ProblemError(
+                _("{error}. Refused on the way: {refused}").format(error=error, refused=refused)
+                if refused
+                else str(error)
+            ) from None
+        self.progress(
+            _("{bucket} is mounted at {mount_point}").format(
+                bucket=self.bastion.bucket, mount_point=self.bastion.mount_point
+            )
+        )
         return taken
 
     def wait_for_first_boot(self, *, seconds: float = MOUNT_SECONDS) -> str:
@@ -167,7 +180,7 @@ class Rehearsal:
 
     def wait_for_report(self, *, seconds: float = MOUNT_SECONDS) -> dict[str, str]:
         """Wait until the deploy has heard of the first boot; return the call's parameters."""
-        self.machine.wait_for(lambda: bool(self.signals()), "The deploy has heard nothing", seconds=seconds)
+        self.machine.wait_for(lambda: bool(self.signals()), _("The deploy has heard nothing"), seconds=seconds)
         return self.signals()[0]
 
     def shell(self) -> None:
@@ -177,7 +190,7 @@ class Rehearsal:
             status = subprocess.run(self.machine.ssh(), check=False).returncode  # noqa: S603  # our own command
             if status != LOST or not self.machine.is_on:
                 return
-            self.progress("The machine went away: waiting for it to come back (Ctrl-C to stop)")
+            self.progress(_("The machine went away: waiting for it to come back (Ctrl-C to stop)"))
             self.machine.wait_for_boot(before=before)
             self.wait_for_mount()
 
@@ -202,7 +215,7 @@ class Rehearsal:
         self._runs.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._machine_name}-", dir=self._runs)).absolute()
         built = self._image()
-        self.progress("Setting up a network of its own, with metadata, S3, names and packages")
+        self.progress(_("Setting up a network of its own, with metadata, S3, names and packages"))
         isolation = Isolation(self.folder, *self._vpc(deployed))
         self._cleanup.callback(isolation.close)
         setup = machines.MachineSetup(built, isolation, self.folder, self._changes.size)
@@ -214,7 +227,7 @@ class Rehearsal:
     def _vpc(self, deployed: Deployed) -> tuple[Network | None, str]:
         """Return the network of the bastion's VPC, with the bastion's name there; none where it cannot be built."""
         if reason := keeper.why_not():
-            self.progress(f"Without the firewall of its VPC. {reason}")
+            self.progress(_("Without the firewall of its VPC. {reason}").format(reason=reason))
             return None, ""
         network = described(deployed.ec2, deployed.outputs["VpcId"])
         named = names(network)
@@ -228,7 +241,7 @@ class Rehearsal:
             self._cleanup.enter_context(image.in_use(built))
             return built
         if self._machine_name != "qemu":
-            raise ProblemError("An image of your own has its own kernel: boot it with --machine qemu")
+            raise ProblemError(_("An image of your own has its own kernel: boot it with --machine qemu"))
         (self.folder / "image").mkdir()
         return cloud_image.prepare(self._image_file, self._packages, self.folder / "image")
 

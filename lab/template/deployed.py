@@ -2,10 +2,11 @@
 
 import os
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import yaml
 from botocore.config import Config
 from botocore.exceptions import (
@@ -17,8 +18,10 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.loaders import Loader, create_loader
 
 from lab.template.reader import Resource, Template, settings_of
+from lab.terminal.language import N_, _
 from lab.terminal.printed import one_line
 from lab.terminal.problem import ProblemError
 from lab.terminal.waiting import waiting
@@ -41,15 +44,26 @@ CONFIG = Config(
 GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """Return what reads botocore's descriptions of services: once for all sessions, as that of EC2 alone is long."""
+    return create_loader(data_path)
+
+
 def new_session() -> boto3.Session:
     """Return a session in the region that all our commands take.
 
     Raises ProblemError when none is set.
     """
     # boto3 reads AWS_DEFAULT_REGION alone; the other SDKs and the CDK CLI look at AWS_REGION first.
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    bare = botocore.session.get_session()
+    loader = _loader(bare.get_config_variable("data_path"))
+    known = len(loader.search_paths)
+    bare.register_component("data_loader", loader)
+    session = boto3.Session(botocore_session=bare, region_name=os.environ.get("AWS_REGION") or None)
+    del loader.search_paths[known:]  # each session adds boto3's own to them
     if not session.region_name:
-        raise ProblemError("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env")
+        raise ProblemError(_("No region is set. Set AWS_REGION, or for the local AWS: source .local-aws/env"))
     waiting.watch(session)
     return session
 
@@ -59,10 +73,14 @@ def is_local() -> bool:
     return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
 
+class NoStackError(ProblemError):
+    """The stack is not deployed."""
+
+
 class Deployed:
     """A deployed stack, in whatever AWS the environment points at.
 
-    Raises ProblemError when there is no such stack, or no way to look.
+    Raises NoStackError when there is no such stack, ProblemError when there is no way to look.
     """
 
     def __init__(self, stack_name: str) -> None:
@@ -80,9 +98,11 @@ class Deployed:
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            raise ProblemError(
-                f"There is no stack {stack_name} in {self.region} ({self.endpoint}). "
-                f"Deploy it first: make local, or cdk deploy {stack_name}"
+            raise NoStackError(
+                _(
+                    "There is no stack {stack_name} in {region} ({endpoint}). Deploy it first: make local, "
+                    "or cdk deploy {stack_name}"
+                ).format(stack_name=stack_name, region=self.region, endpoint=self.endpoint)
             ) from None
 
     def client(self, service: str) -> Any:
@@ -94,10 +114,14 @@ class Deployed:
         status = self.description["StackStatus"]
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"):
             advice = (
-                "Wait until that has ended" if status.endswith("IN_PROGRESS") else "Run cdk destroy, and deploy again"
+                _("Wait until that has ended")
+                if status.endswith("IN_PROGRESS")
+                else _("Run cdk destroy, and deploy again")
             )
             raise ProblemError(
-                f"{self.stack_name} in {self.region} is {status}, so there is nothing to prove. {advice}"
+                _("{stack_name} in {region} is {status}, so there is nothing to prove. {advice}").format(
+                    stack_name=self.stack_name, region=self.region, status=status, advice=advice
+                )
             )
 
     @property
@@ -126,8 +150,10 @@ class Deployed:
         if chosen := settings_of(self.template):
             return chosen
         raise ProblemError(
-            f"{self.stack_name} in {self.region} does not say what was chosen for it: an older version deployed it. "
-            f"Deploy it again: make local, or cdk deploy {self.stack_name}"
+            _(
+                "{stack_name} in {region} does not say what was chosen for it: an older version deployed "
+                "it. Deploy it again: make local, or cdk deploy {stack_name}"
+            ).format(stack_name=self.stack_name, region=self.region)
         )
 
     def chosen(self, setting: str) -> list[str]:
@@ -160,7 +186,11 @@ class Deployed:
         """
         found = [resource for resource in self.all(resource_type) if name in ("", resource.name)]
         if len(found) != 1:
-            raise ProblemError(f"{self.stack_name} has {len(found)} resources {resource_type} {name}, not one")
+            raise ProblemError(
+                _("{stack_name} has {number} resources {resource_type} {name}, not one").format(
+                    stack_name=self.stack_name, number=len(found), resource_type=resource_type, name=name
+                )
+            )
         return found[0]
 
     def named(self, reference: Any) -> str:
@@ -170,7 +200,7 @@ class Deployed:
     def name_of(self, physical_id: str | None) -> str:
         """Return the Name tag of what AWS calls ``physical_id``, or the id itself when it is not of this stack."""
         resource = next((resource for resource in self.resources if resource.id == physical_id), None)
-        return resource.label if resource else physical_id or "nothing"
+        return resource.label if resource else physical_id or _("nothing")
 
 
 def physical_ids(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
@@ -197,12 +227,14 @@ PERMISSIONS = {
 }
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")  # S3 says no more to a HEAD
 WHAT_TO_DO = {
-    "ExpiredToken": "Your AWS credentials have expired: sign in again",
-    "ExpiredTokenException": "Your AWS credentials have expired: sign in again",
-    "RequestExpired": "Your AWS credentials have expired: sign in again",
-    "AuthFailure": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
-    "InvalidClientTokenId": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
-    "UnrecognizedClientException": "AWS does not accept your credentials: check them with aws sts get-caller-identity",
+    "ExpiredToken": N_("Your AWS credentials have expired: sign in again"),
+    "ExpiredTokenException": N_("Your AWS credentials have expired: sign in again"),
+    "RequestExpired": N_("Your AWS credentials have expired: sign in again"),
+    "AuthFailure": N_("AWS does not accept your credentials: check them with aws sts get-caller-identity"),
+    "InvalidClientTokenId": N_("AWS does not accept your credentials: check them with aws sts get-caller-identity"),
+    "UnrecognizedClientException": N_(
+        "AWS does not accept your credentials: check them with aws sts get-caller-identity"
+    ),
 }
 
 
@@ -219,12 +251,14 @@ def explain(error: Exception) -> str:
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code", "")
         if code in DENIED:
-            return f"You are not allowed to do this: {text}"
-        return WHAT_TO_DO.get(code, text)
+            return _("You are not allowed to do this: {text}").format(text=text)
+        return _(WHAT_TO_DO[code]) if code in WHAT_TO_DO else text
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
-        return f"{text.rstrip('.')}: sign in with aws login or aws configure; for the local AWS: source .local-aws/env"
+        return _("{text}: sign in with aws login or aws configure; for the local AWS: source .local-aws/env").format(
+            text=text.rstrip(".")
+        )
     if isinstance(error, EndpointConnectionError | HTTPClientError):
-        return f"{text} Is the local AWS running (make local), or the region wrong?"
+        return _("{text} Is the local AWS running (make local), or the region wrong?").format(text=text)
     if isinstance(error, BotoCoreError | ProblemError):
         return text
-    return f"an answer that cannot be read ({type(error).__name__}: {text})"
+    return _("an answer that cannot be read ({name}: {text})").format(name=type(error).__name__, text=text)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.template.values import fitted, target, text
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 STACK = "LearningStack"  # the stack that commands mean when none is named
@@ -80,7 +81,11 @@ class Template:
         """The bastion. Raises ProblemError unless there is exactly one."""
         found = [each for each in self.all(INSTANCE) if each.tag(ROLE) == BASTION]
         if len(found) != 1:
-            raise ProblemError(f"The template has {len(found)} instances with the tag {ROLE}={BASTION}, not one")
+            raise ProblemError(
+                _("The template has {number} instances with the tag {role}={bastion}, not one").format(
+                    number=len(found), role=ROLE, bastion=BASTION
+                )
+            )
         return found[0]
 
 

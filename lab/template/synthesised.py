@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lab.terminal.language import _
 from lab.terminal.printed import one_line
 from lab.terminal.problem import ProblemError
 
@@ -22,7 +23,7 @@ def read_templates(folder: Path = OUT) -> dict[str, dict[str, Any]]:
         artifacts = json.loads(file.read_text())["artifacts"].items()
         stacks = [name for name, each in artifacts if each["type"] == "aws:cloudformation:stack"]
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        raise ProblemError(f"There is no {file}. Make it with: cdk synth --quiet") from None
+        raise ProblemError(_("There is no {file}. Make it with: cdk synth --quiet").format(file=file)) from None
     return {name: read_template(name, folder) for name in stacks}
 
 
@@ -37,14 +38,22 @@ def read_template(stack: str, folder: Path = OUT) -> dict[str, Any]:
     except FileNotFoundError:
         made = ", ".join(sorted(path.name.removesuffix(".template.json") for path in folder.glob("*.template.json")))
         raise ProblemError(
-            f"There is no {file}; there is {made}" if made else f"There is no {file}. Make it with: cdk synth --quiet"
+            _("There is no {file}; there is {made}").format(file=file, made=made)
+            if made
+            else _("There is no {file}. Make it with: cdk synth --quiet").format(file=file)
         ) from None
     except OSError as error:
-        raise ProblemError(f"{file} cannot be read: {error.strerror}") from None
+        raise ProblemError(_("{file} cannot be read: {strerror}").format(file=file, strerror=error.strerror)) from None
     except (ValueError, RecursionError):
-        raise ProblemError(f"{file} is not a template: it is no JSON. Make it anew with: cdk synth --quiet") from None
+        raise ProblemError(
+            _("{file} is not a template: it is no JSON. Make it anew with: cdk synth --quiet").format(file=file)
+        ) from None
     if mistake := _mistake(template):
-        raise ProblemError(f"{file} is not a template: {mistake}. Make it anew with: cdk synth --quiet")
+        raise ProblemError(
+            _("{file} is not a template: {mistake}. Make it anew with: cdk synth --quiet").format(
+                file=file, mistake=mistake
+            )
+        )
     return template
 
 
@@ -60,16 +69,18 @@ def _mistake(template: Any) -> str:
         ]
         depth += 1
     if depth > DEEPEST:
-        return f"it is nested {depth} times"
+        return _("it is nested {depth} times").format(depth=depth)
     resources = template.get("Resources") if isinstance(template, dict) else None
     if not isinstance(resources, dict):
-        return "it has no Resources"
+        return _("it has no Resources")
     for logical_id, resource in resources.items():
         if not re.fullmatch("[A-Za-z0-9]{1,255}", logical_id):
-            return f"{one_line(repr(logical_id))} is no logical id, which has letters and digits alone"
+            return _("{logical_id} is no logical id, which has letters and digits alone").format(
+                logical_id=one_line(repr(logical_id))
+            )
         kind = resource.get("Type") if isinstance(resource, dict) else None
         if not isinstance(kind, str) or not re.fullmatch("[A-Za-z0-9:_-]{1,204}", kind):
-            return f"{logical_id} has no Type such as AWS::S3::Bucket"
+            return _("{logical_id} has no Type such as AWS::S3::Bucket").format(logical_id=logical_id)
         if not isinstance(resource.get("Properties", {}), dict):
-            return f"the Properties of {logical_id} are none"
+            return _("the Properties of {logical_id} are none").format(logical_id=logical_id)
     return ""

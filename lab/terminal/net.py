@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from lab.terminal.language import _
 from lab.terminal.printed import one_line
 from lab.terminal.waiting import waiting
 
@@ -21,8 +22,10 @@ def caught(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif waiting.asked:
-        advice = f" Is {waiting.asked} AWS, and no proxy or sign-in page?"
-    return f"lab {' '.join(sys.argv[1:2])} failed: {one_line(said).rstrip('.')}.{advice} {_kept(error)}"
+        advice = _(" Is {asked} AWS, and no proxy or sign-in page?").format(asked=waiting.asked)
+    return _("lab {command} failed: {said}.{advice} {trace}").format(
+        command=" ".join(sys.argv[1:2]), said=one_line(said).rstrip("."), advice=advice, trace=_kept(error)
+    )
 
 
 def finish() -> None:
@@ -47,9 +50,11 @@ def _kept(error: Exception) -> str:
             except OSError:  # a full disk
                 Path(name).unlink()
                 raise
-            return f"The trace: {name}"
+            return _("The trace: {name}").format(name=name)
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"No trace could be written; it ends at {last.filename}:{last.lineno}"
+    return _("No trace could be written; it ends at {filename}:{lineno}").format(
+        filename=last.filename, lineno=last.lineno
+    )
 
 
 def _folders() -> Iterator[Path]:

@@ -5,6 +5,8 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lab.terminal.language import _
+
 if TYPE_CHECKING:
     import boto3
 
@@ -25,7 +27,7 @@ class Waiting:
         session.events.register("before-send", self.begin)
         session.events.register("response-received", self.end)
 
-    def begin(self, request: Any, event_name: str, **_: Any) -> None:
+    def begin(self, request: Any, event_name: str, **_more: Any) -> None:
         self.end()
         url = urlsplit(request.url)
         self.asked = f"{url.scheme}://{url.netloc}"
@@ -34,7 +36,7 @@ class Waiting:
             self._timer.daemon = True
             self._timer.start()
 
-    def end(self, **_: Any) -> None:
+    def end(self, **_more: Any) -> None:
         """Take the line away: the answer is there, or none will come."""
         if self._timer:
             self._timer.cancel()
@@ -47,7 +49,8 @@ class Waiting:
 
     def _say(self, operation: str) -> None:
         self._said = True
-        sys.stderr.write(f"{ERASE}Waiting for {self.asked} to answer {operation} ...")
+        said = _("Waiting for {server} to answer {operation} ...").format(server=self.asked, operation=operation)
+        sys.stderr.write(ERASE + said)
         sys.stderr.flush()
 
 

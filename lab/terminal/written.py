@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 
@@ -23,4 +24,6 @@ def write_whole(file: Path, content: bytes) -> None:
         if beside:
             with suppress(OSError):
                 beside.unlink()
-        raise ProblemError(f"{file} cannot be written: {error.strerror}") from None
+        raise ProblemError(
+            _("{file} cannot be written: {strerror}").format(file=file, strerror=error.strerror)
+        ) from None

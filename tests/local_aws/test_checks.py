@@ -1058,7 +1058,7 @@ def test_an_answer_that_lacks_something_is_a_failed_claim(
     def prove(_: Deployed) -> tuple[list[str], list[str]]:
         raise error
 
-    check = Check(id="x", chapter="3", claim="", claim_ja="", command="aws {VpcId} {NoSuchOutput}", prove=prove)
+    check = Check(id="x", chapter="3", claim="", command="aws {VpcId} {NoSuchOutput}", prove=prove)
     monkeypatch.setitem(CHECKS, "LearningStack", [check])
     [verdict] = run(learning_stack)
     assert verdict.missing == ["an answer"]

@@ -24,10 +24,11 @@ from awscli.completer import Completer
 from lab.checks import all_checks
 from lab.checks import command as with_ids
 from lab.guide.blocks import shell as as_shell
-from lab.guide.book import LANGUAGES, Chapter, file_of, read
+from lab.guide.book import Chapter, file_of, read
 from lab.guide.experiments import EXPERIMENTS, Experiment
 from lab.guide.faults import begun
 from lab.template.deployed import Deployed
+from lab.terminal.language import LANGUAGES
 from stacks.settings import Settings
 from tests.conftest import ROOT
 from tests.local_aws.server import deployer, local_aws_in

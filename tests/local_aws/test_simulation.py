@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from lab.local_aws import lifecycle
 from lab.local_aws.sign_in import environment_of
 from lab.template.deployed import Deployed
+from lab.template.values import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,17 +122,65 @@ def ours(iam: Any, given: dict[str, Any]) -> str:
     return str(answer["EvaluationResults"][0]["EvalDecision"])
 
 
-def test_another_evaluator_finds_the_same(local_aws: lifecycle.Server) -> None:  # noqa: ARG001
+def another(cases: list[dict[str, Any]]) -> list[Any]:
+    """Return what the evaluator that is not ours finds."""
     if not (HERE / "node_modules").exists():
         pytest.skip("iam-simulate is not installed: make test installs it")
-    chance = random.Random(20261126)  # noqa: S311  # not for secrets
-    cases = [simulation(chance) for _ in range(CASES)]
     node = shutil.which("node")
     assert node
     done = subprocess.run(
         [node, HERE / "simulate.mjs"], input=json.dumps(cases), capture_output=True, text=True, check=True
     )
-    theirs = [SAME.get(str(each), each) for each in json.loads(done.stdout)]
+    return [SAME.get(str(each), each) for each in json.loads(done.stdout)]
+
+
+# Of a learner's own stack, and of another's whose name is much like it: the resource, its Learner tag, what is asked.
+OF_A_LEARNER = (
+    ("arn:aws:ec2:us-east-1:000000000000:instance/i-0123456789abcdef0", "ec2:StopInstances"),
+    ("arn:aws:ec2:us-east-1:000000000000:instance/i-0123456789abcdef0", "ec2:ModifyInstanceAttribute"),
+    ("arn:aws:ec2:us-east-1:000000000000:security-group/sg-0123", "ec2:AuthorizeSecurityGroupIngress"),
+    ("arn:aws:ec2:us-east-1:000000000000:route-table/rtb-0123", "ec2:DeleteRoute"),
+    ("arn:aws:ec2:us-east-1:000000000000:network-acl/acl-0123", "ec2:ReplaceNetworkAclEntry"),
+    ("arn:aws:s3:::learningstack-{learner}-storagebucket-0a1b2c", "s3:ListBucket"),
+    ("arn:aws:s3:::learningstack-{learner}-storagebucket-0a1b2c/a.txt", "s3:PutObject"),
+    ("arn:aws:cloudformation:us-east-1:000000000000:stack/LearningStack-{learner}/0a1b", "cloudformation:GetTemplate"),
+    ("arn:aws:iam::000000000000:role/access-s3-role-{learner}", "iam:GetRole"),
+)
+NOBODYS = (
+    *(("*", f"iam:{action}") for action in ("CreateUser", "CreateAccessKey", "PassRole", "CreateRole", "TagUser")),
+    *(("*", f"ec2:{action}") for action in ("RunInstances", "TerminateInstances", "CreateVpc", "CreateSecurityGroup")),
+    *(("*", f"{action}") for action in ("cloudformation:UpdateStack", "cloudformation:DeleteStack", "sts:AssumeRole")),
+)
+
+
+@pytest.mark.parametrize("own", ["alice", "al"])
+def test_what_a_learner_may_says_another_evaluator(assembly: "Callable[..., Path]", own: str) -> None:
+    template = json.loads((assembly(learners=("alice",)) / "ClassStack.template.json").read_text())
+    (policy,) = (each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::ManagedPolicy")
+    names = {"AWS::Partition": "aws", "AWS::AccountId": "000000000000"}
+    document = resolved(policy["Properties"]["PolicyDocument"], names)
+
+    def asked(resource: str, action: str, owner: str) -> dict[str, Any]:
+        tagged = {"aws:ResourceTag/Learner": owner} if ":ec2:" in resource else {}
+        return {
+            "policies": [document],
+            "principal": f"arn:aws:iam::000000000000:user/learner-{own}",
+            "account": "000000000000",
+            "action": action,
+            "resource": resource.format(learner=owner),
+            "context": {"aws:username": f"learner-{own}", "aws:PrincipalTag/Learner": own, **tagged},
+        }
+
+    assert another([asked(*each, own) for each in OF_A_LEARNER]) == ["allowed"] * len(OF_A_LEARNER)
+    for other in ("bob", "alic", "alicea"):
+        assert set(another([asked(*each, other) for each in OF_A_LEARNER])) == {"implicitDeny"}, other
+    assert set(another([asked(*each, own) for each in NOBODYS])) == {"implicitDeny"}
+
+
+def test_another_evaluator_finds_the_same(local_aws: lifecycle.Server) -> None:  # noqa: ARG001
+    chance = random.Random(20261126)  # noqa: S311  # not for secrets
+    cases = [simulation(chance) for _ in range(CASES)]
+    theirs = another(cases)
     iam = boto3.client("iam")
     found = [ours(iam, case) for case in cases]
     assert min(found.count(decision) for decision in SAME.values()) > CASES / 20, "each decision is seen"

@@ -7,6 +7,7 @@ import pytest
 from cfnlint.helpers import AVAILABILITY_ZONES
 
 from lab.local_aws import lifecycle
+from lab.terminal.language import speaking
 from lab.terminal.problem import ProblemError
 from tests.local_aws.server import local_aws_in
 
@@ -15,7 +16,7 @@ from tests.local_aws.server import local_aws_in
 def test_the_language_of_the_shell_chooses_the_first_region(
     language: str, region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES"):
+    for name in ("LAB_LANG", "LC_ALL", "LC_MESSAGES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", language)
     with local_aws_in(tmp_path) as server:
@@ -24,7 +25,8 @@ def test_the_language_of_the_shell_chooses_the_first_region(
         monkeypatch.setenv("LANG", "ja_JP.UTF-8")
         lifecycle.settle_in(server, "")
         assert lifecycle.environment(server)["AWS_REGION"] == "eu-west-1", "it stays where it was"
-        with pytest.raises(ProblemError, match=r"^AWS_REGION: 'tokyo' is no region .* Example: AWS_REGION="):
+        told = r"^AWS_REGION: 'tokyo' is no region .* Example: AWS_REGION="
+        with speaking("en"), pytest.raises(ProblemError, match=told):
             lifecycle.settle_in(server, "tokyo")
         # cfn-lint's list is of all accounts: one that is new is not given every zone.
         for each, known in AVAILABILITY_ZONES.items():

@@ -24,6 +24,7 @@ from cdklabs.cdk_validator_cfnguard import CfnGuardValidator
 from bench import results
 from lab.cost.bill import reckon
 from stacks.budget_stack import BudgetStack
+from stacks.class_stack import ClassStack
 from stacks.learning_stack import LearningStack
 from stacks.operators_stack import OperatorsStack
 from stacks.settings import Settings
@@ -39,6 +40,7 @@ EVERYTHING = Settings(
     private_host=True,
     admin_cidr="203.0.113.7/32",
     operators=("alice", "bob"),
+    learners=("alice",),
     stop_at="19:00",
     start_at="09:00",
     monthly_budget_usd=20,
@@ -96,6 +98,8 @@ def ours(settings: Settings) -> Build:
     def build(app: cdk.App) -> None:
         LearningStack(app, "LearningStack", settings=settings)
         OperatorsStack(app, "OperatorsStack", settings=settings)
+        if settings.learners:
+            ClassStack(app, "ClassStack", settings=settings)
         if settings.monthly_budget_usd:
             BudgetStack(app, "BudgetStack", settings=settings)
 

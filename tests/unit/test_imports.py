@@ -16,7 +16,8 @@ stacks
 constructs_lib
 lab.__main__
 lab.cli
-lab.local_aws.command
+lab.guide.command lab.local_aws.command
+lab.page lab.classroom
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
 lab.packets
 lab.checks lab.cost lab.picture lab.local_aws
@@ -28,7 +29,7 @@ lab.terminal
 FLOOR = {part: number for number, floor in enumerate(FLOORS) for part in floor.split()}
 # What is below a part, and not for it.
 NOT_FOR = {
-    "app": r"lab\.(?!cost\b)",
+    "app": r"lab\.(?!cost\b|terminal\b)",
     "constructs_lib": r"(lab|stacks)\b",
     "lab": r"(aws_cdk|constructs|constructs_lib|stacks|bench|app)\b",
     "stacks": r"lab\b",

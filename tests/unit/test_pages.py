@@ -16,6 +16,7 @@ from lab.cost.bill import Usage, reckon
 from lab.cost.chart import svg
 from lab.cost.compare import HOURS, NAT_CHOICES
 from lab.guide.blocks import PART, Facts, fill, pages
+from lab.terminal.language import Language, _, speaking
 from stacks.settings import NAT_CHOICES as CHOICES
 from stacks.settings import Settings, documentation
 from tests.conftest import ROOT
@@ -94,25 +95,40 @@ def test_what_ten_hours_a_day_save_is_what_the_bill_says(language: str, template
         assert re.search(rf"{region}[^.]{{0,4}} {saved:.2f} USD", text), f"{region} {saved:.2f}"
 
 
+@pytest.mark.parametrize(
+    ("language", "page", "sample"),
+    [("en", "README.md", r"^Chapter .* claims hold\.$"), ("ja", "README.ja.md", r"^章 .*項目を満たしています。$")],
+)
 def test_the_claims_in_the_readme_are_what_verify_prints(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    language: Language, page: str, sample: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(verify, "console", Console(width=97, highlight=False))
     checks = [check for check in all_checks("LearningStack") if check.when is Check.when]
-    verify.report([Verdict(check, [], [], "") for check in checks])
+    with speaking(language):
+        verify.report([Verdict(check, [], [], "") for check in checks])
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    shown = re.search(r"^Chapter .* claims hold\.$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    shown = re.search(sample, (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
     assert shown
     assert [line for line in shown[0].splitlines() if line != "..." and line not in printed] == []
 
 
-def test_the_chart_is_what_the_command_draws(template: Template) -> None:
-    """Draw it anew with `python -m lab cost --chart docs/cost.svg --region us-east-1`."""
+@pytest.mark.parametrize(
+    ("language", "name", "region", "title"),
+    [
+        ("en", "cost.svg", "us-east-1", "LearningStack in us-east-1, USD a month"),
+        ("ja", "cost.ja.svg", "ap-northeast-1", "ap-northeast-1 での LearningStack の費用 (USD/月)"),
+    ],
+)
+def test_the_chart_is_what_the_command_draws(
+    language: Language, name: str, region: str, title: str, template: Template
+) -> None:
+    """Draw it anew with `python -m lab cost --chart docs/NAME --region REGION --lang LANGUAGE`."""
     comparison = {
-        nat: {hours: reckon(template(nat=nat), "us-east-1", Usage(hours_a_day=hours)) for hours in HOURS}
+        nat: {hours: reckon(template(nat=nat), region, Usage(hours_a_day=hours)) for hours in HOURS}
         for nat in NAT_CHOICES
     }
-    assert (ROOT / "docs" / "cost.svg").read_text() == svg(comparison, "LearningStack in us-east-1, USD a month")
+    with speaking(language):
+        assert (ROOT / "docs" / name).read_text() == svg(comparison, title)
 
 
 def test_the_choices_of_nat_are_those_of_the_setting() -> None:
@@ -121,4 +137,5 @@ def test_the_choices_of_nat_are_those_of_the_setting() -> None:
 
 def test_every_setting_is_explained_in_both_languages() -> None:
     assert json.loads((ROOT / "cdk.json").read_text())["context"].keys() >= {each["name"] for each in documentation()}
-    assert all(each["meaning"] != each["meaning_ja"] and each["example"] for each in documentation())
+    with speaking("ja"):
+        assert all(_(each["meaning"]) != each["meaning"] and each["example"] for each in documentation())

@@ -39,6 +39,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "budget": ("BudgetStack", {"monthly_budget_usd": 20, "alert_email": "you@example.com"}),
     "operators": ("OperatorsStack", {"operators": ("alice", "bob")}),
+    "class": ("ClassStack", {"learners": ("alice", "bob")}),
 }
 # As long as settings allow.
 LONGEST: dict[str, Any] = {

@@ -9,6 +9,7 @@ Three are no quotas, but AWS on a bad day: small pages, throttled requests, role
 
 from collections.abc import Iterable
 
+from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
 
 NEW_ACCOUNT = {
@@ -39,10 +40,12 @@ def quota(name: str) -> int:
 def grant(given: Iterable[str]) -> None:
     """Take these quotas, such as ``vcpu=32``, for all to come. Raises ProblemError at one that does not exist."""
     for text in given:
-        name, _, number = text.partition("=")
+        name, _equals, number = text.partition("=")
         if name not in NEW_ACCOUNT or not number.isdecimal():
             raise ProblemError(
-                f"--quota {text} is no quota of the local AWS. Give a whole number for one of "
-                f"{', '.join(NEW_ACCOUNT)}. Example: --quota vcpu=32"
+                _(
+                    "--quota {text} is no quota of the local AWS. Give a whole number for one of "
+                    "{names}. Example: --quota vcpu=32"
+                ).format(text=text, names=", ".join(NEW_ACCOUNT))
             )
         _granted[name] = int(number)

@@ -108,7 +108,7 @@ def test_json_types_and_text_are_read_alike(
         ("alert_email", "first.last+aws@mail.example.co.jp"),
         ("operators", "a,B.c+d=e@f_g-h"),
         ("learners", "a,b-2,c" + "d" * 19),
-        ("learners", [f"learner{number}" for number in range(200)]),
+        ("learners", [f"learner{number}" for number in range(150)]),
     ],
 )
 def test_accepts(name: str, value: object) -> None:
@@ -245,7 +245,9 @@ EXAMPLES = {setting.name: setting.metadata["example"] for setting in fields(Sett
         ("learners", "a" * 21, f"'{'a' * 21}' {NAMES_OF_LEARNERS}"),
         ("learners", "alice,,bob", f"'' {NAMES_OF_LEARNERS}"),
         ("learners", "alice,bob,alice", "'alice,bob,alice' names somebody twice (IAM ignores case)"),
-        ("learners", [f"learner{number}" for number in range(201)], "201 names are too many: 200 at most"),
+        ("learners", "al,al-b", "'al-b' begins with 'al-', and 'al' is a learner, too"),
+        ("learners", "nowhere.csv", "'nowhere.csv' cannot be read: No such file or directory"),
+        ("learners", [f"learner{number}" for number in range(151)], "151 names are too many: 150 at most"),
     ],
 )
 def test_refuses_with_one_line(name: str, value: object, problem: str) -> None:
@@ -330,6 +332,22 @@ def test_what_the_teacher_may_have_and_a_learner_may_not(given: dict[str, str], 
     Settings.from_context({**given, "learners": ""})
     expected = f"learners: {problem}. Example: -c {advice}={EXAMPLES[advice]}."
     assert lines(**{"learners": "alice,bob", **given}) == [expected]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+def test_learners_come_from_a_roster_as_spreadsheets_write_it(tmp_path: Path, encoding: str) -> None:
+    roster = tmp_path / "class.csv"
+    roster.write_bytes("氏名,learner\r\n山田 太郎, taro \r\n能力 ソラ,sora\r\n".encode(encoding))
+    assert Settings.from_context({"learners": str(roster)}).learners == ("taro", "sora")
+
+
+@pytest.mark.parametrize("content", ["", "learner\n", "name\nalice\n", "learner,name\nalice,A\n,B\n"])
+def test_a_roster_without_a_learner_in_each_row_is_refused(tmp_path: Path, content: str) -> None:
+    roster = tmp_path / "class.csv"
+    roster.write_text(content)
+    (line,) = lines(learners=str(roster))
+    problem = "must be a CSV file with a column 'learner' that has a name in each row"
+    assert line.endswith(f"{problem}. Example: -c learners={EXAMPLES['learners']}.")
 
 
 def test_the_settings_of_learners() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from babel.messages.pofile import read_po
 
-from lab.guide.book import LANGUAGES, find_chapter, read
+from lab.guide.book import find_chapter, read
 from lab.guide.experiments import EXPERIMENTS, Experiment
 from lab.guide.glossary import WORDS, Word
 from lab.guide.quiz import QUESTIONS, Question
-from lab.terminal.language import CATALOGUE, Language
+from lab.terminal.language import CATALOGUE, LANGUAGES, Language
 
 FIRST_NUMBERS = [chapter.numbers[0] for chapter in read("en")]
 EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)

@@ -1,6 +1,7 @@
 """The picture of a template: what is on it, and that nothing lies on something else."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
@@ -15,14 +16,16 @@ from lab.cli import app
 from lab.picture.architecture import Architecture
 from lab.picture.drawing import ICON, Drawing, png, svg
 from lab.picture.layout import PRIVATE, lay_out
+from lab.terminal.language import LANGUAGES, Language, speaking
 from lab.terminal.problem import ProblemError
 from tests.conftest import ROOT
+from tests.english import english_in
 from tests.unit.test_templates import CASES, LONGEST, LONGEST_WITH_NAT_INSTANCE
 
-DRAWN = ROOT / "docs" / "architecture.svg"
 SETTINGS = [settings for stack, settings in CASES.values() if stack == "LearningStack"]
 SETTINGS += [{**longest, "role_name": "M" * 64} for longest in (LONGEST, LONGEST_WITH_NAT_INSTANCE)]  # a wide letter
 NAMES = [name for name, (stack, _) in CASES.items() if stack == "LearningStack"] + ["longest", "longest-nat-instance"]
+EACH_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
 EACH = pytest.mark.parametrize("settings", SETTINGS, ids=NAMES)
 
 Template = Callable[..., dict[str, Any]]
@@ -45,16 +48,22 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 @EACH
-def test_nothing_lies_on_something_else(settings: dict[str, Any], template: Template) -> None:
-    drawn = drawing(template(**settings))
+@EACH_LANGUAGE
+def test_nothing_lies_on_something_else(language: Language, settings: dict[str, Any], template: Template) -> None:
+    with speaking(language):
+        drawn = drawing(template(**settings))
     things: list[tuple[str, Box]] = [(icon.name, icon.box) for icon in drawn.icons]
     things += [(text.text, text.box) for text in [*drawn.texts, *(frame.text for frame in drawn.frames)]]
     assert [(a, b) for (a, one), (b, other) in combinations(things, 2) if overlap(one, other)] == []
 
 
 @EACH
-def test_no_wire_runs_through_a_text_or_an_icon(settings: dict[str, Any], template: Template) -> None:
-    drawn = drawing(template(**settings))
+@EACH_LANGUAGE
+def test_no_wire_runs_through_a_text_or_an_icon(
+    language: Language, settings: dict[str, Any], template: Template
+) -> None:
+    with speaking(language):
+        drawn = drawing(template(**settings))
     boxes = [(text.text, text.box) for text in [*drawn.texts, *(frame.text for frame in drawn.frames)]]
     boxes += [(icon.name, icon.box) for icon in drawn.icons]
     for wire in drawn.wires:
@@ -65,8 +74,10 @@ def test_no_wire_runs_through_a_text_or_an_icon(settings: dict[str, Any], templa
 
 
 @EACH
-def test_everything_is_on_the_picture(settings: dict[str, Any], template: Template) -> None:
-    drawn = drawing(template(**settings))
+@EACH_LANGUAGE
+def test_everything_is_on_the_picture(language: Language, settings: dict[str, Any], template: Template) -> None:
+    with speaking(language):
+        drawn = drawing(template(**settings))
     boxes = [icon.box for icon in drawn.icons] + [text.box for text in drawn.texts]
     boxes += [(frame.x, frame.y, frame.x + frame.width, frame.y + frame.height) for frame in drawn.frames]
     for left, top, right, bottom in boxes:
@@ -141,9 +152,21 @@ def test_names_the_zones_where_they_are_chosen(template: Template) -> None:
 # --- files
 
 
-def test_the_picture_in_docs_is_what_the_command_draws(template: Template) -> None:
-    """Draw it anew with `cdk synth --quiet && python -m lab picture -o docs/architecture.svg`."""
-    assert DRAWN.read_text() == svg(drawing(template()), "The architecture of LearningStack")
+@pytest.mark.parametrize(
+    ("language", "name", "title"),
+    [
+        ("en", "architecture.svg", "The architecture of LearningStack"),
+        ("ja", "architecture.ja.svg", "LearningStack の構成図"),
+    ],
+)
+def test_the_picture_in_docs_is_what_the_command_draws(
+    language: Language, name: str, title: str, template: Template
+) -> None:
+    """Draw it anew with `cdk synth --quiet && python -m lab picture -o docs/NAME --lang LANGUAGE`."""
+    with speaking(language):
+        drawn = svg(drawing(template()), title)
+    assert (ROOT / "docs" / name).read_text() == drawn
+    assert language == "en" or english_in(re.sub(r"<[^>]*>|#\w+", "\n", drawn)) == []
 
 
 def test_the_svg_needs_no_other_file(template: Template) -> None:
