@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner
 
@@ -69,17 +68,10 @@ def test_facts_that_do_not_hold_are_japanese_too(
         for check in all_checks(stack.stack_name):
             if not check.when(stack):
                 continue
-            expected, found = check.prove(stack)
             with speaking("ja"):
+                expected, found = check.prove(stack)
                 told = [in_words(fact) for fact in {*expected, *found}]
             assert english_in("\n".join(told)) == [], check.id
     with speaking("ja"), console.capture() as capture:
         assert not verify.report([Verdict(check, ["an answer"], ["nothing"], "aws help")])
     assert "期待する状態: 応答があること" in capture.get()
-
-
-def test_a_session_without_mfa_is_told_in_japanese(learning_stack: Deployed) -> None:
-    del learning_stack
-    boto3.setup_default_session()
-    run = CliRunner().invoke(app, ["local", "as", "nobody", "--lang", "ja"])
-    assert english_in(run.output + str(run.exception)) == []
