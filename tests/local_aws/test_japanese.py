@@ -34,7 +34,6 @@ COMMANDS = [
     ["reach"],
     ["reach", "--diff"],
     ["reach", "internet", "bastion", "22", "--analyzer"],
-    ["guide", "3"],
     ["boot-log"],
     ["connect"],
     ["verify", "--stack", "Nobodys"],
@@ -52,7 +51,6 @@ def test_nothing_is_english_but_names_and_commands(
     artifacts = {"LearningStack": {"type": "aws:cloudformation:stack"}}
     (tmp_path / "cdk.out" / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
     run = CliRunner().invoke(app, [*words, "--lang", "ja"])
     printed = run.output + (str(run.exception) if run.exception else "")
     assert any("\u3041" <= character <= "\u9fff" for character in printed), printed
@@ -60,10 +58,9 @@ def test_nothing_is_english_but_names_and_commands(
 
 
 def test_facts_that_do_not_hold_are_japanese_too(
-    learning_stack: Deployed, operators_stack: Deployed, budget_stack: Deployed, monkeypatch: pytest.MonkeyPatch
+    learning_stack: Deployed, operators_stack: Deployed, budget_stack: Deployed
 ) -> None:
     """As if AWS had nothing of what is expected: each fact that a claim wants is told."""
-    monkeypatch.setenv("COLUMNS", "200")
     for stack in (learning_stack, operators_stack, budget_stack):
         for check in all_checks(stack.stack_name):
             if not check.when(stack):
