@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import BotoCoreError, ClientError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.cost.bill import HOURS_A_MONTH, PARTS
@@ -16,17 +15,16 @@ from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF, PRICES
 from lab.guide import progress
 from lab.guide.book import Chapter, find_chapter, read
-from lab.guide.exercises import EXERCISES, Exercise
+from lab.guide.exercises import EXERCISES, Exercise, look
 from lab.guide.experiments import EXPERIMENTS
 from lab.guide.glossary import WORDS
 from lab.guide.quiz import QUESTIONS
 from lab.guide.sources import ROOT
 from lab.page import asking, bill, results
-from lab.page.chapters import Command, Glossary, claims, commands, filled, inline, sections
+from lab.page.chapters import PLACES, Command, Glossary, claims, commands, filled, inline, sections
 from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
-from lab.template.deployed import explain
 from lab.terminal.language import LANGUAGES, Language, _, default_region, speaking, spoken
 from lab.terminal.problem import ProblemError
 from lab.verify import run_checks
@@ -70,8 +68,8 @@ class Pages:
         chapter = find_chapter(number, spoken())
         seen, glossary = self._look(), Glossary()
 
-        def show(command: Command) -> str:
-            return self._command(command, seen.ids)
+        def show(command: Command, where: str = "") -> str:
+            return self._command(command, seen.ids, where)
 
         return self._page(
             "chapter.html",
@@ -202,11 +200,7 @@ class Pages:
         if seen.deployed is None:
             return self.notice(seen.problem)
         for each in exercises_of(find_chapter(number, spoken())):
-            try:
-                missing = each.missing(seen.deployed)
-            except (ProblemError, ClientError, BotoCoreError) as error:
-                missing = explain(error)
-            if not missing:
+            if not (missing := look(each, seen.deployed)):
                 progress.solve(each)
             rows.append((each, missing, progress.solved().get(progress.name(each), "")))
         return self._render("exercises.html", rows=rows)
@@ -216,13 +210,14 @@ class Pages:
 
     # --- how
 
-    def _command(self, command: Command, ids: Mapping[str, str]) -> str:
+    def _command(self, command: Command, ids: Mapping[str, str], where: str) -> str:
         """Return a command with what one does with it: copy it, run it, or see it drawn."""
         return self._render(
             "command.html",
             command=command,
             text=filled(command.text, ids),
-            runs=bool(self._token and ids) and command.reads and not command.unknown(ids),
+            place=_(PLACES[where]) if where in PLACES else "",
+            runs=bool(self._token and ids) and where not in PLACES and command.reads and not command.unknown(ids),
             drawn=_in_the_figure(command),
         )
 
