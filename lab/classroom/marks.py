@@ -46,7 +46,10 @@ class Work:
 
 
 def work_of(stack: str) -> Work:
-    """Return the marks of a stack; what was solved on this machine stays so. Raises ProblemError when it is not deployed, or not whole."""
+    """Return the marks of a stack; what was solved on this machine stays so.
+
+    Raises ProblemError when it is not deployed, or not whole.
+    """
     aws = Deployed(stack)
     aws.require_complete()
     now, solved = datetime.now(UTC), progress.solved(stack)
