@@ -1,6 +1,6 @@
 """``python -m lab verify``: the checks, run and printed."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 OPTIONAL_STACKS = ("OperatorsStack", "BudgetStack")  # deployed only by those who ask for them
 
 
-def verify(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
+def verify(
+    *,
+    stack: StackName = STACK,
+    hide: Annotated[bool, typer.Option("--hide", help=_("Say how many claims hold, and not which."))] = False,
+    as_json: AsJson = False,
+) -> None:
     """Prove what the primer claims, chapter by chapter, on the AWS that the environment points at.
 
     Ends with status 1 when a claim does not hold. Changes nothing.
@@ -29,7 +34,7 @@ def verify(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     if as_json:
         print_json([_as_data(verdict) for verdict in verdicts])
         raise typer.Exit(not all(verdict.holds for verdict in verdicts))
-    raise typer.Exit(not report(verdicts))
+    raise typer.Exit(not (count(verdicts) if hide else report(verdicts)))
 
 
 def run_checks(name: str) -> "list[Verdict]":
@@ -71,8 +76,14 @@ def report(verdicts: "list[Verdict]") -> bool:
         console.print("\n" + _("See for yourself:"))
         for command in commands:  # not in the table: no line of them may be broken
             console.print(f"  {command}", markup=False, soft_wrap=True)
+    console.print()
+    return count(verdicts)
+
+
+def count(verdicts: "list[Verdict]") -> bool:
+    """Print how many claims hold; return whether every one does."""
     holding = sum(verdict.holds for verdict in verdicts)
-    console.print("\n" + _("{holding} of {total} claims hold.").format(holding=holding, total=len(verdicts)))
+    console.print(_("{holding} of {total} claims hold.").format(holding=holding, total=len(verdicts)))
     return holding == len(verdicts)
 
 

@@ -28,13 +28,15 @@ away() {
 
 # Below s3fs lies a mount that nobody serves. So a bucket that is away is an error for all who look, root too, and never an
 # empty folder; what is in the bare one is hidden, and stays. Should even that be gone, nobody writes into it.
-clear() { while is_mounted fuse.s3fs; do umount -l "$MOUNT_POINT"; done; }
 bar() {
   ! is_mounted fuse || return
-  clear
+  while is_mounted fuse.s3fs; do umount -l "$MOUNT_POINT"; done
   chattr +i "$MOUNT_POINT"
   mount -it fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 s3-away "$MOUNT_POINT" 3<> /dev/fuse
 }
+
+# Whatever lies over that goes: an s3fs, or what somebody else mounted there.
+clear() { until grep " $MOUNT_POINT " /proc/mounts | tail -n 1 | grep -q ' fuse '; do umount -l "$MOUNT_POINT" || break; done; }
 
 # The old s3fs, if it lives, is left to whoever has a file open in it. Only one that hangs is ended, after the two minutes
 # in which it gives a transfer up by itself, and unless it is at work: its CPU time grows.
@@ -66,7 +68,11 @@ replace() {
   # The other one may have been slow, and no more.
   s3-mount-answers && kill -KILL $next && return
   clear
-  mount --bind $new "$MOUNT_POINT"
+  # Of what the folder was when it was entered: should s3fs go meanwhile, the bare one is never bound, where writes are lost.
+  (cd $new && stat -f -c %T . | grep -q fuse && mount -c --bind . "$MOUNT_POINT") || {
+    kill -KILL $next
+    return
+  }
   umount -l $new
   [ "$1" = 1 ] || end_when_hung "$s3fs" &
   s3fs=$next

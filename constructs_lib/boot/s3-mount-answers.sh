@@ -4,6 +4,6 @@
 # shellcheck source=/dev/null
 . /etc/learning-stack.env
 point=${1:-$MOUNT_POINT}
-grep -q " $point fuse.s3fs " /proc/mounts || exit 1
+grep " $point " /proc/mounts | tail -n 1 | grep -q ' fuse.s3fs ' || exit 1
 timeout -k 1 5 stat -f "$point" > /dev/null 2>&1 || exit
 LC_ALL=C timeout -k 1 6 stat "$point/.missing-${2:-$$}" 2>&1 | timeout 5 grep -q 'No such file'

@@ -2,7 +2,6 @@
 
 import os
 import pydoc
-import random
 import re
 import shlex
 import shutil
@@ -11,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
@@ -22,6 +21,9 @@ from lab.terminal.language import _, spoken
 from lab.terminal.options import AsJson, StackName, confirmed, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
+
+if TYPE_CHECKING:
+    from lab.template.deployed import Deployed
 
 # Where a paragraph of Japanese goes on in the next line of the source: Markdown would set a blank there.
 LINE_END = re.compile(r"(?<=[^\x00-\x7f])\n *(?=[^\x00-\x7f]|[A-Za-z`(]|\*\*|\d+ )")
@@ -134,7 +136,10 @@ def _outputs(stack: str) -> dict[str, str]:
 def exercise(
     chapter: Annotated[str, typer.Argument(help=_("The primer's number; without one, all are listed."))] = "",
     *,
-    begin: Annotated[bool, typer.Option("--begin", help=_("Chapter 3: break a route, at random."))] = False,
+    begin: Annotated[bool, typer.Option("--begin", help=_("Break something, at random: 3, 4, 9, 10, 12."))] = False,
+    hint: Annotated[
+        int | None, typer.Option(min=1, max=3, help=_("A hint on what was broken: 1 is vague, 3 is plain."))
+    ] = None,
     seed: Annotated[int | None, typer.Option(help=_("With --begin: break what this number broke before."))] = None,
     yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask; in the local AWS only."))] = False,
     stack: StackName = STACK,
@@ -148,29 +153,23 @@ def exercise(
     Example: python -m lab exercise 3
     """
     from lab.guide import progress
-    from lab.guide.exercises import EXERCISES, break_a_route, look, of_chapter, require_whole
-    from lab.template.deployed import Deployed, is_local
+    from lab.guide.exercises import EXERCISES, look, of_chapter
+    from lab.template.deployed import Deployed
 
     asked = of_chapter(chapter) if chapter else EXERCISES
     aws = Deployed(stack)
     aws.require_complete()
+    if hint:
+        _print_hint(int(chapter or 0), aws, hint)
+        return
     if begin:
-        if chapter != "3":
-            raise ProblemError(_("Only chapter 3 has something to begin with: python -m lab exercise 3 --begin"))
-        require_whole(aws)
-        question = _("This deletes one route of {stack_name} in {region} ({endpoint}).").format(
-            stack_name=aws.stack_name, region=aws.region, endpoint=aws.endpoint
-        )
-        if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
-            raise typer.Exit(1)
-        break_a_route(aws, random.Random(seed).choice)  # noqa: S311  # nothing secret
-        console.print(_("A route is gone. Find it with: python -m lab verify"))
+        _begin(int(chapter or 0), aws, seed, yes=yes)
         return
     found = [(each, look(each, aws)) for each in asked]
     for each, missing in found:
         if not missing:
-            progress.solve(each)
-    solved = progress.solved()
+            progress.solve(each, stack)
+    solved = progress.solved(stack)
     if as_json:
         print_json(
             [
@@ -195,3 +194,32 @@ def exercise(
                 table.add_row("", since if day else missing)
         console.print(table)
     raise typer.Exit(bool(chapter) and any(missing and progress.name(each) not in solved for each, missing in found))
+
+
+def _begin(number: int, aws: "Deployed", seed: int | None, *, yes: bool) -> None:
+    """Break something of a chapter, when the answer is the word for it."""
+    from lab.guide import faults
+    from lab.guide.exercises import require_whole
+    from lab.template.deployed import is_local
+
+    faults.of_chapter(number)
+    require_whole(aws, number)
+    asked = (
+        _("This breaks one route of {stack_name} in {region} ({endpoint}).")
+        if number == 3
+        else _("This breaks something of {stack_name} in {region} ({endpoint}).")
+    )
+    question = asked.format(stack_name=aws.stack_name, region=aws.region, endpoint=aws.endpoint)
+    if not (yes and is_local()) and not confirmed(question, "break", _("Nothing was broken.")):
+        raise typer.Exit(1)
+    faults.begin(number, aws, seed)
+    console.print(_("It is broken. Find it with: python -m lab verify, or by yourself with verify --hide"))
+
+
+def _print_hint(number: int, aws: "Deployed", grade: int) -> None:
+    from lab.guide import faults
+
+    faults.of_chapter(number)
+    if not (fault := faults.begun(number, aws)):
+        raise ProblemError(_("Not begun. Begin with: python -m lab exercise {chapter} --begin").format(chapter=number))
+    console.print(_(fault.hints[grade - 1]), markup=False, soft_wrap=True)

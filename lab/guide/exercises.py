@@ -1,6 +1,5 @@
 """The exercises of the guide: each looks at AWS and says what is still missing."""
 
-import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,18 +12,16 @@ from lab.checks.firewall import found_rules, public_acl
 from lab.checks.network import in_vpc, private_routes, public_routes
 from lab.checks.policy import account, partition
 from lab.checks.storage import bucket
+from lab.guide.faults import BEGUN, begun, claims_hold
 from lab.reach.command import asked
 from lab.reach.described import described as described_network
 from lab.reach.parties import everybody, instances, with_parties
 from lab.reach.ranges import Ranges
 from lab.template.deployed import Deployed, explain
 from lab.template.reader import BASTION, INSTANCE, STACK
-from lab.template.values import target
 from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
 
-# Chapter 3's exercise ends as it begins, with every route in its place: this tag, on the VPC, tells the two apart.
-BEGUN = "LearningStackExercise3"
 PRIVATE_HOST, SSH, HTTPS, HTTP_ALT = "private-host", 22, 443, 8080
 # The defaults of the settings instance_type and office_cidr.
 DEFAULT_INSTANCE_TYPE, DEFAULT_OFFICE_CIDR = "t3.micro", "50.100.200.0/24"
@@ -73,21 +70,12 @@ def look(each: Exercise, aws: Deployed) -> str:
         return _("Cannot be looked at: {why}").format(why=explain(error))
 
 
-def require_whole(aws: Deployed) -> None:
-    """Raise ProblemError when a route is missing already."""
-    if not _routes_hold(aws):
+def require_whole(aws: Deployed, chapter: int) -> None:
+    """Raise ProblemError when something of a chapter is broken already."""
+    if chapter == 3 and not _routes_hold(aws):
         raise ProblemError(_("A route is missing already. Find it with: python -m lab verify"))
-
-
-def break_a_route(aws: Deployed, choose: Callable[[list[Any]], Any] = random.choice) -> None:
-    """Delete one route of the stack, and mark the exercise as begun."""
-    aws.ec2.create_tags(Resources=[aws.one("AWS::EC2::VPC").id], Tags=[{"Key": BEGUN, "Value": "begun"}])
-    route = choose(aws.all("AWS::EC2::Route"))
-    table = target(route.properties["RouteTableId"])
-    aws.ec2.delete_route(
-        RouteTableId=next(each.id for each in aws.resources if each.logical_id == table),
-        DestinationCidrBlock=route.properties["DestinationCidrBlock"],
-    )
+    if not claims_hold(chapter, aws):
+        raise ProblemError(_("Something is broken already. Find it with: python -m lab verify"))
 
 
 def _routes_hold(aws: Deployed) -> bool:
@@ -96,7 +84,7 @@ def _routes_hold(aws: Deployed) -> bool:
 
 @exercise(3, task=N_("Break a route, find it, mend it"))
 def route(aws: Deployed) -> str:
-    vpcs = aws.ec2_list("describe_vpcs", Filters=[*in_vpc(aws), {"Name": "tag-key", "Values": [BEGUN]}])
+    vpcs = aws.ec2_list("describe_vpcs", Filters=[*in_vpc(aws), {"Name": "tag-key", "Values": [f"{BEGUN}3"]}])
     if not vpcs:
         return _("Not begun. Begin with: python -m lab exercise 3 --begin")
     return "" if _routes_hold(aws) else _("A route is missing. See which: python -m lab verify")
@@ -264,6 +252,33 @@ def deny(aws: Deployed) -> str:
     return _("The public network ACL denies nothing before rule {first}, which allows HTTP to everyone").format(
         first=first
     )
+
+
+FIND = N_("Begin, and mend what was broken")
+
+
+def _mended(chapter: int, aws: Deployed) -> str:
+    """Return what is missing until a fault of a chapter is found and mended."""
+    if not begun(chapter, aws):
+        return _("Not begun. Begin with: python -m lab exercise {chapter} --begin").format(chapter=chapter)
+    if claims_hold(chapter, aws):
+        return ""
+    return _("Not mended. A hint: python -m lab exercise {chapter} --hint 1").format(chapter=chapter)
+
+
+@exercise(4, task=FIND)
+def operators_mended(aws: Deployed) -> str:
+    return _mended(4, aws)
+
+
+@exercise(9, 10, task=FIND)
+def bucket_mended(aws: Deployed) -> str:
+    return _mended(9, aws) or _mended(10, aws)
+
+
+@exercise(12, task=FIND)
+def firewall_mended(aws: Deployed) -> str:
+    return _mended(12, aws)
 
 
 def _objects(aws: Deployed) -> list[Any]:

@@ -56,12 +56,13 @@ class Pages:
 
     def index(self) -> str:
         """Return the table of contents, with what is done."""
-        solved = progress.solved() if self._token else {}
+        seen = self._look()
+        solved = progress.solved(seen.deployed.stack_name) if self._token and seen.deployed else {}
         rows = []
         for each in read(spoken()):
             own = {progress.name(one) for one in exercises_of(each)}
             rows.append((each, page_of(each), _summary(each), len(own), len(own & solved.keys())))
-        return self._page("index.html", "index", _("The guide"), rows=rows, seen=self._look())
+        return self._page("index.html", "index", _("The guide"), rows=rows, seen=seen)
 
     def chapter(self, number: str) -> str:
         """Return a chapter. Raises ProblemError when there is none of this number."""
@@ -201,8 +202,9 @@ class Pages:
             return self.notice(seen.problem)
         for each in exercises_of(find_chapter(number, spoken())):
             if not (missing := look(each, seen.deployed)):
-                progress.solve(each)
-            rows.append((each, missing, progress.solved().get(progress.name(each), "")))
+                progress.solve(each, seen.deployed.stack_name)
+            day = progress.solved(seen.deployed.stack_name).get(progress.name(each), "")
+            rows.append((each, missing, day))
         return self._render("exercises.html", rows=rows)
 
     def notice(self, text: str) -> str:

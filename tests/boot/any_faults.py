@@ -45,6 +45,7 @@ SIGNALS = st.sampled_from(
         "umount --lazy {point}",
         "sh -c 'umount --lazy {point}; umount --lazy {point}'",
         "systemctl stop s3-away",
+        "sh -c 'for i in $(seq 100); do umount -l /run/s3fs; sleep 0.05; done'",
         "systemctl daemon-reload",
         "/etc/rc.local",
     ]

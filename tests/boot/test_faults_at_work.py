@@ -89,6 +89,20 @@ def test_nothing_is_written_where_nothing_is_mounted(writer: FileWriter) -> None
     writer.require_no_loss("at work: unmounted by hand", since=time.monotonic(), within=MEND_SECONDS)
 
 
+def test_something_else_is_mounted_over_it(writer: FileWriter) -> None:
+    """What is bound there is no bucket, however well it answers."""
+    point = writer.bastion.bastion.mount_point
+    writer.bastion.machine.output(f"sudo mkdir -p /run/other; sudo mount --bind /run/other {point}")
+    writer.wait_until_it_works(MEND_SECONDS)
+
+
+def test_what_the_next_one_is_mounted_at_goes_again_and_again(writer: FileWriter) -> None:
+    """Never is the bare folder bound in its place: there writes succeed, and are lost."""
+    again = "for i in $(seq 200); do umount -l /run/s3fs; sleep 0.05; done"
+    writer.bastion.machine.output(f"sudo sh -c 'pkill -KILL -x s3fs; {again}; true' 2> /dev/null", seconds=60)
+    writer.require_no_loss("at work: the next s3fs is unmounted", since=time.monotonic(), within=MEND_SECONDS)
+
+
 def test_disk_is_full(writer: FileWriter) -> None:
     """Of the files that s3fs has no room for, none is closed as if all were well; with room again, all is well.
 

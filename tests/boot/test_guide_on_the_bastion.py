@@ -11,7 +11,7 @@ from lab.rehearsal.rehearsal import Rehearsal
 pytestmark = pytest.mark.boot
 # What the commands of a box print, by how the box begins.
 SHOWN = {
-    "id ubuntu": r"uid=1000\(ubuntu\) gid=1000.*-rwx\S* .*/etc/rc\.local.*keep-s3-mounted.*Type=forking.*\nactive\n.*\s64P\s",
+    "id ubuntu": r"uid=1000\(ubuntu\) gid=1000.*-rwx.*rc\.local.*keep-s3-mounted.*Type=forking.*\nactive\n.*\s64P\s",
     ". /etc": r"\s64P\s.*/mnt/by-hand\nhello$",
     "for i": r"^20 /mnt/s3/log\.txt$",
 }

@@ -1,16 +1,20 @@
 """The guide has all that is made and claimed, in both languages, and reads well in a terminal."""
 
 import json
+import pydoc
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from lab.checks import all_checks
 from lab.cli import app
+from lab.guide import command
 from lab.guide.blocks import shell
 from lab.guide.book import chapters, file_of, find_chapter
 from lab.guide.exercises import EXERCISES
@@ -118,3 +122,18 @@ def test_no_command_is_broken_over_lines() -> None:
         for line in lab("guide", "3", "--lang", "en", AWS_REGION="", AWS_DEFAULT_REGION="", LC_ALL="C").splitlines()
     ]
     assert set(commands) <= set(printed)
+
+
+def test_what_is_longer_than_the_screen_goes_through_a_pager(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paged: list[str] = []
+    monkeypatch.setattr(pydoc, "pager", paged.append)
+    monkeypatch.setattr(command, "console", Console(width=80, height=3))
+    monkeypatch.setenv("LESS", "")
+    for is_terminal in (False, True):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        command._show("two\nlines")
+        command._show("four\nof\nthese\nlines")
+    assert paged == ["four\nof\nthese\nlines"]
+    assert capsys.readouterr().out == "two\nlines\nfour\nof\nthese\nlines\ntwo\nlines\n"
