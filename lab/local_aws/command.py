@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.template.reader import STACK
-from lab.terminal.language import N_, _
+from lab.terminal.language import N_, _, rephrased
 from lab.terminal.options import console
 from lab.terminal.problem import ProblemError
 from lab.terminal.typers_words import Command, Group, with_lang
@@ -32,6 +32,9 @@ Try next:
   python -m lab rehearse                              # really boot the bastion
   make local-down                                     # stop (local-clean: forget)
 """)
+
+# What the stack's output SshCommand says where port 22 is closed.
+CLOSED = N_("closed; open it to your own address with: {command}")
 
 local = typer.Typer(
     cls=Group,
@@ -109,7 +112,7 @@ def _deploy_and_prove(server: "Server", settings: Sequence[str]) -> bool:
     console.print(_("{stack} is deployed.").format(stack=STACK))
     console.print(_("(Nothing boots here: the bastion's report of its first boot is made up.)") + "\n")
     for name, value in deployed.outputs.items():
-        console.print(f"  {name} = {value}", markup=False, soft_wrap=True)
+        console.print(f"  {name} = {rephrased(value, [CLOSED])}", markup=False, soft_wrap=True)
     console.print()
     return report(run_checks(STACK))
 
