@@ -121,6 +121,9 @@ class Nspawn(Machine):
             self._process = None
             forget = [*PRIVATE, "sh", "-c", FORGET_GROUP, "sh", self._group]
             subprocess.run(forget, check=False, capture_output=True)  # noqa: S603  # our own command
+            # It may go a moment after nspawn, and the next one has it by the same name.
+            plug = [*self.isolation.enter, "ip", "link", "delete", "vb-bastion"]
+            subprocess.run(plug, check=False, capture_output=True)  # noqa: S603
 
     def stop(self) -> None:
         super().stop()
