@@ -67,6 +67,10 @@ def ask(seen: Seen, question: Mapping[str, str]) -> list[Told]:
         seen.network, question["source"], question["destination"], protocol, _ports(protocol, question["port"])
     )
     words = Words(network)
+    # What is so for all whom one asked for comes before a part of them.
+    answers.sort(
+        key=lambda each: (each.source.name, each.destination.name) != (question["source"], question["destination"])
+    )
     return [_told(seen, network, answer, words) for answer in answers[:FEW]]
 
 
