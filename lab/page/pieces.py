@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lab.classroom import marks
 from lab.cost.bill import HOURS_A_MONTH, PARTS
 from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF, PRICES
@@ -26,7 +27,7 @@ from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
 from lab.template.deployed import Deployed
-from lab.terminal.language import LANGUAGES, Language, _, default_region, speaking, spoken
+from lab.terminal.language import LANGUAGES, Language, _, default_region, ngettext, speaking, spoken
 from lab.terminal.problem import ProblemError
 from lab.verify import run_checks
 
@@ -50,7 +51,13 @@ class Pages:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        self._environment.globals |= {"_": _, "live": bool(token), "token": token, "party_name": asking.party_name}
+        self._environment.globals |= {
+            "_": _,
+            "ngettext": ngettext,
+            "live": bool(token),
+            "token": token,
+            "party_name": asking.party_name,
+        }
         self._environment.filters["inline"] = inline
 
     # --- pages
@@ -166,6 +173,19 @@ class Pages:
         pages = {number: page_of(each) for each in read(spoken()) for number in each.numbers}
         words = sorted(WORDS, key=lambda each: _(each.term).casefold())
         return self._page("words.html", "words", _("Glossary"), words=words, pages=pages)
+
+    def classroom(self) -> str:
+        """Return who of a class has done what. Raises ProblemError where there is no class."""
+        works = list(marks.works_of_class())
+        return self._page(
+            "class.html",
+            "class",
+            _("The class"),
+            works=works,
+            marks=next((work.marks for work in works if work.at), ()),
+            mistakes=marks.common_mistakes(works),
+            usd=marks.usd_of(works),
+        )
 
     def alone(self, title: str, html: str) -> str:
         """Return a piece as a page, for a browser that runs no JavaScript, or where something went wrong."""

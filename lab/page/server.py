@@ -87,6 +87,8 @@ class _Service:
                 return self._pages.reach(asked.fields)
             case "bill":
                 return self._pages.bill(asked.fields)
+            case "class":
+                return self._pages.classroom()
             case "words":
                 return self._pages.words()
         return self._pages.chapter(asked.name)
