@@ -17,6 +17,13 @@ from lab.terminal.problem import ProblemError
 
 LAST_PORT = 65535
 EXAMPLE = {"source": INTERNET, "destination": "bastion", "protocol": "tcp", "port": "22"}
+# What the page without anything behind it shows.
+EXAMPLES = (
+    EXAMPLE,
+    {"source": "bastion", "destination": "database@private-1", "protocol": "tcp", "port": "3306"},
+    {"source": "private-1", "destination": INTERNET, "protocol": "tcp", "port": "443"},
+    {"source": "private-1", "destination": S3, "protocol": "tcp", "port": "443"},
+)
 LIT = frozenset(
     ("internet", "vpc", "subnets", "zones", "hosts", "groups", "acls", "gateway", "nat", "endpoint", "buckets")
 )

@@ -116,7 +116,8 @@ class Pages:
         if seen.network:
             names = asking.parties(seen.network)
             try:
-                answers = asking.ask(seen, question)
+                questions = [question] if self._token else asking.EXAMPLES
+                answers = [answer for each in questions for answer in asking.ask(seen, each)]
             except ProblemError as error:
                 problem = str(error)
         names += [each for each in (question["source"], question["destination"]) if each not in names]
