@@ -17,6 +17,13 @@ from lab.terminal.problem import ProblemError
 
 LAST_PORT = 65535
 EXAMPLE = {"source": INTERNET, "destination": "bastion", "protocol": "tcp", "port": "22"}
+# What the page without anything behind it shows.
+EXAMPLES = (
+    EXAMPLE,
+    {"source": "bastion", "destination": "database@private-1", "protocol": "tcp", "port": "3306"},
+    {"source": "private-1", "destination": INTERNET, "protocol": "tcp", "port": "443"},
+    {"source": "private-1", "destination": S3, "protocol": "tcp", "port": "443"},
+)
 LIT = frozenset(
     ("internet", "vpc", "subnets", "zones", "hosts", "groups", "acls", "gateway", "nat", "endpoint", "buckets")
 )
@@ -67,6 +74,10 @@ def ask(seen: Seen, question: Mapping[str, str]) -> list[Told]:
         seen.network, question["source"], question["destination"], protocol, _ports(protocol, question["port"])
     )
     words = Words(network)
+    # What is so for all whom one asked for comes before a part of them.
+    answers.sort(
+        key=lambda each: (each.source.name, each.destination.name) != (question["source"], question["destination"])
+    )
     return [_told(seen, network, answer, words) for answer in answers[:FEW]]
 
 

@@ -14,7 +14,7 @@ from lab.classroom import marks
 from lab.cost.bill import HOURS_A_MONTH, PARTS
 from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF, PRICES
-from lab.guide import progress
+from lab.guide import faults, progress
 from lab.guide.book import Chapter, find_chapter, read
 from lab.guide.exercises import EXERCISES, Exercise, look
 from lab.guide.experiments import EXPERIMENTS
@@ -26,6 +26,7 @@ from lab.page.chapters import PLACES, Command, Glossary, claims, commands, fille
 from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
+from lab.template.deployed import Deployed
 from lab.terminal.language import LANGUAGES, Language, _, default_region, ngettext, speaking, spoken
 from lab.terminal.problem import ProblemError
 from lab.verify import run_checks
@@ -115,7 +116,8 @@ class Pages:
         if seen.network:
             names = asking.parties(seen.network)
             try:
-                answers = asking.ask(seen, question)
+                questions = [question] if self._token else asking.EXAMPLES
+                answers = [answer for each in questions for answer in asking.ask(seen, each)]
             except ProblemError as error:
                 problem = str(error)
         names += [each for each in (question["source"], question["destination"]) if each not in names]
@@ -206,26 +208,30 @@ class Pages:
             raise ProblemError(_("There is no {name} in what is deployed.").format(name=", ".join(unknown)))
         return self._render("result.html", result=results.run(command.words(ids)))
 
-    def marks(self, number: str) -> str:
-        """Return which claims of a chapter hold, now."""
-        wanted = {each.id for each in claims(find_chapter(number, spoken()))}
+    def marks(self, number: str, fields: Fields) -> str:
+        """Return which claims of a chapter hold, now; how many alone, while a fault is to be found there."""
+        chapter = find_chapter(number, spoken())
+        wanted = {each.id for each in claims(chapter)}
         seen = self._look()
         if seen.deployed is None:
             return self.notice(seen.problem)
         verdicts = [each for each in run_checks(seen.deployed.stack_name) if each.check.id in wanted]
-        return self._render("marks.html", verdicts=verdicts)
+        hides = _fault(chapter, seen.deployed) and not all(each.holds for each in verdicts) and "show" not in fields
+        return self._render("marks.html", verdicts=verdicts, hides=hides, page=page_of(chapter))
 
     def exercises(self, number: str) -> str:
         """Return which exercises of a chapter are done, and what the others lack; what is done stays so."""
         seen, rows = self._look(), []
         if seen.deployed is None:
             return self.notice(seen.problem)
-        for each in exercises_of(find_chapter(number, spoken())):
+        chapter = find_chapter(number, spoken())
+        for each in exercises_of(chapter):
             if not (missing := look(each, seen.deployed)):
                 progress.solve(each, seen.deployed.stack_name)
             day = progress.solved(seen.deployed.stack_name).get(progress.name(each), "")
             rows.append((each, missing, day))
-        return self._render("exercises.html", rows=rows)
+        fault = _fault(chapter, seen.deployed)
+        return self._render("exercises.html", rows=rows, hints=fault.hints if fault else ())
 
     def notice(self, text: str) -> str:
         return self._render("notice.html", text=text)
@@ -270,6 +276,12 @@ def page_of(chapter: Chapter) -> str:
 
 def exercises_of(chapter: Chapter) -> list[Exercise]:
     return [each for each in EXERCISES if set(each.chapters) & set(chapter.numbers)]
+
+
+def _fault(chapter: Chapter, aws: Deployed) -> faults.Fault | None:
+    """Return the fault that is to be found in a chapter, where its exercise was begun."""
+    found = (faults.begun(number, aws) for number in chapter.numbers)
+    return next((each for each in found if each), None)
 
 
 @cache

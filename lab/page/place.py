@@ -264,7 +264,7 @@ class _Placer:
             self.arrow("gateway", (self.middle, 68), (self.middle, VPC_TOP - ICON / 2), two_way=True)
         for number, zone in enumerate(self.zones):
             x = self.zone_left(number)
-            self.frame("zone", "zones", Rect(x, ZONE_TOP, ZONE_WIDTH, BOTTOM + 14 - ZONE_TOP), zone)
+            self.frame("zone", "zones", Rect(x, ZONE_TOP, ZONE_WIDTH, BOTTOM + 14 - ZONE_TOP), _zone(zone))
 
     def zone_left(self, number: int) -> float:
         return VPC_LEFT + 18 + number * (ZONE_WIDTH + self.zone_gap)
@@ -474,6 +474,12 @@ class _Placer:
             tail, head = begin.border(start, end), wall.border(end, start)
             label = ", ".join(dict.fromkeys(numbers))
             self.arrow("rules", tail, head, label=label, label_at=_beside(tail, head, number))
+
+
+def _zone(name: str) -> str:
+    """Return the name of a zone: a template has a number alone."""
+    word, _blank, number = name.partition(" ")
+    return _("Zone {number}").format(number=number) if word == "zone" else name
 
 
 def _beside(tail: Point, head: Point, number: int) -> Point:

@@ -97,7 +97,7 @@ class _Service:
         return self._pages.run(asked.fields.get("command", ""))
 
     def claims(self, asked: Asked) -> str:
-        return self._pages.marks(asked.name)
+        return self._pages.marks(asked.name, asked.fields)
 
     def exercises(self, asked: Asked) -> str:
         return self._pages.exercises(asked.name)

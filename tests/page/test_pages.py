@@ -9,7 +9,7 @@ import pytest
 
 from lab.cost.bill import NAT, Usage, reckon
 from lab.cost.compare import NAT_CHOICES
-from lab.guide import progress
+from lab.guide import faults, progress
 from lab.guide.book import read
 from lab.guide.exercises import EXERCISES
 from lab.page import bill
@@ -20,6 +20,7 @@ from lab.reach.templated import templated
 from lab.template.deployed import Deployed
 from lab.template.reader import STACK
 from lab.terminal.language import LANGUAGES, Language, speaking
+from tests.local_aws.test_exercises import mend
 from tests.page.conftest import Served
 
 Template = Callable[..., dict[str, Any]]
@@ -53,6 +54,19 @@ def test_marks_follow_what_aws_has(page: Served, stack: Deployed) -> None:
     stack.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])  # type: ignore[list-item]
     assert "✗" in broken
     assert "tcp 23" in broken
+
+
+def test_what_is_to_be_found_is_not_told_unless_asked_for(page: Served, stack: Deployed) -> None:
+    faults.begin(3, stack, seed=1)
+    hidden = page.get("/en/claims/3", **{"HX-Request": "true"}).text
+    shown = page.get("/en/claims/3?show=1", **{"HX-Request": "true"}).text
+    hints = page.get("/en/exercises/3", **{"HX-Request": "true"}).text
+    assert "for you to find" in hidden
+    assert "mark-" not in hidden
+    assert "✗" in shown
+    assert hints.count("<details>") == 3
+    mend(stack)
+    assert "✗" not in page.get("/en/claims/3", **{"HX-Request": "true"}).text
 
 
 def test_an_exercise_that_was_solved_stays_done(page: Served, stack: Deployed, progress_elsewhere: Path) -> None:
@@ -170,7 +184,7 @@ def test_without_a_stack_the_guide_is_there_to_read() -> None:
         assert "<svg" not in text
     assert "Nothing is deployed." in pages.bill({})
     assert "no network" in pages.reach({})
-    assert "Nothing is deployed." in pages.marks("3")
+    assert "Nothing is deployed." in pages.marks("3", {})
     assert "Nothing is deployed." in pages.exercises("3")
 
 
