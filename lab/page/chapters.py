@@ -175,7 +175,7 @@ def _fence(renderer: RendererHTML, tokens: Sequence[Token], index: int, options:
     del renderer, options
     token = tokens[index]
     show = env.get("show")
-    if show is None or token.info not in ("sh", "console"):
+    if show is None or not token.info.startswith("sh"):
         return f'<pre tabindex="0"><code>{_escaped(token.content)}</code></pre>\n'
     return "".join(show(Command(text)) for text in _commands_in(token.info, token.content))
 
@@ -200,14 +200,12 @@ def _text(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: 
 
 
 def _commands_in(kind: str, content: str) -> Iterator[str]:
-    """Yield what is to be copied at once: a line after each ``$ `` of console, a whole block of sh."""
+    """Yield what is to be copied at once: each line of ``sh``; all of what is for elsewhere, such as ``sh bastion``."""
     content = re.sub(r"^ {1,3}", "", content, flags=re.MULTILINE) if content.startswith(" ") else content
     if kind == "sh":
+        yield from content.strip().splitlines()
+    elif kind.startswith("sh "):
         yield content.strip()
-    elif kind == "console":
-        for line in re.split(r"^\$ ", content, flags=re.MULTILINE):
-            if line.strip():
-                yield line.strip()
 
 
 def _align(tokens: Sequence[Token]) -> None:
