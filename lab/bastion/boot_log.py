@@ -50,6 +50,23 @@ BUCKET_AWAY = N_(
     "rc-local; journalctl -b -t s3fs"
 )
 
+# What the machine says as its reason, and as the last step before it.
+REASONS = (
+    N_("{reason}; the last step: {step}"),
+    N_("no end after {seconds} s"),
+    N_("no file can be written to {bucket}: {answer}"),
+    N_("the mount point is not empty: {path}"),
+    N_("Ubuntu lacks {packages}"),
+    N_("the AWS CLI was not installed"),
+    N_("s3fs was not built"),
+    N_("no source of s3fs"),
+    N_("the metadata service has no role {role}"),
+    N_("the metadata service does not answer"),
+    N_("s3fs is to be installed"),
+    N_("{bucket} is to be mounted"),
+    N_("not yet: {answer}"),
+)
+
 State = Literal["no output", "not begun", "begun", "failed", "complete", "away"]
 
 
@@ -120,7 +137,7 @@ def read_console(output: str) -> BootLog:
         if mark["what"].startswith(FAILED):
             reason = " ".join(mark["what"].removeprefix(FAILED).split())
             if reason.startswith("no end after"):
-                reason += _("; the last step: {step}").format(step=_step_before(number, last_run))
+                reason += f"; the last step: {_step_before(number, last_run)}"
             return BootLog(
                 "failed",
                 at=mark["at"],

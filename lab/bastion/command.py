@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.template.reader import STACK
-from lab.terminal.language import N_, _
+from lab.terminal.language import N_, _, rephrased
 from lab.terminal.options import AsJson, StackName, console
 from lab.terminal.printed import print_json
 from lab.terminal.problem import ProblemError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_ec2 import EC2Client
 
+    from lab.bastion.boot_log import BootLog
     from lab.bastion.machine import BastionInstance
 
 NOTHING_BOOTS = N_("Nothing boots in the local AWS. Really boot the bastion with: python -m lab rehearse")
@@ -46,7 +47,7 @@ def status(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     bastion = find_bastion(ec2, stack)
     _tell(bastion, as_json=as_json)
     if not as_json and not is_local() and bastion.state == "running" and (away := bucket_is_away(ec2, bastion.id)):
-        console.print(_(SAID["away"]).format(id=bastion.id, **asdict(away)), soft_wrap=True, markup=False)
+        _say("away", bastion.id, away)
         console.print(away.advice, soft_wrap=True, markup=False)
 
 
@@ -91,7 +92,7 @@ def boot_log(*, stack: StackName = STACK, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"id": instance_id, **asdict(log)})
     else:
-        console.print(_(SAID[log.state]).format(id=instance_id, **asdict(log)), soft_wrap=True, markup=False)
+        _say(log.state, instance_id, log)
         for line in log.lines:
             console.print(f"  {line}", soft_wrap=True, markup=False)
         if log.advice:
@@ -130,6 +131,13 @@ def connect(
         print_json({"id": bastion.id, "command": command})
         return
     os.execv(command[0], command)  # noqa: S606  # the shell takes this process's place, and Ctrl-C is its own
+
+
+def _say(what: str, instance_id: str, log: "BootLog") -> None:
+    from lab.bastion.boot_log import REASONS
+
+    said = _(SAID[what]).format(id=instance_id, at=log.at, reason=rephrased(log.reason, REASONS))
+    console.print(said, soft_wrap=True, markup=False)
 
 
 def _ec2() -> "tuple[boto3.Session, EC2Client]":

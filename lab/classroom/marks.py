@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.cost.bill import HOURS_A_MONTH, reckon
+from lab.guide import progress
 from lab.guide.exercises import EXERCISES, look
 from lab.template.deployed import Deployed, explain, new_session
 from lab.template.reader import STACK
@@ -45,11 +46,16 @@ class Work:
 
 
 def work_of(stack: str) -> Work:
-    """Return the marks of a stack. Raises ProblemError when it is not deployed, or not whole."""
+    """Return the marks of a stack; what was solved on this machine stays so.
+
+    Raises ProblemError when it is not deployed, or not whole.
+    """
     aws = Deployed(stack)
     aws.require_complete()
-    now = datetime.now(UTC)
-    marks = tuple(Mark(each.chapters, each.task, look(each, aws)) for each in EXERCISES)
+    now, solved = datetime.now(UTC), progress.solved(stack)
+    marks = tuple(
+        Mark(each.chapters, each.task, "" if progress.name(each) in solved else look(each, aws)) for each in EXERCISES
+    )
     return Work(stack.removeprefix(PREFIX), marks, now.isoformat(timespec="seconds"), _usd_until(aws, now))
 
 

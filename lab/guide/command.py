@@ -168,8 +168,8 @@ def exercise(
     found = [(each, look(each, aws)) for each in asked]
     for each, missing in found:
         if not missing:
-            progress.solve(each)
-    solved = progress.solved()
+            progress.solve(each, stack)
+    solved = progress.solved(stack)
     if as_json:
         print_json(
             [

@@ -15,21 +15,25 @@ def name(exercise: Exercise) -> str:
     return exercise.missing.__name__
 
 
-def solved() -> dict[str, str]:
-    """Return the exercises that were solved, each with its day (UTC), by their names. Nothing where none are kept."""
-    try:
-        kept = json.loads((lifecycle.HOME / FILE).read_text())
-        return {str(exercise): str(day) for exercise, day in kept["solved"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+def solved(stack: str) -> dict[str, str]:
+    """Return the exercises solved in a stack, each with its day (UTC), by their names. Nothing where none are kept."""
+    return _kept().get(stack, {})
 
 
-def solve(exercise: Exercise) -> None:
+def solve(exercise: Exercise, stack: str) -> None:
     """Keep that an exercise is solved, with the day when it first was; in a folder that is not writable nothing is."""
-    before = solved()
-    if name(exercise) in before:
+    kept = _kept()
+    if name(exercise) in kept.get(stack, {}):
         return
-    kept = {"solved": before | {name(exercise): datetime.now(UTC).date().isoformat()}}
+    kept.setdefault(stack, {})[name(exercise)] = datetime.now(UTC).date().isoformat()
     with suppress(OSError):
         lifecycle.HOME.mkdir(mode=0o700, exist_ok=True)
         lifecycle.write(FILE, json.dumps(kept, indent=1))
+
+
+def _kept() -> dict[str, dict[str, str]]:
+    try:
+        kept = json.loads((lifecycle.HOME / FILE).read_text())
+        return {str(stack): {str(each): str(day) for each, day in of.items()} for stack, of in kept.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}

@@ -1,7 +1,7 @@
 """Who reaches whom: a question to lab.reach, and its answers drawn and told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.page.place import Scene, place
 from lab.page.seen import Seen
@@ -10,7 +10,7 @@ from lab.reach.changes import least_changes
 from lab.reach.command import asked
 from lab.reach.explain import Words
 from lab.reach.network import AclEntry, Network
-from lab.reach.parties import INTERNET, S3, everybody, short
+from lab.reach.parties import ANYWHERE, INTERNET, S3, everybody, short
 from lab.reach.ranges import Answer, Ports
 from lab.terminal.language import N_, _
 from lab.terminal.problem import ProblemError
@@ -21,6 +21,8 @@ LIT = frozenset(
     ("internet", "vpc", "subnets", "zones", "hosts", "groups", "acls", "gateway", "nat", "endpoint", "buckets")
 )
 FEW = 3  # so many answers are drawn
+# The last rule of each network ACL, which nobody wrote.
+REST = AclEntry(number=32767, egress=False, protocol="-1", cidr=ANYWHERE, allow=False)
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,17 @@ def rules(network: Network) -> list[Table]:
     """Return the rules of all network ACLs and security groups in use, as tables."""
     words = Words(network)
     tables = []
-    for acl in sorted(network.acls.values(), key=lambda each: each.name):
+    for acl in sorted(network.acls.values(), key=lambda each: ("public" not in each.name, each.name)):
         guarded = sorted(short(each.name) for each in network.subnets.values() if each.acl == acl.id)
         if guarded:
-            rows = [_row(words, entry) for entry in sorted(acl.entries, key=lambda each: (each.egress, each.number))]
+            rows = [
+                _row(words, entry)
+                for egress in (False, True)
+                for entry in (
+                    *sorted((each for each in acl.entries if each.egress is egress), key=lambda each: each.number),
+                    replace(REST, egress=egress),
+                )
+            ]
             title = _("Network ACL {name}").format(name=short(acl.name))
             tables.append(Table(title, ", ".join(guarded), rows))
     for group in sorted(network.groups.values(), key=lambda each: each.name):
@@ -128,4 +137,5 @@ def rules(network: Network) -> list[Table]:
 
 def _row(words: Words, entry: AclEntry) -> tuple[str, str, str, str, bool]:
     traffic = words.ports(entry.protocol, entry.ports)
-    return str(entry.number), words.way(inbound=not entry.egress), traffic, words.peer(str(entry.cidr)), entry.allow
+    number = "*" if entry.number == REST.number else str(entry.number)
+    return number, words.way(inbound=not entry.egress), traffic, words.peer(str(entry.cidr)), entry.allow

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -15,13 +16,16 @@ from lab.checks import all_checks
 from lab.guide.blocks import STACKS, shell
 from lab.guide.book import Chapter, numbers_in, read
 from lab.guide.glossary import WORDS, Word
-from lab.terminal.language import Language, _, spoken
+from lab.terminal.language import N_, Language, _
 
+# What gives the HTML of a command, and of where it is to be run: one of PLACES, or anything else for this shell.
+Show = Callable[["Command", str], str]
+PLACES = {"real": N_("In a real account"), "bastion": N_("On the bastion"), "pc": N_("On your own computer")}
 NAME = re.compile(r"\$(\w+)")
 # What only reads. Of S3's own commands, ls; and not what writes what it got into a file, or tells a secret.
 READING = re.compile(r"(describe|list|get|head|simulate)-[a-z0-9-]+")
 WRITES_OR_TELLS = re.compile(r"get-(object|session-token|login-password|secret-value|password-data|federation-token)\b")
-SHELL_SYNTAX = re.compile(r"[|;&<>()`~*?\n\\]|\$\(")
+SHELL_SYNTAX = re.compile(r"[|;&<>()`~*?\n\\]")
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def commands(languages: Sequence[Language]) -> dict[str, Command]:
     texts = [shell(check.command) for stack in STACKS for check in all_checks(stack)]
     for language in languages:
         for chapter in read(language):
-            texts += [text for fence in _FENCE.findall(chapter.text) for text in _commands_in(*fence)]
+            texts += [dedent(box).strip() for box in _BOX.findall(chapter.text)]
     found = (Command(text) for text in texts)
     return {each.key: each for each in found if each.reads}
 
@@ -138,9 +142,7 @@ class Glossary:
         yield text, None
 
 
-def sections(
-    chapter: Chapter, ids: Mapping[str, str], show: Callable[[Command], str], glossary: Glossary
-) -> list[Section]:
+def sections(chapter: Chapter, ids: Mapping[str, str], show: Show, glossary: Glossary) -> list[Section]:
     """Return the sections of a chapter; ``show`` gives the HTML of a command."""
     parts = re.split(r"^### (.+)$", chapter.text, flags=re.MULTILINE)[1:]
     found = []
@@ -160,10 +162,8 @@ def inline(text: str, ids: Mapping[str, str] | None = None) -> str:
     return rendered
 
 
-def _rendered(text: str, ids: Mapping[str, str], show: Callable[[Command], str], glossary: Glossary) -> str:
+def _rendered(text: str, ids: Mapping[str, str], show: Show, glossary: Glossary) -> str:
     text = re.sub(r"^<!--.*?-->$", "", text, flags=re.MULTILINE)
-    if spoken() == "ja":  # a line break within a paragraph would become a space
-        text = re.sub(r"(?<=[、。」)])\n(?=[^\n\s|#<`-])", "", text)
     rendered: str = _MARKDOWN.render(text, {"ids": ids, "show": show, "glossary": glossary})
     return rendered
 
@@ -174,10 +174,12 @@ def _rendered(text: str, ids: Mapping[str, str], show: Callable[[Command], str],
 def _fence(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     del renderer, options
     token = tokens[index]
-    show = env.get("show")
-    if show is None or not token.info.startswith("sh"):
-        return f'<pre tabindex="0"><code>{_escaped(token.content)}</code></pre>\n'
-    return "".join(show(Command(text)) for text in _commands_in(token.info, token.content))
+    kind, _blank, where = token.info.partition(" ")
+    if kind == "sh" and (show := env.get("show")):
+        return str(show(Command(token.content.strip()), where))
+    prints = kind == "text" and index and tokens[index - 1].info.startswith("sh")
+    title = f'<p class="prints">{_escaped(_("It prints (... where it varies):"))}</p>\n' if prints else ""
+    return f'{title}<pre tabindex="0"><code>{_escaped(token.content)}</code></pre>\n'
 
 
 def _code(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
@@ -197,15 +199,6 @@ def _text(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: 
         else f'<button type="button" class="word" popovertarget="w{number}">{_escaped(piece)}</button>'
         for piece, number in glossary.pieces(text)
     )
-
-
-def _commands_in(kind: str, content: str) -> Iterator[str]:
-    """Yield what is to be copied at once: each line of ``sh``; all of what is for elsewhere, such as ``sh bastion``."""
-    content = re.sub(r"^ {1,3}", "", content, flags=re.MULTILINE) if content.startswith(" ") else content
-    if kind == "sh":
-        yield from content.strip().splitlines()
-    elif kind.startswith("sh "):
-        yield content.strip()
 
 
 def _align(tokens: Sequence[Token]) -> None:
@@ -249,5 +242,5 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-_FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+_BOX = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _MARKDOWN = _made()

@@ -2,11 +2,12 @@
 
 import typer
 
+from lab.template.reader import STACK
 from lab.terminal.language import _
-from lab.terminal.options import console
+from lab.terminal.options import StackName, console
 
 
-def page() -> None:
+def page(*, stack: StackName = STACK) -> None:
     """Serve the guide as a page on 127.0.0.1, with your own stack in it, until Ctrl-C.
 
     It shows the AWS that the shell points at; where it points at none, the local AWS of this folder. It runs only the
@@ -22,4 +23,4 @@ def page() -> None:
         typer.echo(f"  {address}")
 
     look_at_local_aws()
-    run(ready)
+    run(ready, stack=stack)

@@ -8,26 +8,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import BotoCoreError, ClientError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lab.classroom import marks
 from lab.cost.bill import HOURS_A_MONTH, PARTS
 from lab.cost.compare import NAT_CHOICES
 from lab.cost.prices import AS_OF, PRICES
 from lab.guide import progress
 from lab.guide.book import Chapter, find_chapter, read
-from lab.guide.exercises import EXERCISES, Exercise
+from lab.guide.exercises import EXERCISES, Exercise, look
 from lab.guide.experiments import EXPERIMENTS
 from lab.guide.glossary import WORDS
 from lab.guide.quiz import QUESTIONS
 from lab.guide.sources import ROOT
 from lab.page import asking, bill, results
-from lab.page.chapters import Command, Glossary, claims, commands, filled, inline, sections
+from lab.page.chapters import PLACES, Command, Glossary, claims, commands, filled, inline, sections
 from lab.page.own_questions import own_questions
 from lab.page.place import ICONS, LIT, place
 from lab.page.seen import Seen
-from lab.template.deployed import explain
-from lab.terminal.language import LANGUAGES, Language, _, default_region, speaking, spoken
+from lab.terminal.language import LANGUAGES, Language, _, default_region, ngettext, speaking, spoken
 from lab.terminal.problem import ProblemError
 from lab.verify import run_checks
 
@@ -51,27 +50,34 @@ class Pages:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        self._environment.globals |= {"_": _, "live": bool(token), "token": token, "party_name": asking.party_name}
+        self._environment.globals |= {
+            "_": _,
+            "ngettext": ngettext,
+            "live": bool(token),
+            "token": token,
+            "party_name": asking.party_name,
+        }
         self._environment.filters["inline"] = inline
 
     # --- pages
 
     def index(self) -> str:
         """Return the table of contents, with what is done."""
-        solved = progress.solved() if self._token else {}
+        seen = self._look()
+        solved = progress.solved(seen.deployed.stack_name) if self._token and seen.deployed else {}
         rows = []
         for each in read(spoken()):
             own = {progress.name(one) for one in exercises_of(each)}
             rows.append((each, page_of(each), _summary(each), len(own), len(own & solved.keys())))
-        return self._page("index.html", "index", _("The guide"), rows=rows, seen=self._look())
+        return self._page("index.html", "index", _("The guide"), rows=rows, seen=seen)
 
     def chapter(self, number: str) -> str:
         """Return a chapter. Raises ProblemError when there is none of this number."""
         chapter = find_chapter(number, spoken())
         seen, glossary = self._look(), Glossary()
 
-        def show(command: Command) -> str:
-            return self._command(command, seen.ids)
+        def show(command: Command, where: str = "") -> str:
+            return self._command(command, seen.ids, where)
 
         return self._page(
             "chapter.html",
@@ -167,6 +173,19 @@ class Pages:
         words = sorted(WORDS, key=lambda each: _(each.term).casefold())
         return self._page("words.html", "words", _("Glossary"), words=words, pages=pages)
 
+    def classroom(self) -> str:
+        """Return who of a class has done what. Raises ProblemError where there is no class."""
+        works = list(marks.works_of_class())
+        return self._page(
+            "class.html",
+            "class",
+            _("The class"),
+            works=works,
+            marks=next((work.marks for work in works if work.at), ()),
+            mistakes=marks.common_mistakes(works),
+            usd=marks.usd_of(works),
+        )
+
     def alone(self, title: str, html: str) -> str:
         """Return a piece as a page, for a browser that runs no JavaScript, or where something went wrong."""
         return self._page("alone.html", "alone", title, html=html)
@@ -202,13 +221,10 @@ class Pages:
         if seen.deployed is None:
             return self.notice(seen.problem)
         for each in exercises_of(find_chapter(number, spoken())):
-            try:
-                missing = each.missing(seen.deployed)
-            except (ProblemError, ClientError, BotoCoreError) as error:
-                missing = explain(error)
-            if not missing:
-                progress.solve(each)
-            rows.append((each, missing, progress.solved().get(progress.name(each), "")))
+            if not (missing := look(each, seen.deployed)):
+                progress.solve(each, seen.deployed.stack_name)
+            day = progress.solved(seen.deployed.stack_name).get(progress.name(each), "")
+            rows.append((each, missing, day))
         return self._render("exercises.html", rows=rows)
 
     def notice(self, text: str) -> str:
@@ -216,13 +232,14 @@ class Pages:
 
     # --- how
 
-    def _command(self, command: Command, ids: Mapping[str, str]) -> str:
+    def _command(self, command: Command, ids: Mapping[str, str], where: str) -> str:
         """Return a command with what one does with it: copy it, run it, or see it drawn."""
         return self._render(
             "command.html",
             command=command,
             text=filled(command.text, ids),
-            runs=bool(self._token and ids) and command.reads and not command.unknown(ids),
+            place=_(PLACES[where]) if where in PLACES else "",
+            runs=bool(self._token and ids) and where not in PLACES and command.reads and not command.unknown(ids),
             drawn=_in_the_figure(command),
         )
 

@@ -37,12 +37,12 @@ class Seen:
 
     @cached_property
     def ids(self) -> dict[str, str]:
-        """What commands may name: the outputs and resources of all our stacks that are deployed."""
+        """What commands may name: the outputs and resources of this stack, and of the optional ones."""
         found: dict[str, str] = {}
         if self.deployed:
-            for stack in reversed(STACKS):
+            for stack in STACKS.keys() - {STACK}:
                 with suppress(ProblemError, ClientError):
-                    found |= names(self.deployed if stack == self.deployed.stack_name else Deployed(stack))
+                    found |= names(Deployed(stack))
             found |= names(self.deployed)
         return found
 
@@ -73,7 +73,7 @@ class Seen:
         return found
 
 
-def see(stack: str = STACK) -> Seen:
+def see(stack: str) -> Seen:
     """Return a stack as it is deployed, or else as cdk.out has it."""
     try:
         deployed, network = deployed_network(stack)

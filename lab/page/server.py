@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lab.page.pieces import Pages, assets
 from lab.page.seen import Seen, see
 from lab.template.deployed import explain
+from lab.template.reader import STACK
 from lab.terminal.language import LANGUAGES, N_, Language, _, speaking, spoken
 from lab.terminal.problem import ProblemError
 
@@ -48,7 +49,7 @@ class Asked:
     whole: bool
 
 
-def application(port: int, token: str, look: Callable[[], Seen] = see) -> ASGIApp:
+def application(port: int, token: str, look: Callable[[], Seen]) -> ASGIApp:
     """Return the page for a port of 127.0.0.1."""
     service = _Service(Pages(look, token=token), token)
     routes = [
@@ -86,6 +87,8 @@ class _Service:
                 return self._pages.reach(asked.fields)
             case "bill":
                 return self._pages.bill(asked.fields)
+            case "class":
+                return self._pages.classroom()
             case "words":
                 return self._pages.words()
         return self._pages.chapter(asked.name)
@@ -186,8 +189,13 @@ class Guard:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
 
-def run(ready: Callable[[str], None], until: Callable[[], Awaitable[object]] | None = None) -> None:
-    """Serve the page on a free port of 127.0.0.1, until Ctrl-C or ``until``; ``ready`` gets the address to open."""
+def run(
+    ready: Callable[[str], None], until: Callable[[], Awaitable[object]] | None = None, *, stack: str = STACK
+) -> None:
+    """Serve the page about a stack on a free port of 127.0.0.1, until Ctrl-C or ``until``.
+
+    ``ready`` gets the address to open.
+    """
     token = secrets.token_urlsafe(24)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -198,5 +206,5 @@ def run(ready: Callable[[str], None], until: Callable[[], Awaitable[object]] | N
     config.loglevel = "WARNING"
     config.graceful_timeout = 1  # seconds that Ctrl-C leaves to open connections
     ready(f"http://127.0.0.1:{port}/?token={token}")
-    app = application(port, token)
+    app = application(port, token, lambda: see(stack))
     asyncio.run(serve(app, config, shutdown_trigger=until))  # type: ignore[arg-type]  # hypercorn spells out ASGI

@@ -1,5 +1,6 @@
 """The way of a packet through a figure: where each hop is, and what is said of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.page.place import Point, Rect, Scene
@@ -94,10 +95,8 @@ class Tracer:
             return self._spot(hop)
         here = next((self._spot(each) for each in reversed(hops[:number]) if each.kind in LARGE), self._goal)
         there = next((self._spot(each) for each in hops[number:] if each.kind in LARGE), self._goal)
-        if hop.kind == "security-group":
-            wall = self._wall_of_host(hop)
-        else:
-            wall = self._wall_of_subnet(there if hop.inbound else here)
+        guarded = self._network.interfaces if hop.kind == "security-group" else self._network.subnets
+        wall = self._wall_around(there if hop.inbound else here, guarded)
         if wall is None or here == there:
             return there if hop.inbound else here
         crossing = wall.border(there, here) if hop.inbound else wall.border(here, there)
@@ -111,14 +110,7 @@ class Tracer:
             return spots["internet"]
         return spots.get(hop.id, self._goal)
 
-    def _wall_of_host(self, hop: Hop) -> Rect | None:
-        address = hop.packet.destination if hop.inbound else hop.packet.source
-        return next(
-            (self._scene.walls.get(each.id) for each in self._network.interfaces.values() if each.private == address),
-            None,
-        )
-
-    def _wall_of_subnet(self, at: Point) -> Rect | None:
-        """Return the edge of the subnet that a place is in."""
-        walls = (self._scene.walls.get(each) for each in self._network.subnets)
+    def _wall_around(self, at: Point, guarded: Iterable[str]) -> Rect | None:
+        """Return the edge of the one of these subnets, or hosts, that a place is in."""
+        walls = (self._scene.walls.get(each) for each in guarded)
         return next((wall for wall in walls if wall and wall.has(at)), None)

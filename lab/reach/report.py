@@ -74,7 +74,8 @@ def _print_verdict(answers: list[Answer], words: Words, *, is_one_of: bool) -> N
     is_reply = first.conversation.reply is not None
     said = _("the reply: ") if is_reply else ""
     why = words.why(stop, "" if is_reply else traffic)
-    console.print(f"[red]✗[/] {escape(f'{pair}, {traffic}: {said}{why} ({stop.code})')}", soft_wrap=True)
+    line = _("{pair}, {traffic}: {why} ({code})").format(pair=pair, traffic=traffic, why=said + why, code=stop.code)
+    console.print(f"[red]✗[/] {escape(line)}", soft_wrap=True)
 
 
 def _print_way(network: Network, answer: Answer, words: Words, *, reply: bool) -> None:

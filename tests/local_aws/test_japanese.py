@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner
 
@@ -35,7 +34,6 @@ COMMANDS = [
     ["reach"],
     ["reach", "--diff"],
     ["reach", "internet", "bastion", "22", "--analyzer"],
-    ["guide", "3"],
     ["boot-log"],
     ["connect"],
     ["verify", "--stack", "Nobodys"],
@@ -53,7 +51,6 @@ def test_nothing_is_english_but_names_and_commands(
     artifacts = {"LearningStack": {"type": "aws:cloudformation:stack"}}
     (tmp_path / "cdk.out" / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
     run = CliRunner().invoke(app, [*words, "--lang", "ja"])
     printed = run.output + (str(run.exception) if run.exception else "")
     assert any("\u3041" <= character <= "\u9fff" for character in printed), printed
@@ -61,25 +58,17 @@ def test_nothing_is_english_but_names_and_commands(
 
 
 def test_facts_that_do_not_hold_are_japanese_too(
-    learning_stack: Deployed, operators_stack: Deployed, budget_stack: Deployed, monkeypatch: pytest.MonkeyPatch
+    learning_stack: Deployed, operators_stack: Deployed, budget_stack: Deployed
 ) -> None:
     """As if AWS had nothing of what is expected: each fact that a claim wants is told."""
-    monkeypatch.setenv("COLUMNS", "200")
     for stack in (learning_stack, operators_stack, budget_stack):
         for check in all_checks(stack.stack_name):
             if not check.when(stack):
                 continue
-            expected, found = check.prove(stack)
             with speaking("ja"):
+                expected, found = check.prove(stack)
                 told = [in_words(fact) for fact in {*expected, *found}]
             assert english_in("\n".join(told)) == [], check.id
     with speaking("ja"), console.capture() as capture:
         assert not verify.report([Verdict(check, ["an answer"], ["nothing"], "aws help")])
     assert "期待する状態: 応答があること" in capture.get()
-
-
-def test_a_session_without_mfa_is_told_in_japanese(learning_stack: Deployed) -> None:
-    del learning_stack
-    boto3.setup_default_session()
-    run = CliRunner().invoke(app, ["local", "as", "nobody", "--lang", "ja"])
-    assert english_in(run.output + str(run.exception)) == []

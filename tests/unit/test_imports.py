@@ -17,7 +17,8 @@ constructs_lib
 lab.__main__
 lab.cli
 lab.guide.command lab.local_aws.command
-lab.page lab.classroom
+lab.page
+lab.classroom
 lab.cleanup lab.doctor lab.guide lab.rehearsal lab.verify lab.bastion
 lab.packets
 lab.checks lab.cost lab.picture lab.local_aws

@@ -20,6 +20,7 @@ from lab.terminal.language import Language, _, speaking
 from stacks.settings import NAT_CHOICES as CHOICES
 from stacks.settings import Settings, documentation
 from tests.conftest import ROOT
+from tests.english import english_in
 
 Template = Callable[..., dict[str, Any]]
 EACH_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.name))
@@ -40,6 +41,13 @@ def facts(template: Template) -> Facts:
 def test_no_part_is_stale(page: Path, facts: Facts) -> None:
     text = page.read_text()
     assert text == fill(page, text, facts), "write it anew with: python -m lab guide --write"
+
+
+@EACH_PAGE
+def test_what_is_data_on_a_japanese_page_is_japanese(page: Path) -> None:
+    for part in PART.finditer(page.read_text()) if ".ja." in page.name else ():
+        if part["name"] != "resources":  # names
+            assert english_in(part[0].partition("\n")[2]) == []
 
 
 @EACH_PAGE

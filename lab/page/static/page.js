@@ -66,4 +66,4 @@ document.addEventListener("change", (event) => {
 
 // On a narrow screen the chapters wait until they are asked for.
 const chapters = document.querySelector("nav.chapters details");
-if (chapters && matchMedia("(max-width: 62rem)").matches) chapters.open = false;
+if (chapters && matchMedia("(max-width: 70rem)").matches) chapters.open = false;

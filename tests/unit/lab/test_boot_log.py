@@ -6,8 +6,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, bucket_is_away, console_output, read_console
+from lab.bastion.boot_log import ADVICE, BEGINS, COMPLETE, FAILED, REASONS, bucket_is_away, console_output, read_console
+from lab.terminal.language import rephrased, speaking
 from tests.conftest import ROOT
+from tests.english import english_in
 
 FIRST_BOOT = ROOT / "constructs_lib" / "boot" / "first-boot.sh"
 BEGUN = "[   21.4] cloud-init[812]: learning-stack 2026-11-24T01:00:00Z: first boot begins\r\n"
@@ -136,3 +138,15 @@ def test_a_terminated_instance_has_the_output_that_was_stored_at_its_end() -> No
         stub.add_response("get_console_output", {}, {"InstanceId": "i-0123", "Latest": True})
         stub.add_response("get_console_output", {"Output": "b2xkCg=="}, {"InstanceId": "i-0123"})
         assert console_output(ec2, "i-0123") == "old\n"
+
+
+def test_each_reason_of_the_script_is_told_in_japanese() -> None:
+    reasons = re.findall(r'(?:\bfail "|log "failed: |answer=")([^"$]+(?:\$[^"]+)?)"', FIRST_BOOT.read_text())
+    assert len(reasons) == len(ADVICE) + 2
+    with speaking("ja"):
+        for reason in reasons:
+            told = rephrased(
+                f"{re.sub(r'[$][*]|[$][A-Za-z_]+', 'x', reason)}; the last step: x is to be mounted", REASONS
+            )
+            assert english_in(told) == []
+            assert told.endswith("。最後の手順: x のマウント")

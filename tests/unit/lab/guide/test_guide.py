@@ -1,8 +1,10 @@
 """The guide has all that is made and claimed, in both languages, and reads well in a terminal."""
 
 import json
+import pydoc
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,10 +12,12 @@ import botocore.session
 import pytest
 import typer
 from botocore import xform_name
+from rich.console import Console
 from typer.testing import CliRunner
 
 from lab.checks import all_checks
 from lab.cli import app
+from lab.guide import command
 from lab.guide.blocks import shell
 from lab.guide.book import chapters, file_of, find_chapter
 from lab.guide.exercises import EXERCISES
@@ -123,6 +127,21 @@ def test_no_command_is_broken_over_lines() -> None:
     assert set(commands) <= set(printed)
 
 
+def test_what_is_longer_than_the_screen_goes_through_a_pager(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paged: list[str] = []
+    monkeypatch.setattr(pydoc, "pager", paged.append)
+    monkeypatch.setattr(command, "console", Console(width=80, height=3))
+    monkeypatch.setenv("LESS", "")
+    for is_terminal in (False, True):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda is_terminal=is_terminal: is_terminal)
+        command._show("two\nlines")
+        command._show("four\nof\nthese\nlines")
+    assert paged == ["four\nof\nthese\nlines"]
+    assert capsys.readouterr().out == "two\nlines\nfour\nof\nthese\nlines\ntwo\nlines\n"
+
+
 # What the AWS CLI has beside the operations of AWS's services; the last two in version 2 alone.
 ONLY_OF_THE_CLI = {"--version", "ec2 wait", "s3 cp", "s3 sync", "s3", "s3api", "configure sso", "sso login", "login"}
 
@@ -138,8 +157,8 @@ def test_what_sentences_say_of_the_lab_it_understands(language: Language) -> Non
     found = spoken_of("lab", language)
     assert len(found) > 20
     for name, *words in found:
-        command: Any = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]  # a group it is
-        command.make_context(name, words)  # raises where it does not understand
+        one: Any = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]  # a group it is
+        one.make_context(name, words)  # raises where it does not understand
 
 
 @EACH_LANGUAGE

@@ -13,7 +13,14 @@ from lab.terminal.language import CATALOGUE, rephrased, speaking
 from lab.terminal.texts import _texts, gathered, updated
 
 # What is so in both languages.
-NAMES = {"Elastic IP", "Elastic IPs", ", Elastic IP", "{name}: {problem}. {advice}", "{traffic} {fromto} {peer}"}
+NAMES = {
+    "{pair}, {traffic}: {why} ({code})",
+    "Elastic IP",
+    "Elastic IPs",
+    ", Elastic IP",
+    "{name}: {problem}. {advice}",
+    "{traffic} {fromto} {peer}",
+}
 MAY_BE_NAMES = {"lab/guide/glossary.py", "lab/guide/quiz.py"}
 LETTER = "[\u3041-\u30ff\u4e00-\u9fff]"
 
