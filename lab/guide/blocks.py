@@ -51,7 +51,7 @@ REQUESTS = {
     "PUT, COPY, POST, LIST": ("put", 1.0),
     "GET, HEAD, SELECT": ("get", 0.1),
     "DELETE, CANCEL": ("", 0.0),
-    N_("Move to Glacier Flexible Retrieval, by a lifecycle rule"): ("to-GLACIER", 1.0),
+    N_("Move to the archive (Glacier), by a lifecycle rule"): ("to-GLACIER", 1.0),
 }
 WIDTH = 97  # of what ``lab verify`` prints
 

@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import botocore.session
 import pytest
+import typer
+from botocore import xform_name
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -137,3 +140,32 @@ def test_what_is_longer_than_the_screen_goes_through_a_pager(
         command._show("four\nof\nthese\nlines")
     assert paged == ["four\nof\nthese\nlines"]
     assert capsys.readouterr().out == "two\nlines\nfour\nof\nthese\nlines\ntwo\nlines\n"
+
+
+# What the AWS CLI has beside the operations of AWS's services; the last two in version 2 alone.
+ONLY_OF_THE_CLI = {"--version", "ec2 wait", "s3 cp", "s3 sync", "s3", "s3api", "configure sso", "sso login", "login"}
+
+
+def spoken_of(program: str, language: Language) -> list[list[str]]:
+    """Return the words of each command of a program that stands in a sentence of the guide."""
+    prose = re.sub(r"^( *)```.*?^ *```$", "", file_of(language).read_text(), flags=re.DOTALL | re.MULTILINE)
+    return [shlex.split(words) for words in re.findall(rf"`(?:python -m )?{program} ([^`]*)`", prose)]
+
+
+@EACH_LANGUAGE
+def test_what_sentences_say_of_the_lab_it_understands(language: Language) -> None:
+    found = spoken_of("lab", language)
+    assert len(found) > 20
+    for name, *words in found:
+        one: Any = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]  # a group it is
+        one.make_context(name, words)  # raises where it does not understand
+
+
+@EACH_LANGUAGE
+def test_what_sentences_say_of_the_aws_cli_is_there(language: Language) -> None:
+    found = [words for words in spoken_of("aws", language) if words[0].isascii() and words[0].islower()]
+    assert len(found) > 15
+    for words in found:
+        if not {" ".join(words[:2]), words[0]} & ONLY_OF_THE_CLI:
+            operations = botocore.session.Session().get_service_model(words[0]).operation_names
+            assert any(xform_name(each, "-").startswith(words[1]) for each in operations), words
