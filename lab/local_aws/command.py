@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 TRY_NEXT = N_("""
 Try next:
-  source .venv/bin/activate && source .local-aws/env  # talk to the local AWS
-  python -m lab page                                  # learn it: the guide in a browser
-  python -m lab guide 3                               # or here, from chapter 3
-  cdk diff LearningStack -c nat=single                # what a setting changes
-  cdk deploy LearningStack -c nat=single              # and change it
-  cdk deploy OperatorsStack -c operators=alice,bob    # chapter 4: users, MFA
-  python -m lab verify                                # prove it all again
-  python -m lab rehearse                              # really boot the bastion
-  make local-down                                     # stop (local-clean: forget)
+  Talk to the local AWS       source .venv/bin/activate && source .local-aws/env
+  Learn it in a browser       python -m lab page
+  Or here, from chapter 3     python -m lab guide 3
+  See what a setting changes  cdk diff LearningStack -c nat=single
+  And change it               cdk deploy LearningStack -c nat=single
+  Chapter 4: users, MFA       cdk deploy OperatorsStack -c operators=alice,bob
+  Prove it all again          python -m lab verify
+  Really boot the bastion     python -m lab rehearse
+  Stop (local-clean: forget)  make local-down
 """)
 
 # What the stack's output SshCommand says where port 22 is closed.
