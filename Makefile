@@ -149,7 +149,7 @@ test-packets: $(READY) ## Who reaches whom, held to real packets (on Linux; a mi
 # All at once, the long ones first, as most of them wait most of the time; each prints what it has to say when it ends.
 # Behind a + is what a run of a file takes of it, as pytest's -k has it. A computer in software takes all the processors
 # that there are, so it goes last in line (nice). What missed a time is run once more when nothing else runs.
-BOOT_RUNS := test_qemu.py test_faults_of_s3.py test_size.py+nano test_size.py+not_nano test_from_source.py+built test_from_source.py+not_built \
+BOOT_RUNS := test_qemu.py test_faults_of_s3.py+not_away test_faults_of_s3.py+away test_size.py+nano test_size.py+not_nano test_from_source.py+built test_from_source.py+not_built \
   test_faults_at_work.py+service test_faults_at_work.py+not_service test_faults_at_boot.py+metadata \
   test_faults_at_boot.py+not_metadata test_faults_of_the_keeper.py test_faults_at_first_boot.py+internet \
   test_faults_at_first_boot.py+not_internet test_credentials.py test_can_fail.py
