@@ -13,6 +13,7 @@ def role(aws: Deployed) -> str:
     "10-1",
     "EC2 alone may take the role, and the bastion carries it in its instance profile",
     "aws ec2 describe-instances --instance-ids {InstanceId} --query 'Reservations[].Instances[].IamInstanceProfile'",
+    field="Arn",
 )
 def role_is_for_the_bastion(aws: Deployed) -> tuple[Facts, Facts]:
     found = permissions(document(aws.iam.get_role(RoleName=role(aws))["Role"]["AssumeRolePolicyDocument"]))
@@ -28,6 +29,7 @@ def role_is_for_the_bastion(aws: Deployed) -> tuple[Facts, Facts]:
     "10-1",
     "The role may use the objects of its one bucket, open Session Manager's sessions, report the first boot: no more",
     "aws iam list-attached-role-policies --role-name {RoleName}",
+    field="PolicyName",
 )
 def role_has_least_privilege(aws: Deployed) -> tuple[Facts, Facts]:
     arn = f"arn:{partition(aws)}:s3:::{aws.outputs['BucketName']}"

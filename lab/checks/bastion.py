@@ -32,6 +32,7 @@ def described(aws: Deployed, instance: Resource) -> "InstanceTypeDef":
     "The bastion runs on the Ubuntu image that was chosen; every instance has its type, CPU credits that add no cost, "
     "shared hardware",
     "aws ec2 describe-instances --instance-ids {InstanceId}",
+    field="ImageId, InstanceType",
 )
 def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
     chosen = aws.settings
@@ -76,6 +77,7 @@ def bastion_runs(aws: Deployed) -> tuple[Facts, Facts]:
     "8 (Step 3-3)",
     "The bastion is in public subnet 1 and has one public address, its Elastic IP",
     "aws ec2 describe-addresses --public-ips {BastionAddress}",
+    field="PublicIp, InstanceId",
 )
 def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
     found = described(aws, bastion(aws))
@@ -91,6 +93,7 @@ def bastion_has_an_elastic_ip(aws: Deployed) -> tuple[Facts, Facts]:
     "8 (Step 3-4)",
     "The root volume of every instance is an encrypted gp3 of the chosen size",
     "aws ec2 describe-volumes --filters Name=attachment.instance-id,Values={InstanceId}",
+    field="Encrypted, VolumeType",
 )
 def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
     # Of the others, those that the stack has by a setting keep to the smallest that Ubuntu's image takes.
@@ -113,6 +116,7 @@ def root_volume_is_encrypted(aws: Deployed) -> tuple[Facts, Facts]:
     "8 (Step 3-5, 3-9)",
     "The bastion is tagged: its name, its role, the project",
     "aws ec2 describe-tags --filters Name=resource-id,Values={InstanceId}",
+    field="Key, Value",
 )
 def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
     promised = {tag["Key"]: tag["Value"] for tag in aws.description.get("Tags", [])}  # CloudFormation hands them on
@@ -131,6 +135,7 @@ def bastion_is_tagged(aws: Deployed) -> tuple[Facts, Facts]:
     "8 (Step 3-6)",
     "The bastion is behind the security group `bastion` and no other",
     "aws ec2 describe-instance-attribute --instance-id {InstanceId} --attribute groupSet",
+    field="Groups",
 )
 def bastion_is_behind_its_group(aws: Deployed) -> tuple[Facts, Facts]:
     groups = described(aws, bastion(aws))["SecurityGroups"]
@@ -141,6 +146,7 @@ def bastion_is_behind_its_group(aws: Deployed) -> tuple[Facts, Facts]:
     "8 (Step 3-7)",
     "The bastion has a key pair, and Parameter Store keeps the private key, encrypted",
     "aws ec2 describe-key-pairs --filters Name=tag:Project,Values=LearningStack",
+    field="KeyName, KeyPairId",
 )
 def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
     name = described(aws, bastion(aws)).get("KeyName", "none")
@@ -155,6 +161,7 @@ def key_is_in_parameter_store(aws: Deployed) -> tuple[Facts, Facts]:
     "8",
     "The metadata service answers IMDSv2 only, and on the instance itself only (newer than the primer)",
     "aws ec2 describe-instances --instance-ids {InstanceId} --query 'Reservations[].Instances[].MetadataOptions'",
+    field="HttpTokens, HttpPutResponseHopLimit",
 )
 def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
     expected, found = [], []
@@ -169,6 +176,7 @@ def imdsv2_only(aws: Deployed) -> tuple[Facts, Facts]:
     "10-3, 10-4",
     "The first boot mounts this bucket through the role for uid/gid, and again at every boot",
     "aws ec2 describe-instance-attribute --instance-id {InstanceId} --attribute userData",
+    field="Value",
 )
 def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
     attribute = aws.ec2.describe_instance_attribute(InstanceId=bastion(aws).id, Attribute="userData")["UserData"]
@@ -193,6 +201,7 @@ def first_boot_mounts_the_bucket(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4, 12",
     "The private host, if there is one, has no public address, takes SSH from the bastion alone and nothing else",
     "aws ec2 describe-instances --filters Name=tag:Name,Values=learning-private-host",
+    field="PrivateIpAddress, SecurityGroups",
 )
 def private_host_is_private(aws: Deployed) -> tuple[Facts, Facts]:
     expected, found = [], []

@@ -19,14 +19,16 @@ Prove = Callable[[Deployed], tuple[Facts, Facts]]
 class Check:
     """A claim of a chapter, as the catalogue of texts has it, the AWS CLI command that shows it, and its proof.
 
-    In ``command``, names in braces are outputs of the stack, ``AccountId``, or a type, such as ``Budget``, for the id
-    of the stack's own. ``when`` says whether a stack makes the claim at all.
+    ``field`` names what of the command's answer to look at; nothing where that is all of it. In ``command``, names in
+    braces are outputs of the stack, ``AccountId``, or a type, such as ``Budget``, for the id of the stack's own.
+    ``when`` says whether a stack makes the claim at all.
     """
 
     id: str
     chapter: str
     claim: str
     command: str
+    field: str = ""
     prove: Prove
     when: Callable[[Deployed], bool] = lambda _: True
 
@@ -56,6 +58,7 @@ def check(
     claim: str,
     command: str,
     *,
+    field: str = "",
     stack: str = "LearningStack",
     when: Callable[[Deployed], bool] = Check.when,
 ) -> Callable[[Prove], Prove]:
@@ -68,6 +71,7 @@ def check(
                 chapter=chapter,
                 claim=claim,
                 command=command,
+                field=field,
                 prove=prove,
                 when=when,
             )

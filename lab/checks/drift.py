@@ -41,6 +41,7 @@ UNKNOWN = object()  # what only CloudFormation knows
     "3",
     "Nobody has changed the network or the instances by hand: AWS has them as the template says (no drift)",
     "aws cloudformation get-template --stack-name LearningStack",
+    field="Resources",
 )
 def no_drift(aws: Deployed) -> tuple[Facts, Facts]:
     there = {own: each for kind in DESCRIBED for own, each in _described(aws, kind)}

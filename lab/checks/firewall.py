@@ -76,6 +76,7 @@ def _entry(entry: Any) -> str:
     "12-3 (1)",
     "Port 22 of the bastion is open to `admin_cidr` alone, or to nobody",
     "aws ec2 describe-security-groups --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-bastion",
+    field="IpPermissions",
 )
 def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
     admin = aws.settings["admin_cidr"]
@@ -87,6 +88,7 @@ def ssh_is_restricted(aws: Deployed) -> tuple[Facts, Facts]:
     "12-3 (2, 3, 4)",
     "Web servers take 80 and 443 from anywhere, 8080 from `office_cidr` alone, SSH from the bastion alone",
     "aws ec2 describe-security-groups --group-ids {WebGroupId}",
+    field="IpPermissions",
 )
 def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
     peers = {80: ANYWHERE, 443: ANYWHERE, 8080: aws.settings["office_cidr"]}
@@ -99,6 +101,7 @@ def web_ports(aws: Deployed) -> tuple[Facts, Facts]:
     "12-3 (5)",
     "Databases take 3306 from the web servers and the bastion alone, SSH from the bastion, by group and not by address",
     "aws ec2 describe-security-groups --group-ids {DatabaseGroupId}",
+    field="UserIdGroupPairs",
 )
 def database_port(aws: Deployed) -> tuple[Facts, Facts]:
     promised = [f"learning-database in: tcp 3306 from learning-{group}" for group in ("web", "bastion")]
@@ -110,6 +113,7 @@ def database_port(aws: Deployed) -> tuple[Facts, Facts]:
     "12-2",
     "Outbound rules name what each group needs; replies need none, as groups are stateful",
     "aws ec2 describe-security-group-rules --filters Name=group-id,Values={WebGroupId},{DatabaseGroupId}",
+    field="IsEgress, CidrIpv4",
 )
 def outbound_is_limited(aws: Deployed) -> tuple[Facts, Facts]:
     promised = {
@@ -133,6 +137,7 @@ def outbound_is_limited(aws: Deployed) -> tuple[Facts, Facts]:
     "12-4",
     "The public network ACL has its numbered rules, deny before the wider allow",
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-public",
+    field="RuleNumber, RuleAction",
 )
 def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
     vpc_cidr, admin, office = (aws.settings[name] for name in ("vpc_cidr", "admin_cidr", "office_cidr"))
@@ -161,6 +166,7 @@ def public_acl(aws: Deployed) -> tuple[Facts, Facts]:
     "12-4",
     "The private network ACL has its numbered rules, with the ports for replies, as ACLs are stateless",
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} Name=tag:Name,Values=learning-private",
+    field="RuleNumber, RuleAction",
 )
 def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
     vpc_cidr = aws.settings["vpc_cidr"]
@@ -186,6 +192,7 @@ def private_acl(aws: Deployed) -> tuple[Facts, Facts]:
     "12-4",
     "Each network ACL guards the subnets of its kind",
     "aws ec2 describe-network-acls --filters Name=vpc-id,Values={VpcId} --query 'NetworkAcls[].Associations'",
+    field="SubnetId",
 )
 def acls_guard_their_subnets(aws: Deployed) -> tuple[Facts, Facts]:
     own = {*public(aws), *private(aws)}

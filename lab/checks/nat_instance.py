@@ -18,6 +18,7 @@ def is_wanted(aws: Deployed) -> bool:
     "private subnets",
     "aws ec2 describe-instances --filters Name=tag:Name,Values=learning-nat",
     when=is_wanted,
+    field="SourceDestCheck",
 )
 def nat_instance(aws: Deployed) -> tuple[Facts, Facts]:
     instance = described(aws, aws.one("AWS::EC2::Instance", NAME))

@@ -100,6 +100,7 @@ def _route(aws: Deployed, subnet_name: str, route: Any) -> str:
     "3-1",
     "The VPC has its range of addresses, and its hosts get DNS names",
     "aws ec2 describe-vpcs --vpc-ids {VpcId}",
+    field="CidrBlock",
 )
 def vpc(aws: Deployed) -> tuple[Facts, Facts]:
     own = vpc_id(aws)
@@ -120,6 +121,7 @@ def vpc(aws: Deployed) -> tuple[Facts, Facts]:
     "3-3",
     "Each of two zones, those that were chosen, has one public and one private subnet",
     "aws ec2 describe-subnets --filters Name=vpc-id,Values={VpcId}",
+    field="AvailabilityZone, CidrBlock",
 )
 def subnets(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2_list("describe_subnets", Filters=in_vpc(aws))
@@ -154,6 +156,7 @@ def no_automatic_addresses(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Every subnet has a route table of its own",
     "aws ec2 describe-route-tables --filters Name=vpc-id,Values={VpcId}",
+    field="Associations",
 )
 def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2_list("describe_route_tables", Filters=in_vpc(aws))
@@ -172,6 +175,7 @@ def route_tables(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Public subnets reach the internet through the internet gateway, and have no other way out",
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PublicSubnetIds}",
+    field="Routes",
 )
 def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
     attached: Any = [{"Name": "attachment.vpc-id", "Values": [vpc_id(aws)]}]
@@ -187,6 +191,7 @@ def public_routes(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Private subnets reach the internet through the NAT gateway or instance that `nat` gives them, or not at all",
     "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={PrivateSubnetIds}",
+    field="Routes",
 )
 def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
     return (
@@ -199,6 +204,7 @@ def private_routes(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Every NAT gateway is available, in its public subnet and with an Elastic IP unless it is a regional one",
     "aws ec2 describe-nat-gateways --filter Name=vpc-id,Values={VpcId}",
+    field="State, NatGatewayAddresses",
 )
 def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
     nat = aws.settings["nat"]
@@ -225,6 +231,7 @@ def nat_gateways(aws: Deployed) -> tuple[Facts, Facts]:
     "3-4",
     "Every route table leads to S3 through the free gateway endpoint",
     "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={VpcId}",
+    field="RouteTableIds",
 )
 def s3_endpoint(aws: Deployed) -> tuple[Facts, Facts]:
     endpoints = aws.ec2_list("describe_vpc_endpoints", Filters=in_vpc(aws))
@@ -246,6 +253,7 @@ def _delivery(flow_log: "FlowLogTypeDef") -> str:
     "3-4",
     "All traffic of the VPC is logged to the log bucket",
     "aws ec2 describe-flow-logs --filter Name=resource-id,Values={VpcId}",
+    field="TrafficType, LogDestination",
 )
 def flow_logs(aws: Deployed) -> tuple[Facts, Facts]:
     found = aws.ec2_list("describe_flow_logs", Filters=[{"Name": "resource-id", "Values": [vpc_id(aws)]}])

@@ -21,6 +21,7 @@ def attached(aws: Deployed) -> list[str]:
     "sign in to the CLI",
     "aws iam list-attached-group-policies --group-name {GroupName}",
     stack="OperatorsStack",
+    field="PolicyName",
 )
 def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
     documents = [policy_document(aws, policy) for policy in attached(aws)]
@@ -54,6 +55,7 @@ def operators_policy(aws: Deployed) -> tuple[Facts, Facts]:
     "The policy, and no other, is on the group, and the operators are its members",
     "aws iam get-group --group-name {GroupName}",
     stack="OperatorsStack",
+    field="UserName",
 )
 def operators_group(aws: Deployed) -> tuple[Facts, Facts]:
     own = [policy.id for policy in aws.all("AWS::IAM::ManagedPolicy")]
@@ -72,6 +74,7 @@ def operators_group(aws: Deployed) -> tuple[Facts, Facts]:
     "Operators have no access keys, and no permission but their group's",
     "aws iam list-users",
     stack="OperatorsStack",
+    field="UserName",
 )
 def operators_have_no_keys(aws: Deployed) -> tuple[Facts, Facts]:
     found = []

@@ -29,6 +29,7 @@ def age(since: datetime) -> timedelta:
     "In a real account: Session Manager's agent on the bastion is in touch with AWS",
     "aws ssm describe-instance-information --filters Key=InstanceIds,Values={InstanceId}",
     when=in_a_real_account,
+    field="PingStatus",
 )
 def agent_is_online(aws: Deployed) -> tuple[Facts, Facts]:
     wanted: Any = [{"Key": "InstanceIds", "Values": [bastion(aws).id]}]

@@ -13,6 +13,7 @@ from lab.template.deployed import Deployed
     "schedules may do only that",
     "aws scheduler get-schedule --name {Schedule}",
     when=lambda aws: bool(aws.settings["stop_at"] or aws.settings["start_at"]),
+    field="ScheduleExpression",
 )
 def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
     hosts = aws.all("AWS::EC2::Instance")
@@ -52,6 +53,7 @@ def schedules_stop_and_start(aws: Deployed) -> tuple[Facts, Facts]:
     "A budget mails the chosen address when this month's cost of the account passes 50 and 100 % of the sum",
     "aws budgets describe-notifications-for-budget --account-id {AccountId} --budget-name {Budget}",
     stack="BudgetStack",
+    field="Threshold, ThresholdType",
 )
 def budget_mails(aws: Deployed) -> tuple[Facts, Facts]:
     budget = aws.one("AWS::Budgets::Budget")

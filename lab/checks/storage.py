@@ -86,6 +86,7 @@ def _when(step: Any) -> str:
     "7-1",
     "Objects below archive/, and only those, move to Glacier after 30 days",
     "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
+    field="Transitions",
 )
 def archive_moves_to_glacier(aws: Deployed) -> tuple[Facts, Facts]:
     found = [fact for rule in lifecycle(aws, bucket(aws)) for fact in moves(rule)]
@@ -96,6 +97,7 @@ def archive_moves_to_glacier(aws: Deployed) -> tuple[Facts, Facts]:
     "7-1",
     "Old versions are deleted after 90 days, unfinished uploads after one; no file is ever deleted by itself",
     "aws s3api get-bucket-lifecycle-configuration --bucket {BucketName}",
+    field="NoncurrentVersionExpiration, AbortIncompleteMultipartUpload",
 )
 def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     return (
@@ -112,6 +114,7 @@ def leftovers_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     "7-1",
     "Logs are deleted after 90 days (hardened: 365), unfinished uploads of them after one",
     "aws s3api get-bucket-lifecycle-configuration --bucket {LogBucketName}",
+    field="Expiration",
 )
 def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     rules = lifecycle(aws, log_bucket(aws))
@@ -130,6 +133,7 @@ def logs_are_deleted(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "Nothing in the buckets can be made public",
     "aws s3api get-public-access-block --bucket {BucketName}",
+    field="BlockPublicAcls, BlockPublicPolicy",
 )
 def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
     switches = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -144,6 +148,7 @@ def nothing_is_public(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "ACLs are disabled: policies alone decide who reads (the primer's default_acl=public-read cannot work)",
     "aws s3api get-bucket-ownership-controls --bucket {BucketName}",
+    field="ObjectOwnership",
 )
 def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
     return (
@@ -160,6 +165,7 @@ def acls_are_disabled(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "Everything is encrypted at rest: files with the account's own KMS key for S3, logs with SSE-S3",
     "aws s3api get-bucket-encryption --bucket {BucketName}",
+    field="SSEAlgorithm",
 )
 def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
     found = []
@@ -175,6 +181,7 @@ def encrypted_at_rest(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "Requests without TLS are denied to everyone",
     "aws s3api get-bucket-policy --bucket {BucketName}",
+    field="aws:SecureTransport",
 )
 def tls_only(aws: Deployed) -> tuple[Facts, Facts]:
     arns = [f"arn:{partition(aws)}:s3:::{name}" for name in every(aws)]
@@ -188,6 +195,7 @@ def tls_only(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "Beside demanding TLS, the buckets' policies let nobody in but AWS's own delivery of logs, into the log bucket",
     "aws s3api get-bucket-policy --bucket {LogBucketName}",
+    field="Principal",
 )
 def bucket_policy_opens_nothing(aws: Deployed) -> tuple[Facts, Facts]:
     log_arn = f"arn:{partition(aws)}:s3:::{log_bucket(aws)}"
@@ -211,6 +219,7 @@ def bucket_policy_opens_nothing(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "The bucket keeps old versions of changed and deleted objects",
     "aws s3api get-bucket-versioning --bucket {BucketName}",
+    field="Status",
 )
 def versioning(aws: Deployed) -> tuple[Facts, Facts]:
     return ["Enabled"], [aws.s3.get_bucket_versioning(Bucket=bucket(aws)).get("Status", "never enabled")]
@@ -220,6 +229,7 @@ def versioning(aws: Deployed) -> tuple[Facts, Facts]:
     "9",
     "Every request to the bucket is logged to the log bucket",
     "aws s3api get-bucket-logging --bucket {BucketName}",
+    field="TargetBucket, TargetPrefix",
 )
 def access_logs(aws: Deployed) -> tuple[Facts, Facts]:
     logging: Any = aws.s3.get_bucket_logging(Bucket=bucket(aws)).get("LoggingEnabled", {})

@@ -149,7 +149,10 @@ class _Writer:
         for stack in STACKS:
             for check in all_checks(stack):
                 if str(numbers_in(check.chapter)[0]) in chapters:
+                    look = _("Look at: {fields}").format(fields=f"`{check.field}`") if check.field else ""
                     yield f"- {_(check.claim)} ({check.chapter})\n\n  ```sh\n  {shell(check.command)}\n  ```\n"
+                    if look:
+                        yield f"  {look}\n"
 
     def costs(self, names: list[str]) -> Iterator[str]:
         """Yield a table of what constructs cost, in each region: what is idle by the month, the rest by its unit."""

@@ -70,12 +70,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of a chapter: what it says in the language that is spoken, and the command that shows it."""
+    """A claim of a chapter: what it says in the language that is spoken, the command that shows it, where to look."""
 
     id: str
     chapter: str
     text: str
     command: Command
+    field: str
 
     @property
     def asks(self) -> list[str]:
@@ -102,7 +103,7 @@ def filled(text: str, ids: Mapping[str, str]) -> str:
 def claims(chapter: Chapter) -> list[Claim]:
     """Return the claims about all stacks that a chapter has, in its order."""
     return [
-        Claim(check.id, check.chapter, _(check.claim), Command(shell(check.command)))
+        Claim(check.id, check.chapter, _(check.claim), Command(shell(check.command)), check.field)
         for stack in STACKS
         for check in all_checks(stack)
         if numbers_in(check.chapter)[0] in chapter.numbers

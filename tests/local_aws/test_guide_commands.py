@@ -334,6 +334,10 @@ def test_the_commands_of_the_claims_work(account: Account) -> None:
             if account.name == "zsh" or not shutil.which("zsh"):  # once is enough: the words are the same
                 done = account.run(command)
                 assert done.status == 0 or check.claim.startswith("In a real account"), f"{command}\n{done}"
+                if done.status == 0 and check.when(deployed):  # what one is to look at is there
+                    assert [field for field in check.field.split(", ") if field not in done.out] == [], (
+                        f"{command}\n{done}"
+                    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
