@@ -112,7 +112,7 @@ def test_each_learner_gets_a_stack_and_the_cost_is_that_of_all(
     assert "LearningStack and 2 of learners cost about 36 USD a month when idle in us-east-1; nat=none" in result.stderr
     manifest = json.loads((folder / "class" / "manifest.json").read_text())["artifacts"]
     stacks = [name for name, artifact in manifest.items() if artifact["type"] == "aws:cloudformation:stack"]
-    assert stacks == ["LearningStack", "LearningStack-alice", "LearningStack-bob", "OperatorsStack"]
+    assert stacks == ["LearningStack", "LearningStack-alice", "LearningStack-bob", "ClassStack", "OperatorsStack"]
     for stack in stacks:
         content = json.loads((folder / "class" / f"{stack}.template.json").read_text())
         assert content == template(stack, learners=("alice", "bob"), nat="none")
