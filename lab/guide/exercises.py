@@ -247,9 +247,15 @@ def deny(aws: Deployed) -> str:
     first = min(each["RuleNumber"] for each in to_all)
     promised = {int(fact.split()[1].rstrip(":")) for fact in public_acl(aws)[0] if fact.startswith("in ")}
     for each in inbound:
-        if each["RuleAction"] == "deny" and each["RuleNumber"] < first and each["RuleNumber"] not in promised:
+        one_address = each.get("CidrBlock", "").endswith("/32")
+        if (
+            each["RuleAction"] == "deny"
+            and each["RuleNumber"] < first
+            and one_address
+            and each["RuleNumber"] not in promised
+        ):
             return ""
-    return _("The public network ACL denies nothing before rule {first}, which allows HTTP to everyone").format(
+    return _("The public network ACL denies no address before rule {first}, which allows HTTP to everyone").format(
         first=first
     )
 

@@ -277,7 +277,7 @@ def test_12_8080_is_for_one_address_and_another_is_denied(
 ) -> None:
     opened, denied, _ = missing(12, stack)
     assert "8080 is open to the example's 50.100.200.0/24" in opened
-    assert "denies nothing before rule 120" in denied
+    assert "denies no address before rule 120" in denied
     assert commands("12", "cdk deploy LearningStack -c office_cidr=203.0.113.7/32")
     wide = deploy("LearningStack", office_cidr="203.0.113.0/24")
     assert missing(12, wide)[0] == "8080 is open to 203.0.113.0/24"
