@@ -124,7 +124,7 @@ $(SIMULATE)/node_modules/.ready: $(READY) $(SIMULATE)/package-lock.json
 	@NODE_OPTIONS=--use-system-ca $(VENV)/bin/npm ci --prefix $(SIMULATE) --loglevel=error --ignore-scripts --no-audit --no-fund > /dev/null
 	@touch $@
 
-test: $(READY) $(SIMULATE)/node_modules/.ready ## Run all tests and checks (a minute) | すべてのテストとチェックを実行する (1 分)
+test: $(READY) $(SIMULATE)/node_modules/.ready ## Run all tests and checks (seven minutes) | すべてのテストとチェックを実行する (7 分)
 	@$(MAKE) --no-print-directory lint
 	@$(PYTEST)
 
