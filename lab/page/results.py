@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.terminal.language import _
 from lab.terminal.printed import one_line
 
 SECONDS = 30
@@ -43,7 +44,7 @@ def run(words: list[str]) -> Result:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Result(f"No answer within {SECONDS} seconds", failed=True)
+        return Result(_("No answer within {seconds} seconds").format(seconds=SECONDS), failed=True)
     if done.returncode:
         return Result(one_line(done.stderr or done.stdout), failed=True)
     return of(done.stdout)
