@@ -1,5 +1,6 @@
 """The catalogue has the texts that stand in code and templates, and each of them in Japanese."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from babel.messages.pofile import read_po
 
 from lab.terminal.language import CATALOGUE, rephrased, speaking
 from lab.terminal.texts import _texts, gathered, updated
+from tests.conftest import ROOT
 
 # What is so in both languages.
 NAMES = {
@@ -94,3 +96,24 @@ def test_texts_are_found_wherever_they_stand(tmp_path: Path) -> None:
     code.write_text('_(f"{x} is wrong")')
     with pytest.raises(ValueError, match=r"code\.py:1: a text is no f-string"):
         list(_texts(code))
+
+
+def test_no_function_that_says_something_has_a_variable_of_the_same_name() -> None:
+    """``name, _, rest = ...`` makes ``_`` a text, and the next ``_("...")`` an error."""
+    hidden = []
+    for file in [*ROOT.glob("lab/**/*.py"), *ROOT.glob("stacks/*.py")]:
+        for function in ast.walk(ast.parse(file.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                inner = list(ast.walk(function))
+                within = {
+                    name for each in inner if isinstance(each, ast.comprehension) for name in ast.walk(each.target)
+                }
+                named = [
+                    each
+                    for each in inner
+                    if (isinstance(each, ast.arg) and each.arg == "_")
+                    or (isinstance(each, ast.Name) and each.id == "_" and isinstance(each.ctx, ast.Store))
+                ]
+                says = any(isinstance(each, ast.Call) and getattr(each.func, "id", "") == "_" for each in inner)
+                hidden += [f"{file}:{each.lineno}" for each in named if says and each not in within]
+    assert hidden == []
