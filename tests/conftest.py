@@ -18,6 +18,10 @@ from xdist.scheduler import LoadFileScheduling
 
 from stacks.build import build
 from stacks.settings import Settings
+from tests.local_aws.server import deploy, local_aws
+
+# One for all tests of a process: two would each point it elsewhere, for as long as it lives.
+__all__ = ["deploy", "local_aws"]
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

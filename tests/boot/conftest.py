@@ -17,9 +17,7 @@ from lab.rehearsal.rehearsal import Changes, MachineName, Rehearsal
 from lab.template.deployed import Deployed
 from lab.terminal.problem import ProblemError
 from tests.boot.file_writer import FileWriter, Recoveries
-from tests.local_aws.server import deploy, local_aws
 
-__all__ = ["deploy", "local_aws"]
 # The file that names the tests which missed a time: they are run once more, alone, by `make test-boot`, which sets it.
 AGAIN = "BOOT_TESTS_AGAIN"
 MISSED = re.compile(r" after [\d.e+]+ s\b|no answer for [\d.e+]+ s")

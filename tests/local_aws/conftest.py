@@ -5,9 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from lab.template.deployed import Deployed
-from tests.local_aws.server import deploy, local_aws
-
-__all__ = ["deploy", "local_aws"]
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,6 @@ import pytest
 from lab.local_aws import lifecycle
 from lab.page import server
 from lab.template.deployed import Deployed
-from tests.local_aws.server import deploy, local_aws
-
-__all__ = ["deploy", "local_aws"]
 
 
 @dataclass(frozen=True)
