@@ -149,7 +149,7 @@ class _Writer:
         for stack in STACKS:
             for check in all_checks(stack):
                 if str(numbers_in(check.chapter)[0]) in chapters:
-                    look = _("Look at: {fields}").format(fields=f"`{check.field}`") if check.field else ""
+                    look = _("Look at: {fields}").format(fields=fields(check)) if check.field else ""
                     yield f"- {_(check.claim)} ({check.chapter})\n\n  ```sh\n  {shell(check.command)}\n  ```\n"
                     if look:
                         yield f"  {look}\n"
@@ -263,6 +263,11 @@ def _block(lines: Iterator[str] | list[str]) -> Iterator[str]:
 
 def _is_of(line: Line, names: list[str]) -> bool:
     return any(re.match(rf"{name}[A-Z]", line.logical_id) for name in names)
+
+
+def fields(check: Check) -> str:
+    """Return what of the answer to a check's command to look at, each field as code; nothing where that is all of it."""
+    return re.sub(r"[^, ]+", r"`\g<0>`", check.field)
 
 
 def shell(command: str) -> str:

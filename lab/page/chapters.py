@@ -13,7 +13,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 from lab.checks import all_checks
-from lab.guide.blocks import STACKS, shell
+from lab.guide.blocks import STACKS, fields, shell
 from lab.guide.book import Chapter, numbers_in, read
 from lab.guide.glossary import WORDS, Word
 from lab.terminal.language import N_, Language, _
@@ -103,7 +103,7 @@ def filled(text: str, ids: Mapping[str, str]) -> str:
 def claims(chapter: Chapter) -> list[Claim]:
     """Return the claims about all stacks that a chapter has, in its order."""
     return [
-        Claim(check.id, check.chapter, _(check.claim), Command(shell(check.command)), check.field)
+        Claim(check.id, check.chapter, _(check.claim), Command(shell(check.command)), fields(check))
         for stack in STACKS
         for check in all_checks(stack)
         if numbers_in(check.chapter)[0] in chapter.numbers
