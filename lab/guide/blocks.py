@@ -266,7 +266,7 @@ def _is_of(line: Line, names: list[str]) -> bool:
 
 
 def fields(check: Check) -> str:
-    """Return what of the answer to a check's command to look at, each field as code; nothing where that is all of it."""
+    """Return the fields to look at in the answer to a check's command, as code; nothing where that is all of it."""
     return re.sub(r"[^, ]+", r"`\g<0>`", check.field)
 
 
