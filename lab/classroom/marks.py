@@ -11,7 +11,7 @@ from typing import Any
 from lab.cost.bill import HOURS_A_MONTH, reckon
 from lab.guide import progress
 from lab.guide.exercises import EXERCISES, look
-from lab.template.deployed import Deployed, explain, new_session
+from lab.template.deployed import Deployed, new_session
 from lab.template.reader import STACK
 from lab.terminal.language import _
 from lab.terminal.problem import ProblemError
@@ -78,7 +78,7 @@ def works_of_class() -> Iterator[Work]:
         try:
             yield work_of(stack)
         except ProblemError as error:
-            yield Work(stack.removeprefix(PREFIX), (Mark((), str(error), explain(error)),), "")
+            yield Work(stack.removeprefix(PREFIX), (Mark((), "", str(error)),), "")
 
 
 def as_file(work: Work) -> bytes:
